@@ -1,0 +1,72 @@
+/** What a transfer tells whoever watches it. Names, paths and texts in events are foreign: show them with care. */
+import type { ErrorCode } from '../errors.js';
+import type { OfferedRoot, OfferKind, ReceiverState } from './messages.js';
+import type { ConflictPolicy, Skipped } from './ports.js';
+
+/** Figures of a transfer. Bytes and files are those that the receiver has verified and written. */
+export interface Progress {
+  readonly bytes: number;
+  readonly files: number;
+  /** What is to come in all, as far as known; `totalKnown` once the scan and the choice are complete. */
+  readonly totalBytes: number;
+  readonly totalFiles: number;
+  readonly totalKnown: boolean;
+}
+
+export type TransferEvent =
+  /** Sender: what it found so far. */
+  | { readonly type: 'scanning'; readonly files: number; readonly bytes: number; readonly done: boolean }
+  /** Both: the offer was sent or came in. */
+  | { readonly type: 'offer'; readonly kind: OfferKind; readonly roots: readonly OfferedRoot[] }
+  /** Receiver: how far the sender's count is, while the person thinks. */
+  | { readonly type: 'counting'; readonly entries: number; readonly bytes: number; readonly done: boolean }
+  /** Sender: what the other side is doing. */
+  | { readonly type: 'peer-state'; readonly state: ReceiverState }
+  | { readonly type: 'accepted' }
+  | { readonly type: 'declined'; readonly reason: ErrorCode | undefined }
+  /** A file is begun; one event per record for many small ones. */
+  | { readonly type: 'file-started'; readonly path: string; readonly size: number | undefined }
+  /** Receiver: a root of the offer is complete under this path. */
+  | { readonly type: 'file-received'; readonly path: string; readonly size: number }
+  | { readonly type: 'progress'; readonly progress: Progress }
+  /** Something was left out, and why; the transfer goes on. */
+  | { readonly type: 'skipped'; readonly skipped: Skipped };
+
+/** What is known of an offer when the person is asked. */
+export interface OfferSummary {
+  readonly kind: OfferKind;
+  readonly roots: readonly OfferedRoot[];
+  readonly files: number;
+  readonly folders: number;
+  readonly bytes: number;
+  /** False while the sender still counts: the figures above are what it found so far. */
+  readonly complete: boolean;
+  /** Left out by the sender (links, devices, unreadable files). */
+  readonly skippedBySender: number;
+  /** Files that exist here already; at most the first 100 of `conflictCount`. */
+  readonly conflicts: readonly string[];
+  readonly conflictCount: number;
+  /** Entries that cannot be kept here; at most the first 100 of `refusedCount`. */
+  readonly refused: readonly Skipped[];
+  readonly refusedCount: number;
+  /** Files that would be executable, at most the first 100 of `executableCount`. */
+  readonly executables: readonly string[];
+  readonly executableCount: number;
+  /** Names at the top level that begin with a dot: they need a yes of their own. */
+  readonly dotNames: readonly string[];
+  readonly freeBytes: number | undefined;
+}
+
+export type Decision =
+  | { readonly accept: false; readonly reason?: ErrorCode }
+  | { readonly accept: true; readonly conflicts: ConflictPolicy };
+
+export interface TransferOutcome {
+  readonly files: number;
+  readonly bytes: number;
+  /** Wall time from the yes to the last word, in milliseconds. */
+  readonly elapsedMs: number;
+  /** Entries that did not arrive, by either side's doing; at most the first 1,000 of `missingCount`. */
+  readonly missing: readonly Skipped[];
+  readonly missingCount: number;
+}

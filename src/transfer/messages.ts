@@ -1,0 +1,89 @@
+/** What two sides of a session say to each other besides content. Encoded as docs/protocol.md section 7 says. */
+import type { ErrorCode } from '../errors.js';
+import type { EntryType } from './ports.js';
+
+export type ControlMessage =
+  /** Joiner to host, the first sealed record: this host it is. The code is used up when the host opens it. */
+  | { readonly type: 'chosen' }
+  /** Both ways, after `chosen`: what this side is about to do. */
+  | { readonly type: 'session'; readonly role: 'send' | 'receive'; readonly verify: boolean }
+  /** Both ways where one side asked for it: the person compared the words and they are equal. */
+  | { readonly type: 'verified' }
+  /** Sender: what it offers. Comes before anything is scanned. */
+  | {
+      readonly type: 'offer';
+      readonly transfer: number;
+      readonly kind: OfferKind;
+      readonly roots: readonly OfferedRoot[];
+    }
+  /** Sender, while it scans: how much it found so far. */
+  | { readonly type: 'counting'; readonly transfer: number; readonly entries: number; readonly bytes: number }
+  /** Sender, after the last manifest part. */
+  | {
+      readonly type: 'manifest-end';
+      readonly transfer: number;
+      readonly entries: number;
+      readonly files: number;
+      readonly bytes: number;
+      /** How many entries the sender leaves out (links, devices, unreadable ones). */
+      readonly skipped: number;
+      /** BLAKE3-256 over all parts before compression, in order. */
+      readonly digest: Uint8Array;
+    }
+  /** Receiver: yes or no, once. `reason` only with a no. */
+  | {
+      readonly type: 'answer';
+      readonly transfer: number;
+      readonly accepted: boolean;
+      readonly reason: ErrorCode | undefined;
+    }
+  /**
+   * Receiver, after a yes, for each manifest part in order: which of its `count` entries it takes, as runs of
+   * wanted entries given by [entries to leave out before the run, length of the run].
+   */
+  | {
+      readonly type: 'want';
+      readonly transfer: number;
+      readonly part: number;
+      readonly runs: readonly (readonly [skip: number, take: number])[];
+    }
+  /** Sender: this entry will not come, or not to its end. */
+  | { readonly type: 'entry-failed'; readonly transfer: number; readonly entry: number; readonly reason: ErrorCode }
+  /** Sender, after the last record of a transfer: what was sent whole. */
+  | { readonly type: 'sent'; readonly transfer: number; readonly files: number; readonly bytes: number }
+  /** Receiver, the last word: what is verified and in place, and how many entries are not. */
+  | {
+      readonly type: 'received';
+      readonly transfer: number;
+      readonly files: number;
+      readonly bytes: number;
+      readonly missing: number;
+    }
+  /** Receiver, a few times a second: what is verified and written so far. */
+  | {
+      readonly type: 'progress';
+      readonly transfer: number;
+      readonly state: ReceiverState;
+      readonly files: number;
+      readonly bytes: number;
+    }
+  /** Either side gives up, with the code only. */
+  | { readonly type: 'error'; readonly code: ErrorCode };
+
+export type OfferKind = 'files' | 'text' | 'pipe';
+
+export interface OfferedRoot {
+  readonly name: string;
+  readonly type: EntryType;
+  /** Bytes; `undefined` for a folder or a pipe. */
+  readonly size: number | undefined;
+}
+
+export type ReceiverState = 'asking' | 'receiving' | 'verifying';
+
+/** Most bytes of one encoded control message. */
+export const MAX_CONTROL_BYTES = 1 << 16;
+/** Most roots of one offer. */
+export const MAX_ROOTS = 1000;
+/** Most bytes of an offered text. */
+export const MAX_TEXT_BYTES = 1 << 20;

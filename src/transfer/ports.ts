@@ -1,0 +1,199 @@
+/**
+ * What a transfer needs of the world: a channel to the peer, files to read, a place to write.
+ * `peer/` and `files/` implement these, tests do so over memory.
+ */
+import type { ErrorCode } from '../errors.js';
+import type { ControlMessage } from './messages.js';
+
+/** How the bytes travel: a TCP connection, a hole-punched DHT connection, or one through a relay. */
+export type Path = 'direct' | 'dht' | 'relay';
+
+/** A piece of content, not yet compressed and sealed, or opened and decompressed. */
+export type DataRecord = ManifestPart | Chunk | Batch | Hole;
+
+/** Some folders' entries, encoded by `manifest.ts`. At most 64 KiB. */
+export interface ManifestPart {
+  readonly kind: 'manifest';
+  /** Counts from 0. */
+  readonly part: number;
+  /** How many entries the part lists. */
+  readonly count: number;
+  readonly body: Uint8Array;
+}
+
+/** Bytes of one file, in order: `offset` is where the last chunk or hole ended. At most 1 MiB. */
+export interface Chunk {
+  readonly kind: 'chunk';
+  readonly entry: number;
+  readonly offset: number;
+  readonly body: Uint8Array;
+  /** With the file's last chunk: its tree digest (32 bytes). An empty file has one empty chunk. */
+  readonly digest?: Uint8Array;
+}
+
+/** Whole small files together, encoded by `batch.ts`. At most 1 MiB. */
+export interface Batch {
+  readonly kind: 'batch';
+  readonly count: number;
+  readonly body: Uint8Array;
+}
+
+/** A run of zero bytes that the source does not store. */
+export interface Hole {
+  readonly kind: 'hole';
+  readonly entry: number;
+  readonly offset: number;
+  /** Bytes. */
+  readonly length: number;
+}
+
+/** What arrives on a channel, and what it costs of the credit that its receiver gave. */
+export interface Received {
+  readonly item: ControlMessage | DataRecord;
+  /** Credit (bytes) to give back with `Channel.release` when the item is dealt with. */
+  readonly cost: number;
+}
+
+/**
+ * A connection cut into messages, whose other end is the authenticated peer. Order is kept; every
+ * message is compressed where that helps, sealed, and refused when one bit of it was changed.
+ */
+export interface Channel {
+  readonly path: Path;
+  /**
+   * Sends one control message or record. Resolves when the next one may be given: it waits for the peer's
+   * credit and for the connection. Rejects with an `XferError` once the channel is dead.
+   */
+  send(item: ControlMessage | DataRecord): Promise<void>;
+  /**
+   * The next item of the peer. `undefined` after the peer's authenticated end; a connection that ends without
+   * one rejects with `peer-gone`. One call at a time.
+   */
+  receive(): Promise<Received | undefined>;
+  /** Says that items worth `cost` bytes are written or dropped, so that the peer may send more. */
+  release(cost: number): void;
+  /** How much the peer may have under way, in bytes: small until someone said yes. Never shrinks. */
+  widen(windowBytes: number): void;
+  /** Ends our direction, authenticated, after everything sent before. */
+  end(): Promise<void>;
+  /** Drops the connection at once; a pending `send` or `receive` rejects with `error`, or `peer-gone`. */
+  destroy(error?: Error): void;
+}
+
+export type EntryType = 'file' | 'folder';
+
+/** One file or folder of a manifest. */
+export interface Entry {
+  /** Position in the manifest, from 0. */
+  readonly index: number;
+  /** Index of the folder it lies in; `ROOT` for what was named on the command line. */
+  readonly parent: number;
+  readonly type: EntryType;
+  /** One segment of a path, never a path. */
+  readonly name: string;
+  /** Bytes; `undefined` for a pipe, whose length nobody knows; 0 for a folder. */
+  readonly size: number | undefined;
+  /** Last change, milliseconds since 1970, may be negative. */
+  readonly mtimeMs: number;
+  /** The nine permission bits. */
+  readonly mode: number;
+}
+
+export const ROOT = -1;
+
+/** What a source left out, and why. */
+export interface Skipped {
+  /** Path as the person would name it. Foreign text. */
+  readonly path: string;
+  readonly reason: ErrorCode;
+}
+
+/** One folder's entries, or the roots. Parents come before their children. */
+export interface Listing {
+  readonly entries: readonly Entry[];
+  readonly skipped: readonly Skipped[];
+}
+
+/** What a person offers: files on the disk, a text, a pipe. */
+export interface FileSource {
+  /** What the offer names, known before anything is scanned. */
+  readonly roots: readonly Pick<Entry, 'name' | 'type' | 'size'>[];
+  /** Walks the roots. Numbers entries from 0 in the order it yields them. */
+  scan(): AsyncIterable<Listing>;
+  /**
+   * Reads a file of at most `limit` bytes whole, in one go, or gives `undefined` when it is larger now.
+   * Throws `source-vanished`, `source-changed` or `path-unreadable`.
+   */
+  readWhole(entry: Entry, limit: number): Promise<Uint8Array | undefined>;
+  /** Opens a file for reading from its start. Throws as `readWhole`. */
+  open(entry: Entry): Promise<SourceFile>;
+  /** The entry's path as its owner would name it, for messages. */
+  pathOf(entry: Entry): string;
+}
+
+export interface SourceFile {
+  /**
+   * The next piece: up to `CHUNK_BYTES` of data, or the length of a hole, or `undefined` at the end.
+   * The data belongs to the caller. Throws `source-changed` when the file is not what was scanned any more,
+   * at the latest at the end.
+   */
+  read(): Promise<Uint8Array | { readonly hole: number } | undefined>;
+  close(): Promise<void>;
+}
+
+/** What would happen to an entry at the receiver. */
+export type Prospect =
+  | { readonly status: 'new' }
+  /** A folder that is there already and takes the new entries in. */
+  | { readonly status: 'merges' }
+  /** A file that is there already, or something of another type. */
+  | { readonly status: 'exists' }
+  /** The entry cannot be kept on this system. */
+  | { readonly status: 'refused'; readonly reason: ErrorCode };
+
+export type ConflictPolicy = 'overwrite' | 'rename' | 'skip' | 'refuse';
+
+/** Where a receiver puts what arrives. Every path from the wire passes the one path check. */
+export interface FileSink {
+  /**
+   * Takes note of an entry and says what would happen to it; changes nothing on the disk. Entries come in the
+   * order of the manifest. Throws `protocol` for a name that no honest sender makes.
+   */
+  examine(entry: Entry): Promise<Prospect>;
+  /** Space that a person may still fill, in bytes; `undefined` where the system does not say. */
+  freeBytes(): Promise<number | undefined>;
+  /** What to do with files that exist; called once, after consent, before the first write. */
+  decide(policy: ConflictPolicy): void;
+  /** Makes a folder that was examined; does nothing where it exists. */
+  makeFolder(entry: Entry): Promise<void>;
+  /** Writes a verified whole file and gives it its final name. */
+  writeWhole(entry: Entry, content: Uint8Array): Promise<void>;
+  /** Starts a part file, private and without a final name. */
+  create(entry: Entry): Promise<PartFile>;
+  /** Last touches, such as the times and modes of folders. */
+  finish(): Promise<void>;
+  /** Removes every part file that is still open. Never anything else. */
+  abort(): Promise<void>;
+  /** The entry's final path on this machine, for messages; with `rename` only right after it arrived. */
+  pathOf(entry: Entry): string;
+}
+
+export interface PartFile {
+  /** Appends. The bytes may be reused by the caller once the promise resolves. */
+  write(bytes: Uint8Array): Promise<void>;
+  /** Appends zero bytes without storing them where the file system can. */
+  skip(length: number): Promise<void>;
+  /** Gives the file its mode, its time and its final name, in this order. The content was verified. */
+  commit(): Promise<void>;
+  /** Removes the part file. */
+  discard(): Promise<void>;
+}
+
+/** Largest raw content of one record, in bytes. */
+export const CHUNK_BYTES = 1 << 20;
+/** Largest manifest part, in bytes before compression. */
+export const MANIFEST_PART_BYTES = 1 << 16;
+/** Most entries in one transfer. */
+export const MAX_ENTRIES = 2_000_000;
+/** Most bytes of manifest in one transfer, before compression. */
+export const MAX_MANIFEST_BYTES = 2 ** 30;
