@@ -8,25 +8,37 @@ import type { ControlMessage } from './messages.js';
 /** How the bytes travel: a TCP connection, a hole-punched DHT connection, or one through a relay. */
 export type Path = 'direct' | 'dht' | 'relay';
 
-/** A piece of content, not yet compressed and sealed, or opened and decompressed. */
+export type Compression = 'stored' | 'brotli' | 'zstd';
+
+/** Bytes as they travel inside a record: compressed on their own, or stored where that does not make them fewer. */
+export interface Packed {
+  readonly compression: Compression;
+  /** Bytes before compression. */
+  readonly rawLength: number;
+  readonly bytes: Uint8Array;
+}
+
+/** A record that is not a control message, before it is sealed or after it was opened. */
 export type DataRecord = ManifestPart | Chunk | Batch | Hole;
 
 /** Some folders' entries, encoded by `manifest.ts`. At most 64 KiB. */
 export interface ManifestPart {
   readonly kind: 'manifest';
+  readonly transfer: number;
   /** Counts from 0. */
   readonly part: number;
   /** How many entries the part lists. */
   readonly count: number;
-  readonly body: Uint8Array;
+  readonly body: Packed;
 }
 
 /** Bytes of one file, in order: `offset` is where the last chunk or hole ended. At most 1 MiB. */
 export interface Chunk {
   readonly kind: 'chunk';
+  readonly transfer: number;
   readonly entry: number;
   readonly offset: number;
-  readonly body: Uint8Array;
+  readonly body: Packed;
   /** With the file's last chunk: its tree digest (32 bytes). An empty file has one empty chunk. */
   readonly digest?: Uint8Array;
 }
@@ -34,13 +46,15 @@ export interface Chunk {
 /** Whole small files together, encoded by `batch.ts`. At most 1 MiB. */
 export interface Batch {
   readonly kind: 'batch';
+  readonly transfer: number;
   readonly count: number;
-  readonly body: Uint8Array;
+  readonly body: Packed;
 }
 
 /** A run of zero bytes that the source does not store. */
 export interface Hole {
   readonly kind: 'hole';
+  readonly transfer: number;
   readonly entry: number;
   readonly offset: number;
   /** Bytes. */
@@ -56,10 +70,12 @@ export interface Received {
 
 /**
  * A connection cut into messages, whose other end is the authenticated peer. Order is kept; every
- * message is compressed where that helps, sealed, and refused when one bit of it was changed.
+ * message is sealed, and refused when one bit of it was changed.
  */
 export interface Channel {
   readonly path: Path;
+  /** What the peer can decompress, `stored` included. */
+  readonly compressions: ReadonlySet<Compression>;
   /**
    * Sends one control message or record. Resolves when the next one may be given: it waits for the peer's
    * credit and for the connection. Rejects with an `XferError` once the channel is dead.
