@@ -1,0 +1,90 @@
+/** Notices when a transfer stands still although the connection lives. */
+import { XferError } from '../errors.js';
+import type { Channel } from './ports.js';
+
+/** Silence after which it is named, and how often it is named again. */
+const NAME_AFTER_MS = 10_000;
+/** Silence after which the session ends: keep-alives of a connection are not progress. */
+const GIVE_UP_AFTER_MS = 120_000;
+const LOOK_EVERY_MS = 1_000;
+
+export interface Watch {
+  /** The channel to use in place of the one watched. */
+  readonly channel: Channel;
+  /** While a person thinks, on either side, silence is no stall. */
+  pause(): void;
+  resume(): void;
+  stop(): void;
+}
+
+export type StallEvent =
+  | { readonly type: 'stalled'; readonly silentMs: number }
+  | { readonly type: 'flowing' };
+
+/**
+ * Watches the items that pass a channel. After 10 s without one it says `stalled`, again every 10 s, and
+ * `flowing` when it goes on; after 120 s it destroys the channel with `stalled`.
+ */
+export function watchChannel(channel: Channel, onEvent: (event: StallEvent) => void): Watch {
+  let lastMs = Date.now();
+  let namedMs = 0;
+  let paused = false;
+
+  const passed = (): void => {
+    lastMs = Date.now();
+    if (namedMs === 0) return;
+    namedMs = 0;
+    onEvent({ type: 'flowing' });
+  };
+
+  const look = (): void => {
+    if (paused) {
+      lastMs = Date.now();
+      return;
+    }
+    const silentMs = Date.now() - lastMs;
+    if (silentMs >= GIVE_UP_AFTER_MS) {
+      channel.destroy(new XferError('stalled', { detail: silentMs }));
+    } else if (silentMs - namedMs >= NAME_AFTER_MS) {
+      namedMs = silentMs;
+      onEvent({ type: 'stalled', silentMs });
+    }
+  };
+  const timer = setInterval(look, LOOK_EVERY_MS);
+
+  return {
+    channel: {
+      path: channel.path,
+      compressions: channel.compressions,
+      send: async (item) => {
+        await channel.send(item);
+        passed();
+      },
+      receive: async () => {
+        const received = await channel.receive();
+        passed();
+        return received;
+      },
+      release: (cost) => {
+        channel.release(cost);
+      },
+      widen: (windowBytes) => {
+        channel.widen(windowBytes);
+      },
+      end: () => channel.end(),
+      destroy: (error) => {
+        channel.destroy(error);
+      },
+    },
+    pause: () => {
+      paused = true;
+    },
+    resume: () => {
+      paused = false;
+      lastMs = Date.now();
+    },
+    stop: () => {
+      clearInterval(timer);
+    },
+  };
+}
