@@ -26,12 +26,12 @@ export type StallEvent =
  * `flowing` when it goes on; after 120 s it destroys the channel with `stalled`.
  */
 export function watchChannel(channel: Channel, onEvent: (event: StallEvent) => void): Watch {
-  let lastMs = Date.now();
+  let lastMs = performance.now();
   let namedMs = 0;
   let paused = false;
 
   const passed = (): void => {
-    lastMs = Date.now();
+    lastMs = performance.now();
     if (namedMs === 0) return;
     namedMs = 0;
     onEvent({ type: 'flowing' });
@@ -39,10 +39,10 @@ export function watchChannel(channel: Channel, onEvent: (event: StallEvent) => v
 
   const look = (): void => {
     if (paused) {
-      lastMs = Date.now();
+      lastMs = performance.now();
       return;
     }
-    const silentMs = Date.now() - lastMs;
+    const silentMs = performance.now() - lastMs;
     if (silentMs >= GIVE_UP_AFTER_MS) {
       channel.destroy(new XferError('stalled', { detail: silentMs }));
     } else if (silentMs - namedMs >= NAME_AFTER_MS) {
@@ -81,7 +81,7 @@ export function watchChannel(channel: Channel, onEvent: (event: StallEvent) => v
     },
     resume: () => {
       paused = false;
-      lastMs = Date.now();
+      lastMs = performance.now();
     },
     stop: () => {
       clearInterval(timer);
