@@ -59,6 +59,13 @@ export interface OfferSummary {
   readonly intoHome: boolean;
 }
 
+export interface OfferWatch {
+  /** Calls back with better figures until the decision is there. */
+  onUpdate(callback: (offer: OfferSummary) => void): void;
+  /** Aborted when the peer is gone or gives up. */
+  readonly signal: AbortSignal;
+}
+
 export type Decision =
   | { readonly accept: false; readonly reason?: ErrorCode }
   | { readonly accept: true; readonly conflicts: ConflictPolicy };

@@ -1,0 +1,101 @@
+/** What a caller of the library asks for, and what it is told. */
+import type { Readable, Writable } from 'node:stream';
+import type { ErrorCode } from './errors.js';
+import type { Decision, OfferSummary, OfferWatch, TransferEvent, TransferOutcome } from './transfer/events.js';
+import type { Path } from './transfer/ports.js';
+
+/** What happens before the transfer. */
+export type MeetingEvent =
+  /** Host: the code to tell the other person. Comes at most 200 ms after the start. */
+  | { readonly type: 'code'; readonly code: string }
+  /** With `listen`: where the other side can connect to, as `host:port`, one per address of this machine. */
+  | { readonly type: 'listening'; readonly addresses: readonly string[] }
+  /** The DHT answered; a host can be found from now on. */
+  | { readonly type: 'dht-ready' }
+  /** The DHT does not answer; other ways, if any, go on. */
+  | { readonly type: 'dht-unreachable' }
+  /** Host: somebody used a wrong code. `left` more and the code is dead. */
+  | { readonly type: 'wrong-guess'; readonly left: number }
+  /** Both: the peer proved that it knows the code, which is used up with this. */
+  | { readonly type: 'connected'; readonly path: Path; readonly address: string | undefined }
+  /** Nothing arrived and nothing was acknowledged for `silentMs`. Repeated; `flowing` ends it. */
+  | { readonly type: 'stalled'; readonly silentMs: number }
+  | { readonly type: 'flowing' };
+
+export type XferEvent = MeetingEvent | TransferEvent;
+
+export interface Endpoint {
+  /** Name or literal address; with `listen`, `undefined` means every address of this machine. */
+  readonly host: string | undefined;
+  readonly port: number;
+}
+
+export interface MeetingOptions {
+  /** The code that the other person told: this side joins. Without it a code is made: this side is host. */
+  readonly code?: string;
+  /** Words of a code that is made, 2 to 16; 2 if not given. */
+  readonly words?: number;
+  /** Nodes of a private DHT as `host:port`. The public DHT if not given. */
+  readonly bootstrap?: readonly string[];
+  /** Waits for a direct TCP connection. Uses no DHT unless `alsoDht`. */
+  readonly listen?: Endpoint;
+  /** Dials a direct TCP connection until it is there. Uses no DHT unless `alsoDht`. */
+  readonly connect?: Endpoint;
+  readonly alsoDht?: boolean;
+  /** A code that nobody used is dead after this many milliseconds; 1 hour if not given. */
+  readonly expireMs?: number;
+  /** Asks both people to compare six words before anything is offered. */
+  readonly verify?: boolean;
+  /** Shows the six words and asks. Without it a peer that wants to verify is refused (`not-verified`). */
+  readonly compareWords?: (words: readonly string[], signal: AbortSignal) => Promise<boolean>;
+  readonly onEvent?: (event: XferEvent) => void;
+  /** Ends everything; the peer is told, and the promise rejects with `interrupted`. */
+  readonly signal?: AbortSignal;
+}
+
+export interface FilesToSend {
+  readonly kind: 'files';
+  readonly paths: readonly string[];
+  /** Sends what a symbolic link points to, where that lies inside its root. */
+  readonly follow?: boolean;
+  /** Globs, matched against the path below a root and its base name. */
+  readonly exclude?: readonly string[];
+  /** Leaves out what the `.gitignore` files of the tree name. */
+  readonly gitignore?: boolean;
+  /** Refuses names that another system could not keep. */
+  readonly portable?: boolean;
+}
+
+export type Content =
+  | FilesToSend
+  | { readonly kind: 'text'; readonly text: string }
+  | { readonly kind: 'pipe'; readonly input: Readable };
+
+export interface ReceiveOptions extends MeetingOptions {
+  /** A folder to put the roots into, or a new name for a single file. The working folder if not given. */
+  readonly out?: string;
+  /** Writes the bytes of a single file, a pipe or a text here instead of to the disk. */
+  readonly output?: Writable;
+  /** Takes only entries whose path matches one of these globs. */
+  readonly only?: readonly string[];
+  /** Drops the x bit of files. */
+  readonly noExec?: boolean;
+  /** Allows names at the top level that begin with a dot, and the home folder as the target. */
+  readonly allowDotfiles?: boolean;
+  /**
+   * Answers the offer. Called once, as soon as `early` says so or the sender's count is complete; while it is pending, `update` is
+   * called with better figures.
+   */
+  readonly decide: (offer: OfferSummary, watch: OfferWatch) => Promise<Decision>;
+  /** Asks before the count is complete. For people, who may answer early; scripts get the whole. */
+  readonly early?: boolean;
+}
+
+export interface ReceiveOutcome extends TransferOutcome {
+  /** Final paths of the roots on this machine. Empty for a text and with `output`. */
+  readonly paths: readonly string[];
+  /** The text, when one was sent and no `output` given. Foreign text. */
+  readonly text: string | undefined;
+}
+
+export type { Decision, OfferSummary, OfferWatch, TransferEvent, TransferOutcome, ErrorCode };
