@@ -1,0 +1,252 @@
+/** Control messages as bytes: docs/protocol.md section 7. */
+import { DIGEST_BYTES } from '../crypto/digest.js';
+import { XferError, isErrorCode } from '../errors.js';
+import type { ErrorCode } from '../errors.js';
+import { MAX_CONTROL_BYTES, MAX_ROOTS } from './messages.js';
+import type { ControlMessage, OfferKind, OfferedRoot, ReceiverState } from './messages.js';
+import { MAX_ENTRIES } from './ports.js';
+import type { EntryType } from './ports.js';
+import { ByteReader, ByteWriter, malformed } from './wire.js';
+
+const MAX_NAME_BYTES = 255;
+/** Longer than any code there is; an unknown code may still be one of a later version. */
+const MAX_CODE_BYTES = 64;
+
+// The position in each list is the byte on the wire.
+export const ENTRY_TYPES: readonly EntryType[] = ['file', 'folder'];
+const ROLES = ['send', 'receive'] as const;
+const OFFER_KINDS: readonly OfferKind[] = ['files', 'text', 'pipe'];
+const RECEIVER_STATES: readonly ReceiverState[] = ['asking', 'receiving', 'verifying'];
+const NO_OR_YES = [false, true] as const;
+
+type Tag = ControlMessage['type'];
+type MessageOf<T extends Tag> = Extract<ControlMessage, { type: T }>;
+
+interface Codec<T extends Tag> {
+  readonly number: number;
+  encode(to: ByteWriter, message: MessageOf<T>): void;
+  decode(from: ByteReader): MessageOf<T>;
+}
+
+const CODECS: { readonly [T in Tag]: Codec<T> } = {
+  chosen: {
+    number: 1,
+    encode: () => undefined,
+    decode: () => ({ type: 'chosen' }),
+  },
+  session: {
+    number: 2,
+    encode: (to, { role, verify }) => {
+      to.u8(ROLES.indexOf(role));
+      to.u8(Number(verify));
+    },
+    decode: (from) => ({ type: 'session', role: from.choice(ROLES), verify: from.choice(NO_OR_YES) }),
+  },
+  verified: {
+    number: 3,
+    encode: () => undefined,
+    decode: () => ({ type: 'verified' }),
+  },
+  offer: {
+    number: 16,
+    encode: (to, { transfer, kind, roots }) => {
+      to.varint(transfer);
+      to.u8(OFFER_KINDS.indexOf(kind));
+      to.list(roots, (root) => {
+        to.string(root.name);
+        to.u8(ENTRY_TYPES.indexOf(root.type));
+        encodeSize(to, root.size);
+      });
+    },
+    decode: (from) => ({
+      type: 'offer',
+      transfer: from.varint(),
+      kind: from.choice(OFFER_KINDS),
+      roots: from.list(MAX_ROOTS, () => decodeRoot(from)),
+    }),
+  },
+  counting: {
+    number: 17,
+    encode: (to, { transfer, entries, bytes }) => {
+      to.varint(transfer);
+      to.varint(entries);
+      to.varint(bytes);
+    },
+    decode: (from) => ({
+      type: 'counting',
+      transfer: from.varint(),
+      entries: from.varint(MAX_ENTRIES),
+      bytes: from.varint(),
+    }),
+  },
+  'manifest-end': {
+    number: 18,
+    encode: (to, { transfer, entries, files, bytes, skipped, digest }) => {
+      to.varint(transfer);
+      to.varint(entries);
+      to.varint(files);
+      to.varint(bytes);
+      to.varint(skipped);
+      to.raw(digest);
+    },
+    decode: (from) => ({
+      type: 'manifest-end',
+      transfer: from.varint(),
+      entries: from.varint(MAX_ENTRIES),
+      files: from.varint(MAX_ENTRIES),
+      bytes: from.varint(),
+      skipped: from.varint(),
+      digest: from.raw(DIGEST_BYTES),
+    }),
+  },
+  answer: {
+    number: 19,
+    encode: (to, { transfer, accepted, reason }) => {
+      to.varint(transfer);
+      to.u8(Number(accepted));
+      to.string(reason ?? '');
+    },
+    decode: (from) => {
+      const transfer = from.varint();
+      const accepted = from.choice(NO_OR_YES);
+      const reason = decodeCode(from);
+      if (accepted && reason !== undefined) throw malformed('a yes with a reason');
+      return { type: 'answer', transfer, accepted, reason };
+    },
+  },
+  want: {
+    number: 20,
+    encode: (to, { transfer, part, runs }) => {
+      to.varint(transfer);
+      to.varint(part);
+      to.list(runs, ([skip, take]) => {
+        to.varint(skip);
+        to.varint(take);
+      });
+    },
+    decode: (from) => ({
+      type: 'want',
+      transfer: from.varint(),
+      part: from.varint(),
+      runs: from.list(MAX_CONTROL_BYTES, () => [from.varint(), from.varint()] as const),
+    }),
+  },
+  'entry-failed': {
+    number: 21,
+    encode: (to, { transfer, entry, reason }) => {
+      to.varint(transfer);
+      to.varint(entry);
+      to.string(reason);
+    },
+    decode: (from) => ({
+      type: 'entry-failed',
+      transfer: from.varint(),
+      entry: from.varint(),
+      reason: demandCode(from),
+    }),
+  },
+  sent: {
+    number: 22,
+    encode: (to, { transfer, files, bytes }) => {
+      to.varint(transfer);
+      to.varint(files);
+      to.varint(bytes);
+    },
+    decode: (from) => ({ type: 'sent', transfer: from.varint(), files: from.varint(), bytes: from.varint() }),
+  },
+  received: {
+    number: 23,
+    encode: (to, { transfer, files, bytes, missing }) => {
+      to.varint(transfer);
+      to.varint(files);
+      to.varint(bytes);
+      to.varint(missing);
+    },
+    decode: (from) => ({
+      type: 'received',
+      transfer: from.varint(),
+      files: from.varint(),
+      bytes: from.varint(),
+      missing: from.varint(),
+    }),
+  },
+  progress: {
+    number: 24,
+    encode: (to, { transfer, state, files, bytes }) => {
+      to.varint(transfer);
+      to.u8(RECEIVER_STATES.indexOf(state));
+      to.varint(files);
+      to.varint(bytes);
+    },
+    decode: (from) => ({
+      type: 'progress',
+      transfer: from.varint(),
+      state: from.choice(RECEIVER_STATES),
+      files: from.varint(),
+      bytes: from.varint(),
+    }),
+  },
+  error: {
+    number: 32,
+    encode: (to, { code }) => {
+      to.string(code);
+    },
+    decode: (from) => ({ type: 'error', code: demandCode(from) }),
+  },
+};
+
+const byNumber = new Map<number, { decode(from: ByteReader): ControlMessage }>(
+  Object.values(CODECS).map((codec) => [codec.number, codec]),
+);
+
+/** Throws `limit` where the message passes 64 KiB, as an offer of very many roots does. */
+export function encodeMessage(message: ControlMessage): Uint8Array {
+  // The table gives each tag the codec of that tag, which the compiler cannot follow through an index.
+  const codec = CODECS[message.type] as Codec<Tag>;
+  const to = new ByteWriter();
+  to.u8(codec.number);
+  codec.encode(to, message);
+  if (to.length > MAX_CONTROL_BYTES) throw new XferError('limit', { detail: MAX_CONTROL_BYTES });
+  return to.finish();
+}
+
+/** Throws `protocol` and `limit`. */
+export function decodeMessage(bytes: Uint8Array): ControlMessage {
+  if (bytes.length > MAX_CONTROL_BYTES) throw new XferError('limit', { detail: MAX_CONTROL_BYTES });
+  const from = new ByteReader(bytes);
+  const codec = byNumber.get(from.u8());
+  if (codec === undefined) throw malformed('unknown message');
+  const message = codec.decode(from);
+  from.end();
+  return message;
+}
+
+/** A size on the wire is one more than it is; 0 stands for an unknown one. */
+export function encodeSize(to: ByteWriter, size: number | undefined): void {
+  to.varint(size === undefined ? 0 : size + 1);
+}
+
+export function decodeSize(from: ByteReader): number | undefined {
+  const size = from.varint();
+  return size === 0 ? undefined : size - 1;
+}
+
+function decodeRoot(from: ByteReader): OfferedRoot {
+  const name = from.string(MAX_NAME_BYTES);
+  const type = from.choice(ENTRY_TYPES);
+  const size = decodeSize(from);
+  if (type === 'folder' && size !== undefined) throw malformed('a folder with a size');
+  return { name, type, size };
+}
+
+function decodeCode(from: ByteReader): ErrorCode | undefined {
+  const text = from.string(MAX_CODE_BYTES);
+  if (text === '') return undefined;
+  return isErrorCode(text) ? text : 'peer-failed';
+}
+
+function demandCode(from: ByteReader): ErrorCode {
+  const code = decodeCode(from);
+  if (code === undefined) throw malformed('no reason given');
+  return code;
+}

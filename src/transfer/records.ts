@@ -1,0 +1,163 @@
+/** Records as bytes, as they are inside the seal: docs/protocol.md section 6. */
+import { DIGEST_BYTES } from '../crypto/digest.js';
+import { decodeMessage, encodeMessage } from './message-codec.js';
+import type { ControlMessage } from './messages.js';
+import { CHUNK_BYTES, MANIFEST_PART_BYTES, MAX_ENTRIES } from './ports.js';
+import type { Compression, DataRecord, Packed } from './ports.js';
+import { ByteReader, ByteWriter, MAX_VARINT, malformed } from './wire.js';
+
+/** A control message with its place in the session's order, from 0 in each direction. */
+export interface ControlRecord {
+  readonly kind: 'control';
+  readonly sequence: number;
+  readonly message: ControlMessage;
+}
+
+/** What the peer may send, and what of its control messages is handled. */
+export interface CreditRecord {
+  readonly kind: 'credit';
+  /** The cost of all records that the peer may have sent since the epoch began. */
+  readonly granted: number;
+  /** How many control records of the peer were handled. */
+  readonly acknowledged: number;
+}
+
+/** Everything that travels under a seal. */
+export type WireRecord = ControlRecord | CreditRecord | DataRecord;
+
+/** Cost of each entry that a record touches, besides its bytes: an entry costs its receiver more than its length. */
+export const ENTRY_COST = 64;
+
+// The position in each list is the byte on the wire.
+const KINDS = ['control', 'credit', 'manifest', 'chunk', 'batch', 'hole'] as const;
+const COMPRESSIONS: readonly Compression[] = ['stored', 'brotli', 'zstd'];
+const NOT_LAST_OR_LAST = [false, true] as const;
+
+/** A record as pieces to be sealed one after the other: its header and its body, the latter not copied. */
+export function encodeRecord(record: WireRecord): Uint8Array[] {
+  const header = new ByteWriter(96);
+  header.u8(KINDS.indexOf(record.kind));
+  switch (record.kind) {
+    case 'control':
+      header.varint(record.sequence);
+      return [header.finish(), encodeMessage(record.message)];
+    case 'credit':
+      header.varint(record.granted);
+      header.varint(record.acknowledged);
+      return [header.finish()];
+    case 'manifest':
+      header.varint(record.transfer);
+      header.varint(record.part);
+      header.varint(record.count);
+      return withBody(header, record.body);
+    case 'chunk':
+      header.varint(record.transfer);
+      header.varint(record.entry);
+      header.varint(record.offset);
+      header.u8(record.digest === undefined ? 0 : 1);
+      if (record.digest !== undefined) header.raw(record.digest);
+      return withBody(header, record.body);
+    case 'batch':
+      header.varint(record.transfer);
+      header.varint(record.count);
+      return withBody(header, record.body);
+    case 'hole':
+      header.varint(record.transfer);
+      header.varint(record.entry);
+      header.varint(record.offset);
+      header.varint(record.length);
+      return [header.finish()];
+  }
+}
+
+/** The record in an opened message. Its body is not copied and not decompressed. Throws `protocol` and `limit`. */
+export function decodeRecord(plaintext: Uint8Array): WireRecord {
+  const from = new ByteReader(plaintext);
+  const kind = from.choice(KINDS);
+  switch (kind) {
+    case 'control':
+      return { kind, sequence: from.varint(), message: decodeMessage(from.rest()) };
+    case 'credit': {
+      const record = { kind, granted: from.varint(), acknowledged: from.varint() };
+      from.end();
+      return record;
+    }
+    case 'manifest':
+      return {
+        kind,
+        transfer: from.varint(),
+        part: from.varint(),
+        count: from.varint(MAX_ENTRIES),
+        body: decodeBody(from, MANIFEST_PART_BYTES),
+      };
+    case 'chunk': {
+      const place = { kind, transfer: from.varint(), entry: from.varint(), offset: from.varint() };
+      const digest = from.choice(NOT_LAST_OR_LAST) ? from.raw(DIGEST_BYTES) : undefined;
+      const body = decodeBody(from, CHUNK_BYTES);
+      demandPlace(place.offset, body.rawLength);
+      if (digest !== undefined) return { ...place, body, digest };
+      if (body.rawLength === 0) throw malformed('an empty chunk that is not the last');
+      return { ...place, body };
+    }
+    case 'batch':
+      return {
+        kind,
+        transfer: from.varint(),
+        count: from.varint(MAX_ENTRIES),
+        body: decodeBody(from, CHUNK_BYTES),
+      };
+    case 'hole': {
+      const record = {
+        kind,
+        transfer: from.varint(),
+        entry: from.varint(),
+        offset: from.varint(),
+        length: from.varint(),
+      };
+      from.end();
+      demandPlace(record.offset, record.length);
+      if (record.length === 0) throw malformed('an empty hole');
+      return record;
+    }
+  }
+}
+
+/**
+ * What a record costs of the credit that its receiver granted, in bytes.
+ * @param messageLength Bytes of the sealed message, flags and tag included.
+ */
+export function costOf(record: WireRecord, messageLength: number): number {
+  switch (record.kind) {
+    case 'control':
+      return messageLength;
+    case 'credit':
+      return 0;
+    case 'manifest':
+    case 'batch':
+      return Math.max(record.body.rawLength, messageLength) + ENTRY_COST * record.count;
+    case 'chunk':
+      return Math.max(record.body.rawLength, messageLength) + ENTRY_COST;
+    case 'hole':
+      return messageLength + ENTRY_COST;
+  }
+}
+
+function withBody(header: ByteWriter, body: Packed): Uint8Array[] {
+  header.u8(COMPRESSIONS.indexOf(body.compression));
+  header.varint(body.rawLength);
+  return [header.finish(), body.bytes];
+}
+
+function decodeBody(from: ByteReader, limit: number): Packed {
+  const compression = from.choice(COMPRESSIONS);
+  const rawLength = from.varint(limit);
+  const bytes = from.rest();
+  if (compression === 'stored' && bytes.length !== rawLength)
+    throw malformed('stored bytes of another length');
+  if (bytes.length > rawLength) throw malformed('compressed to more than it was');
+  return { compression, rawLength, bytes };
+}
+
+function demandPlace(offset: number, length: number): void {
+  if (offset + length > MAX_VARINT) throw malformed('beyond the largest file');
+}
