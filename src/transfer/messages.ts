@@ -48,7 +48,12 @@ export type ControlMessage =
       readonly runs: readonly (readonly [skip: number, take: number])[];
     }
   /** Sender: this entry will not come, or not to its end. */
-  | { readonly type: 'entry-failed'; readonly transfer: number; readonly entry: number; readonly reason: ErrorCode }
+  | {
+      readonly type: 'entry-failed';
+      readonly transfer: number;
+      readonly entry: number;
+      readonly reason: ErrorCode;
+    }
   /** Sender, after the last record of a transfer: what was sent whole. */
   | { readonly type: 'sent'; readonly transfer: number; readonly files: number; readonly bytes: number }
   /** Receiver, the last word: what is verified and in place, and how many entries are not. */

@@ -18,8 +18,7 @@ export interface Watch {
 }
 
 export type StallEvent =
-  | { readonly type: 'stalled'; readonly silentMs: number }
-  | { readonly type: 'flowing' };
+  { readonly type: 'stalled'; readonly silentMs: number } | { readonly type: 'flowing' };
 
 /**
  * Watches the items that pass a channel. After 10 s without one it says `stalled`, again every 10 s, and
