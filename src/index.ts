@@ -1,3 +1,79 @@
-/** xfer as a library: `send` and `receive`. */
-export * from './session.js';
-export { XferError, ERROR_CODES, type ErrorCode } from './errors.js';
+/**
+ * xfer as a library: `send` and `receive`. What moves bytes is loaded with their first call, so that a program
+ * that only checks a code or reads its settings starts at once.
+ */
+import type {
+  Content,
+  FilesToSend,
+  MeetingOptions,
+  ReceiveOptions,
+  ReceiveOutcome,
+  TransferOutcome,
+} from './options.js';
+import type { EntryType, Skipped } from './transfer/ports.js';
+
+export type * from './options.js';
+export type { OfferedRoot, OfferKind, ReceiverState } from './transfer/messages.js';
+export type { Progress } from './transfer/events.js';
+export type { ConflictPolicy, Path, Skipped } from './transfer/ports.js';
+export { ERROR_CODES, isErrorCode, toXferError, XferError, type XferErrorOptions } from './errors.js';
+export { completeWord, formatCode, parseCode, type Code } from './crypto/code.js';
+export {
+  bootstrapNodes,
+  CONFIG_KEYS,
+  configPath,
+  DEFAULT_PORT,
+  isConfigKey,
+  loadConfig,
+  parseDuration,
+  parseEndpoint,
+  saveSetting,
+  type Config,
+  type ConfigKey,
+} from './config.js';
+
+/** See `send` in session.ts. */
+export async function send(content: Content, options: MeetingOptions): Promise<TransferOutcome> {
+  const session = await import('./session.js');
+  return session.send(content, options);
+}
+
+/** See `receive` in session.ts. */
+export async function receive(options: ReceiveOptions): Promise<ReceiveOutcome> {
+  const session = await import('./session.js');
+  return session.receive(options);
+}
+
+/** Some of what would be sent, and what would be left out. */
+export interface ContentListing {
+  readonly entries: readonly ListedEntry[];
+  readonly skipped: readonly Skipped[];
+}
+
+export interface ListedEntry {
+  /** As its owner would name it. */
+  readonly path: string;
+  readonly type: EntryType;
+  /** Bytes; 0 for a folder. */
+  readonly size: number;
+}
+
+/**
+ * Lists what `send` would offer, folder by folder, and reads no file.
+ *
+ * @throws XferError as `send` does before it has a code
+ */
+export async function* listContent(content: FilesToSend): AsyncGenerator<ContentListing> {
+  const { openSource } = await import('./files/source.js');
+  const source = await openSource(content);
+  for await (const { entries, skipped } of source.scan()) {
+    yield {
+      entries: entries.map((entry) => ({
+        path: source.pathOf(entry),
+        type: entry.type,
+        size: entry.size ?? 0,
+      })),
+      skipped,
+    };
+  }
+}

@@ -1,0 +1,335 @@
+/** What each error means to a person, what to do about it, and its exit status. All wording of errors is here. */
+import type { ErrorCode, XferError } from '../index.js';
+import { formatSize } from './figures.js';
+import { show } from './show.js';
+
+/** 0 is for success alone. */
+export type ExitCode = 1 | 2 | 3 | 4 | 70 | 130;
+
+export interface Explanation {
+  readonly sentence: string;
+  /** What to do next. */
+  readonly hint: string | undefined;
+  readonly exitCode: ExitCode;
+}
+
+/** The parts of an error that a text is made of, already harmless. Empty where the error does not say. */
+interface About {
+  readonly subject: string;
+  readonly detail: string;
+}
+
+type Wording = string | ((about: About) => string);
+
+interface Text {
+  /** Lower case, no full stop. */
+  readonly sentence: Wording;
+  readonly advice?: Wording;
+  readonly exitCode: ExitCode;
+  /** In a few words, behind a path in a list or behind "the other side declined". */
+  readonly brief?: string;
+}
+
+const TEXTS: Readonly<Record<ErrorCode, Text>> = {
+  // What the person asked for cannot be started.
+  usage: {
+    sentence: ({ subject }) => subject || 'this cannot be done',
+    advice: ({ detail }) => detail || 'xfer --help lists what can be done',
+    exitCode: 2,
+  },
+  'bad-code': {
+    sentence: 'this is not a code',
+    advice: 'a code looks like 417-apple-tiger: a number and words, as the other person sees it',
+    exitCode: 2,
+  },
+  'unknown-word': {
+    sentence: ({ subject }) => `no code has the word '${subject}'`,
+    advice: ({ detail }) =>
+      detail ? `did you mean '${detail}'?` : 'compare it with what the other person sees',
+    exitCode: 2,
+  },
+  'bad-address': {
+    sentence: ({ subject }) => `'${subject}' is not an address`,
+    advice: 'write HOST:PORT, such as 192.168.1.5:7337 or [fe80::1]:7337',
+    exitCode: 2,
+  },
+  'config-invalid': {
+    sentence: ({ subject, detail }) => join(`the settings in ${subject} are not valid`, detail),
+    advice: 'correct the file, or remove it; xfer config path says where it is',
+    exitCode: 2,
+  },
+  'path-missing': {
+    sentence: ({ subject }) => `there is no ${subject || 'such path'}`,
+    advice: 'check the spelling and the folder you are in',
+    exitCode: 2,
+    brief: 'not there',
+  },
+  'path-unreadable': {
+    sentence: ({ subject }) => `${subject || 'a file'} cannot be read`,
+    advice: 'check who may read it',
+    exitCode: 1,
+    brief: 'cannot be read',
+  },
+  'nothing-to-send': {
+    sentence: 'there is nothing to send',
+    advice: 'name files or folders, or see what --exclude and --gitignore leave with --dry-run',
+    exitCode: 2,
+  },
+  'same-name': {
+    sentence: ({ subject }) => `two things to send are called ${subject}`,
+    advice: 'send the folder that they are in, or send them one after the other',
+    exitCode: 2,
+    brief: 'same name as another one',
+  },
+  'target-exists': {
+    sentence: ({ subject }) => `${subject || 'something with this name'} exists already`,
+    advice: 'choose --overwrite, --rename or --skip, or another folder with --out',
+    exitCode: 2,
+    brief: 'exists already',
+  },
+  'target-protected': {
+    sentence: ({ subject }) =>
+      subject
+        ? `${subject} is a name that other programs may obey`
+        : 'this would be put into your home folder, or under a name that begins with a dot',
+    advice: 'allow it with --allow-dotfiles, or choose another folder with --out',
+    exitCode: 2,
+    brief: 'a protected place',
+  },
+  'no-terminal': {
+    sentence: 'there is a question to answer and nobody to ask',
+    advice: 'say yes to the offer with --yes',
+    exitCode: 2,
+    brief: 'nobody there to ask',
+  },
+  'not-streamable': {
+    sentence: 'only a single file, a text or a pipe can go to the standard output',
+    advice: 'ask the sender for a single file, or receive without --stdout',
+    exitCode: 2,
+    brief: 'it takes a single file only',
+  },
+
+  // Meeting.
+  'no-network': {
+    sentence: 'the network cannot be reached',
+    advice:
+      'check the connection; in one local network use --listen on one side and --connect on the other, which need no internet',
+    exitCode: 3,
+  },
+  'no-peer': {
+    sentence: 'nobody was found under this code',
+    advice: 'ask whether the other side still shows it and waits, then try again',
+    exitCode: 3,
+  },
+  'peer-unreachable': {
+    sentence: ({ subject }) => `no connection to ${subject || 'the other side'} came about`,
+    advice: 'if one of you can be reached from outside, use --listen there and --connect on the other side',
+    exitCode: 3,
+  },
+  'port-in-use': {
+    sentence: ({ subject }) => `something else listens on ${subject || 'this port'}`,
+    advice: 'choose another port, such as --listen 7338',
+    exitCode: 2,
+  },
+  'code-expired': {
+    sentence: 'the code has expired',
+    advice: 'start again for a new code; --expire 2h makes it last longer',
+    exitCode: 4,
+  },
+  'code-used': {
+    sentence: 'the code is used up',
+    advice: 'a code works once: ask for a new one, and ask who used this one if it was not you',
+    exitCode: 4,
+  },
+  'code-dead': {
+    sentence: 'the code is dead: it was guessed wrong too often',
+    advice: 'start again for a new code; if nobody mistyped it, somebody was guessing',
+    exitCode: 4,
+  },
+  'wrong-code': {
+    sentence: 'the code is wrong',
+    advice: 'compare it, word for word, with what the other side shows',
+    exitCode: 4,
+  },
+  'version-unsupported': {
+    sentence: 'the other side has a version of xfer that this one does not understand',
+    advice: 'update the older one; xfer --version shows which',
+    exitCode: 1,
+  },
+  'role-conflict': {
+    sentence: ({ subject }) =>
+      subject === '' ? 'both sides want to do the same' : `both sides want to ${subject}`,
+    advice: 'one side sends, the other one receives',
+    exitCode: 2,
+  },
+  'not-verified': {
+    sentence: 'the words were not confirmed on both sides, so nothing was transferred',
+    advice:
+      'if they were different, somebody may be in between: start again over another way of telling the code',
+    exitCode: 4,
+    brief: 'the words were not confirmed',
+  },
+
+  // During a transfer.
+  declined: {
+    sentence: ({ subject, detail }) =>
+      subject === 'you' ? 'you declined, nothing was received' : join('the other side declined', detail),
+    advice: ({ subject }) => (subject === 'you' ? '' : 'ask the other person, then send again'),
+    exitCode: 1,
+  },
+  'dry-run': {
+    sentence: 'the other side only had a look (--dry-run), nothing was transferred',
+    advice: 'send again for the transfer itself',
+    exitCode: 1,
+    brief: 'it only had a look (--dry-run)',
+  },
+  'peer-gone': {
+    sentence: 'the other side is gone',
+    advice: 'start again on both sides with a new code',
+    exitCode: 3,
+  },
+  'peer-failed': {
+    sentence: ({ detail }) => join('the other side stopped because of an error', detail),
+    advice: 'its screen says which',
+    exitCode: 1,
+  },
+  'peer-interrupted': {
+    sentence: 'the other side was interrupted',
+    advice: 'start again on both sides with a new code',
+    exitCode: 3,
+    brief: 'it was interrupted',
+  },
+  stalled: {
+    sentence: 'nothing came from the other side for too long',
+    advice: 'check the connection on both sides, then start again with a new code',
+    exitCode: 3,
+  },
+  'disk-full': {
+    sentence: ({ subject }) => `there is not enough space${subject ? ` for ${subject}` : ' on the disk'}`,
+    advice: 'make space or choose another disk with --out, then start again',
+    exitCode: 3,
+    brief: 'the disk is full',
+  },
+  'disk-failed': {
+    sentence: ({ subject }) => `${subject || 'a file'} cannot be written`,
+    advice: 'check the disk, or choose another folder with --out',
+    exitCode: 1,
+    brief: 'cannot be written',
+  },
+  'permission-denied': {
+    sentence: ({ subject }) => `${subject || 'this'} is not allowed to you`,
+    advice: 'check whose it is, or choose another folder with --out',
+    exitCode: 1,
+    brief: 'not allowed',
+  },
+  'output-closed': {
+    sentence: ({ detail }) => join('what reads the output went away', goodBytes(detail)),
+    advice: 'its own message says why',
+    exitCode: 1,
+  },
+  integrity: {
+    sentence: ({ subject, detail }) =>
+      join(
+        subject ? `${subject} did not arrive as it was sent` : 'what arrived is not what was sent',
+        goodBytes(detail),
+      ),
+    advice: 'do not use what is there of it; start again, and if it happens twice, tell us',
+    exitCode: 4,
+    brief: 'did not arrive as it was sent',
+  },
+  protocol: {
+    sentence: 'the other side did something that no xfer does',
+    advice: 'do not try again with a code that somebody else may know; compare xfer --version on both sides',
+    exitCode: 4,
+  },
+  limit: {
+    sentence: ({ subject }) => `${subject || 'this'} is more than xfer takes at once`,
+    advice: 'send it in several parts',
+    exitCode: 1,
+    brief: 'too large',
+  },
+  incomplete: {
+    sentence: ({ detail }) => join('not everything arrived', goodBytes(detail)),
+    advice: 'the list says what is missing; send that again',
+    exitCode: 1,
+  },
+  interrupted: {
+    sentence: 'interrupted, nothing unfinished was kept',
+    advice: 'start again on both sides with a new code',
+    exitCode: 130,
+  },
+
+  // What one entry of a transfer can suffer while the rest goes on.
+  'name-refused': {
+    sentence: ({ subject }) => `${subject || 'a name'} cannot be kept on this system`,
+    advice: 'rename it at the sender, where --portable finds such names before sending',
+    exitCode: 1,
+    brief: 'its name cannot be kept on the other system',
+  },
+  'source-changed': {
+    sentence: ({ subject }) => `${subject || 'a file'} changed while it was sent`,
+    advice: 'send it again when nothing writes to it',
+    exitCode: 1,
+    brief: 'changed while it was sent',
+  },
+  'source-vanished': {
+    sentence: ({ subject }) => `${subject || 'a file'} went away while it was sent`,
+    advice: 'send again what is left',
+    exitCode: 1,
+    brief: 'went away while it was sent',
+  },
+  'link-skipped': {
+    sentence: ({ subject }) => `${subject || 'this'} is a symbolic link`,
+    advice: '--follow sends what links point to, where that lies inside what is sent',
+    exitCode: 1,
+    brief: 'a symbolic link',
+  },
+  'special-skipped': {
+    sentence: ({ subject }) => `${subject || 'this'} is no file and no folder`,
+    advice: 'send its content as a pipe, if it has any',
+    exitCode: 1,
+    brief: 'no file and no folder',
+  },
+
+  internal: {
+    sentence: ({ detail }) => join('xfer has a bug', detail),
+    advice: 'please report what you did, with the output of the same command with --debug',
+    exitCode: 70,
+  },
+};
+
+/** Text and exit status for an error, safe to print. */
+export function explain(error: Pick<XferError, 'code' | 'subject' | 'detail'>): Explanation {
+  const { sentence, advice, exitCode } = TEXTS[error.code];
+  const detail = error.detail === undefined ? '' : String(error.detail);
+  const about = {
+    subject: show(error.subject ?? ''),
+    // The reason of a decline or a failure over there is an error code too.
+    detail: isExplained(detail) ? brief(detail) : show(detail),
+  };
+  const hint = advice === undefined ? '' : say(advice, about);
+  return { sentence: say(sentence, about), hint: hint === '' ? undefined : hint, exitCode };
+}
+
+/** Why something was left out or declined, in a few words. */
+export function brief(code: ErrorCode): string {
+  const { brief: words, sentence } = TEXTS[code];
+  return words ?? say(sentence, { subject: '', detail: '' });
+}
+
+function isExplained(text: string): text is ErrorCode {
+  return Object.hasOwn(TEXTS, text);
+}
+
+function say(wording: Wording, about: About): string {
+  return typeof wording === 'string' ? wording : wording(about);
+}
+
+function join(sentence: string, detail: string): string {
+  return detail === '' ? sentence : `${sentence}: ${detail}`;
+}
+
+/** How much of a stream can be used, where the error says it in bytes. */
+function goodBytes(detail: string): string {
+  return /^\d+$/.test(detail) ? `the first ${detail} bytes (${formatSize(Number(detail))}) are good` : detail;
+}

@@ -1,0 +1,71 @@
+/** The one way of foreign text to a terminal: names, paths, texts, errors of a peer, addresses. */
+import stringWidth from 'string-width';
+
+/**
+ * What a terminal obeys, hides or turns around: controls, format characters (bidi, zero width, tags), lone surrogates,
+ * private and unassigned characters, line separators, and the invisible fillers that Unicode counts as letters.
+ * Variation selectors stay, because emoji need them and they move nothing.
+ */
+const UNSAFE =
+  '[\\p{Cc}\\p{Cf}\\p{Cs}\\p{Co}\\p{Cn}\\p{Zl}\\p{Zp}[\\p{Default_Ignorable_Code_Point}--[\\u{FE00}-\\u{FE0F}]]]';
+// The v flag is newer than the language level that this project compiles to; Node 20 knows it.
+const EVERY_UNSAFE = new RegExp(UNSAFE, 'gv');
+/** As above, but a text may have lines and tabs. */
+const EVERY_UNSAFE_IN_TEXT = new RegExp(`[${UNSAFE}--[\\n\\t]]`, 'gv');
+
+/** Most columns that a foreign text may take where nobody says how many there are. */
+const WIDEST = 200;
+
+const segmenter = new Intl.Segmenter();
+
+/** `text` on one line and harmless: `\u{202e}` for what is not, cut in its middle to at most `width` columns. */
+export function show(text: string, width: number = WIDEST): string {
+  return cut(text.replace(EVERY_UNSAFE, escapeCharacter), width);
+}
+
+/** A text of several lines, whole and harmless. */
+export function showText(text: string): string {
+  return text.replaceAll('\r\n', '\n').replace(EVERY_UNSAFE_IN_TEXT, escapeCharacter);
+}
+
+/** `value` as one line of JSON that is harmless on a terminal too; what it means is not changed. */
+export function showJson(value: unknown): string {
+  return JSON.stringify(value).replace(EVERY_UNSAFE, (character) =>
+    Array.from({ length: character.length }, (_, unit) => jsonEscape(character.charCodeAt(unit))).join(''),
+  );
+}
+
+/** How many columns of a terminal `text` takes. */
+export function displayWidth(text: string): number {
+  return stringWidth(text);
+}
+
+/** At most `width` columns of `text`: what is too much goes from the middle, so that the end of a file's name stays. */
+export function cut(text: string, width: number): string {
+  if (displayWidth(text) <= width) return text;
+  if (width < 1) return '';
+  const clusters = Array.from(segmenter.segment(text), ({ segment }) => segment);
+  const end = take(clusters.toReversed(), Math.floor((width - 1) / 2)).reverse();
+  const start = take(clusters, width - 1 - displayWidth(end.join('')));
+  return `${start.join('')}…${end.join('')}`;
+}
+
+/** The first clusters that fit into `width` columns. */
+function take(clusters: readonly string[], width: number): string[] {
+  const taken: string[] = [];
+  let left = width;
+  for (const cluster of clusters) {
+    left -= displayWidth(cluster);
+    if (left < 0) break;
+    taken.push(cluster);
+  }
+  return taken;
+}
+
+function escapeCharacter(character: string): string {
+  return `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`;
+}
+
+function jsonEscape(unit: number): string {
+  return `\\u${unit.toString(16).padStart(4, '0')}`;
+}

@@ -1,0 +1,219 @@
+/** Settings that stay: where they are kept, what they may hold, and how addresses and durations are written. */
+import { randomBytes } from 'node:crypto';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { isIP, isIPv6 } from 'node:net';
+import { dirname, join } from 'node:path';
+import envPaths from 'env-paths';
+import { parse, stringify } from 'smol-toml';
+import { XferError } from './errors.js';
+
+/** What `config.toml` may hold. Everything is optional; a flag of a command wins over it. */
+export interface Config {
+  /** Nodes of a private DHT, as `host:port`. */
+  readonly bootstrap?: readonly string[];
+  /** Words of a new code, 2 to 16. */
+  readonly words?: number;
+  /** How long a new code waits, such as `30m`; see `parseDuration`. */
+  readonly expire?: string;
+  /** The folder that `receive` puts things into. */
+  readonly out?: string;
+  /** Always compare words with the other person. */
+  readonly verify?: boolean;
+}
+
+export type ConfigKey = keyof Config;
+
+interface Setting {
+  /** What a valid value is, for the message about one that is not. */
+  readonly expected: string;
+  accepts(value: unknown): boolean;
+  /** The value as it stands in the file, from the words of a command line. */
+  fromWords(words: readonly string[]): unknown;
+}
+
+const text: Setting['fromWords'] = (words) => words.join(' ');
+
+const SETTINGS: { readonly [Key in ConfigKey]-?: Setting } = {
+  bootstrap: {
+    expected: 'a list of host:port',
+    accepts: (value) => Array.isArray(value) && value.length > 0 && value.every(isNode),
+    fromWords: (words) => words.flatMap(splitList),
+  },
+  words: {
+    expected: 'a number from 2 to 16',
+    accepts: (value) => Number.isInteger(value) && Number(value) >= 2 && Number(value) <= 16,
+    fromWords: (words) => Number(words.join(' ')),
+  },
+  expire: { expected: 'a duration such as 30m', accepts: isDuration, fromWords: text },
+  out: {
+    expected: 'a folder',
+    accepts: (value) => typeof value === 'string' && value !== '',
+    fromWords: text,
+  },
+  verify: {
+    expected: 'true or false',
+    accepts: (value) => typeof value === 'boolean',
+    fromWords: (words) => ({ true: true, false: false })[words.join(' ')],
+  },
+};
+
+export const CONFIG_KEYS = Object.keys(SETTINGS) as readonly ConfigKey[];
+
+export function isConfigKey(text: string): text is ConfigKey {
+  return Object.hasOwn(SETTINGS, text);
+}
+
+/** Where the settings are: `$XFER_HOME/config.toml`, else where the platform keeps such files. */
+export function configPath(env: NodeJS.ProcessEnv = process.env): string {
+  const home = env['XFER_HOME'];
+  const folder = home === undefined || home === '' ? envPaths('xfer', { suffix: '' }).config : home;
+  return join(folder, 'config.toml');
+}
+
+/**
+ * Reads the settings; no file means no settings.
+ *
+ * @throws XferError `config-invalid` (subject: the file, detail: what is wrong in it)
+ */
+export async function loadConfig(env: NodeJS.ProcessEnv = process.env): Promise<Config> {
+  const path = configPath(env);
+  try {
+    return check(parse(await readFile(path, 'utf8')), path);
+  } catch (error) {
+    if (error instanceof XferError) throw error;
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {};
+    // smol-toml's message goes on with a picture of the place; its first line says it.
+    const detail = (error as Error).message.split('\n', 1)[0] ?? '';
+    throw new XferError('config-invalid', { subject: path, detail, cause: error });
+  }
+}
+
+/**
+ * Changes one setting, or removes it where `words` is empty. The file is replaced at once and as a whole, readable by
+ * its owner only. Comments in it are lost.
+ *
+ * @throws XferError `config-invalid` for a bad value or a bad file, `disk-failed` when it cannot be written
+ */
+export async function saveSetting(
+  key: ConfigKey,
+  words: readonly string[],
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<void> {
+  const { [key]: _replaced, ...others } = await loadConfig(env);
+  const path = configPath(env);
+  const settings = words.length === 0 ? others : { ...others, [key]: SETTINGS[key].fromWords(words) };
+  const content = stringify(check(settings, path));
+  const temporary = `${path}.${randomBytes(6).toString('hex')}`;
+  try {
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await writeFile(temporary, content, { mode: 0o600, flag: 'wx' });
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => undefined);
+    throw new XferError('disk-failed', { subject: path, cause: error });
+  }
+}
+
+/**
+ * Nodes of a private DHT: `XFER_BOOTSTRAP` (joined by commas), else the setting. `undefined` stands for the public DHT.
+ *
+ * @throws XferError `bad-address`
+ */
+export function bootstrapNodes(
+  config: Config,
+  env: NodeJS.ProcessEnv = process.env,
+): readonly string[] | undefined {
+  const nodes = splitList(env['XFER_BOOTSTRAP'] ?? '');
+  const wrong = nodes.find((node) => !isNode(node));
+  if (wrong !== undefined) throw new XferError('bad-address', { subject: wrong });
+  return nodes.length > 0 ? nodes : config.bootstrap;
+}
+
+/** Where a direct connection is made when no port is given. */
+export const DEFAULT_PORT = 7337;
+
+/**
+ * Reads `host:port`, `host`, `port`, `[::1]:port` or `::1`. What is left out is `undefined` (host) or `DEFAULT_PORT`.
+ *
+ * @throws XferError `bad-address`
+ */
+export function parseEndpoint(text: string): { readonly host: string | undefined; readonly port: number } {
+  const { host, port } = splitAddress(text);
+  const number = port === undefined ? DEFAULT_PORT : Number(port);
+  const validHost = host === undefined || isIP(host) !== 0 || HOST_NAME.test(host);
+  if (!validHost || number > 65_535) throw new XferError('bad-address', { subject: text });
+  return { host, port: number };
+}
+
+const HOST_NAME = /^(?=.{1,253}$)[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?\.?$/i;
+
+function splitAddress(text: string): { host: string | undefined; port: string | undefined } {
+  if (/^\d+$/.test(text)) return { host: undefined, port: text };
+  if (isIPv6(text)) return { host: text, port: undefined };
+  const match = /^(?:\[(?<literal>[^\]]*)\]|(?<name>[^:[\]]*))(?::(?<port>\d{1,5}))?$/.exec(text)?.groups;
+  const host = match?.['literal'] ?? match?.['name'];
+  const isWrongLiteral = match?.['literal'] !== undefined && !isIPv6(match['literal']);
+  if (host === undefined || isWrongLiteral || text === '')
+    throw new XferError('bad-address', { subject: text });
+  return { host: host === '' ? undefined : host, port: match?.['port'] };
+}
+
+const UNIT_MS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+/** Node's timers hold no more than this. */
+const LONGEST_MS = 2 ** 31 - 1;
+
+/**
+ * Milliseconds of a duration such as `90s`, `30m`, `2h` or `1d`; at most 24 days.
+ *
+ * @throws XferError `usage`
+ */
+export function parseDuration(text: string): number {
+  const [, count = '', unit = ''] = /^(\d+(?:\.\d+)?)\s*([smhd])$/.exec(text.trim()) ?? [];
+  const ms = Math.round(Number(count) * (UNIT_MS[unit] ?? NaN));
+  if (!(ms > 0 && ms <= LONGEST_MS)) {
+    throw new XferError('usage', {
+      subject: `'${text}' is not a duration`,
+      detail: 'write a number and s, m, h or d, such as 30m; at most 24d',
+    });
+  }
+  return ms;
+}
+
+function check(settings: object, path: string): Config {
+  for (const [key, value] of Object.entries(settings)) {
+    if (!isConfigKey(key)) {
+      throw new XferError('config-invalid', { subject: path, detail: `there is no setting '${key}'` });
+    }
+    const { accepts, expected } = SETTINGS[key];
+    if (!accepts(value)) {
+      throw new XferError('config-invalid', { subject: path, detail: `${key} must be ${expected}` });
+    }
+  }
+  return settings;
+}
+
+function splitList(text: string): string[] {
+  return text
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '');
+}
+
+/** A node needs both parts: there is no usual port of a DHT node. */
+function isNode(value: unknown): boolean {
+  if (typeof value !== 'string' || !/[^:]:\d+$/.test(value)) return false;
+  try {
+    const { host, port } = parseEndpoint(value);
+    return host !== undefined && port > 0;
+  } catch {
+    return false;
+  }
+}
+
+function isDuration(value: unknown): boolean {
+  try {
+    return typeof value === 'string' && parseDuration(value) > 0;
+  } catch {
+    return false;
+  }
+}
