@@ -1,0 +1,116 @@
+import { writeFile } from 'node:fs/promises';
+import { networkInterfaces } from 'node:os';
+import path from 'node:path';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { freePort, joining, listening } from '../support/direct.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
+import { expectSameTree } from '../support/trees.js';
+import { xfer } from '../support/xfer-process.js';
+
+const hasIPv6 = Object.values(networkInterfaces()).some((addresses) =>
+  addresses?.some(({ address }) => address === '::1'),
+);
+
+let from: string;
+let to: string;
+let file: string;
+
+beforeEach(async () => {
+  from = await temporaryFolder();
+  to = await temporaryFolder();
+  file = path.join(from, 'note');
+  await writeFile(file, 'for you');
+});
+
+describe('a direct connection', () => {
+  it('is dialled by the receiver', async () => {
+    const { host: sender, join } = await listening(['send', file]);
+    const receiver = await xfer(['receive', ...join, '--yes', '--out', to]);
+
+    expect(await receiver.status()).toBe(0);
+    expect(await sender.status()).toBe(0);
+    await expectSameTree(to, from);
+  });
+
+  it('is dialled by the sender', async () => {
+    const { host: receiver, join } = await listening(['receive', '--new', '--yes', '--out', to]);
+    const sender = await xfer(['send', ...join, file]);
+
+    expect(await sender.status()).toBe(0);
+    expect(await receiver.status()).toBe(0);
+    await expectSameTree(to, from);
+  });
+
+  it('is dialled by a host and awaited by a joiner', async () => {
+    const port = await freePort();
+    const sender = await xfer(['send', file, '--connect', `127.0.0.1:${port}`]);
+    const listen = ['--listen', `127.0.0.1:${port}`];
+    const receiver = await xfer(['receive', await sender.code(), ...listen, '--yes', '--out', to]);
+
+    expect(await receiver.status()).toBe(0);
+    expect(await sender.status()).toBe(0);
+    await expectSameTree(to, from);
+  });
+
+  it('waits for a side that listens later', async () => {
+    const port = await freePort();
+    const sender = await xfer(['send', file, '--connect', `localhost:${port}`]);
+    const code = await sender.code();
+    // Long enough for some dials to fail.
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    const receiver = await xfer(['receive', code, '--listen', `127.0.0.1:${port}`, '--yes', '--out', to]);
+
+    expect(await receiver.status()).toBe(0);
+    expect(await sender.status()).toBe(0);
+    await expectSameTree(to, from);
+  });
+
+  it('finds a host by name', async () => {
+    const { host: sender, code, port } = await listening(['send', file]);
+    const receiver = await xfer(['receive', code, '--connect', `localhost:${port}`, '--yes', '--out', to]);
+
+    expect(await receiver.status()).toBe(0);
+    expect(await sender.status()).toBe(0);
+    await expectSameTree(to, from);
+  });
+
+  it.skipIf(!hasIPv6)('speaks IPv6', async () => {
+    const port = await freePort('::1');
+    const sender = await xfer(['send', file, '--listen', `[::1]:${port}`]);
+    const address = ['--connect', `[::1]:${port}`];
+    const receiver = await xfer(['receive', await sender.code(), ...address, '--yes', '--out', to]);
+
+    expect(await receiver.status()).toBe(0);
+    expect(await sender.status()).toBe(0);
+    await expectSameTree(to, from);
+  });
+
+  it('shows the command to type on the other machine, one line per address', async () => {
+    const port = await freePort();
+    const sender = await xfer(['send', file, '--listen', String(port)]);
+    const code = await sender.code();
+
+    await sender.waitFor(new RegExp(`xfer receive ${code} --connect \\S+:${port}`));
+  });
+
+  it('says that a port is taken', async () => {
+    const { port } = await listening(['send', file]);
+    const second = await xfer(['send', file, '--listen', `127.0.0.1:${port}`]);
+
+    expect(await second.status()).not.toBe(0);
+    expect(second.stderr).toMatch(/xfer: error: .*port/);
+    expect(second.stderr).toContain('xfer: hint: ');
+  });
+
+  it('can be tried together with the DHT', async () => {
+    const port = await freePort();
+    const also = ['--also-dht'];
+    const sender = await xfer(['send', file, '--listen', `127.0.0.1:${port}`, ...also]);
+    const join = joining(['send'], await sender.code(), port);
+    const receiver = await xfer(['receive', ...join, ...also, '--yes', '--out', to]);
+
+    expect(await receiver.status()).toBe(0);
+    expect(await sender.status()).toBe(0);
+    await expectSameTree(to, from);
+  });
+});

@@ -1,0 +1,64 @@
+import { once } from 'node:events';
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+
+/**
+ * Stands between two programs on loopback, and holds or cuts the line after so many bytes, so that a test can act
+ * in the middle of a transfer however fast it is.
+ */
+export class TcpProxy {
+  /** Bytes from the dialled side to the dialling one so far. */
+  carried = 0;
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+  readonly #holdAfter: number;
+  #onHeld: () => void = () => {};
+  /** Resolves when the line is held. */
+  readonly held = new Promise<void>((resolve) => (this.#onHeld = resolve));
+
+  private constructor(targetPort: number, holdAfter: number) {
+    this.#holdAfter = holdAfter;
+    this.#server = createServer((near) => {
+      const far = connect(targetPort, '127.0.0.1');
+      this.#join(near, far);
+    });
+  }
+
+  /** Forwards to `targetPort`; nothing passes any more once `holdAfter` bytes came back from there. */
+  static async start(targetPort: number, holdAfter: number): Promise<TcpProxy> {
+    const proxy = new TcpProxy(targetPort, holdAfter);
+    proxy.#server.listen(0, '127.0.0.1');
+    await once(proxy.#server, 'listening');
+    return proxy;
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  /** Ends every connection as a closed socket does: what was under way is lost. */
+  cut(): void {
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  close(): void {
+    this.cut();
+    this.#server.close();
+  }
+
+  #join(near: Socket, far: Socket): void {
+    for (const socket of [near, far]) {
+      this.#sockets.add(socket);
+      socket.on('error', () => {});
+    }
+    near.on('close', () => far.destroy());
+    far.on('close', () => near.destroy());
+    near.pipe(far);
+    far.on('data', (bytes) => {
+      this.carried += bytes.length;
+      near.write(bytes);
+      if (this.carried < this.#holdAfter) return;
+      far.pause();
+      this.#onHeld();
+    });
+  }
+}
