@@ -1,0 +1,169 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { listening } from '../support/direct.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
+import { expectSameTree, namesIn } from '../support/trees.js';
+import { xfer, xferOnTerminal } from '../support/xfer-process.js';
+
+const QUESTION = /\[y\/n/i;
+
+let from: string;
+let to: string;
+let file: string;
+
+beforeEach(async () => {
+  from = await temporaryFolder();
+  to = await temporaryFolder();
+  file = path.join(from, 'note');
+  await writeFile(file, 'new');
+});
+
+describe('an offer', () => {
+  it('is refused where nobody can be asked and nobody said --yes', async () => {
+    const { host: sender, join } = await listening(['send', file]);
+    const receiver = await xfer(['receive', ...join, '--out', to]);
+
+    expect(await receiver.status()).toBe(2);
+    expect(receiver.stderr).toMatch(/xfer: hint: .*--yes/);
+    expect(await sender.status()).toBe(1);
+    expect(await namesIn(to)).toEqual([]);
+  });
+
+  it('is shown with its names and sizes and taken with y', async () => {
+    const { host: sender, join } = await listening(['send', file]);
+    const receiver = await xferOnTerminal(['receive', ...join, '--out', to]);
+    await receiver.waitFor(QUESTION);
+    expect(receiver.text).toMatch(/note +3 B/);
+    expect(await namesIn(to)).toEqual([]);
+    receiver.type('y\r');
+
+    expect(await receiver.status()).toBe(0);
+    expect(await sender.status()).toBe(0);
+    await expectSameTree(to, from);
+  });
+
+  it('is declined with n, and both sides say so', async () => {
+    const { host: sender, join } = await listening(['send', file]);
+    const receiver = await xferOnTerminal(['receive', ...join, '--out', to]);
+    await receiver.waitFor(QUESTION);
+    receiver.type('n\r');
+
+    expect(await receiver.status()).toBe(1);
+    expect(await sender.status()).toBe(1);
+    expect(sender.stderr).toContain('declined');
+    expect(await namesIn(to)).toEqual([]);
+  });
+
+  it('row 44: of a name that begins with a dot is not taken by --yes alone', async () => {
+    const dotted = path.join(from, '.bashrc');
+    await writeFile(dotted, 'echo owned');
+    const first = await listening(['send', dotted]);
+    const refusing = await xfer(['receive', ...first.join, '--yes', '--out', to]);
+    expect(await refusing.status()).toBe(2);
+    expect(refusing.stderr).toContain('--allow-dotfiles');
+    expect(await namesIn(to)).toEqual([]);
+
+    const second = await listening(['send', dotted]);
+    const taking = await xfer(['receive', ...second.join, '--yes', '--allow-dotfiles', '--out', to]);
+    expect(await taking.status()).toBe(0);
+    expect(await namesIn(to)).toEqual(['.bashrc']);
+  });
+
+  it('row 44: is not taken into the home folder by --yes alone', async () => {
+    const { join } = await listening(['send', file]);
+    const receiver = await xfer(['receive', ...join, '--yes'], { cwd: to, env: { HOME: to } });
+    expect(await receiver.status()).toBe(2);
+    expect(await namesIn(to)).toEqual([]);
+  });
+
+  it('is only looked at with --dry-run', async () => {
+    const { host: sender, join } = await listening(['send', file]);
+    const receiver = await xfer(['receive', ...join, '--dry-run', '--out', to]);
+
+    expect(await receiver.status()).toBe(0);
+    expect(receiver.screen).toContain('note');
+    expect(await sender.status()).toBe(1);
+    expect(await namesIn(to)).toEqual([]);
+  });
+});
+
+describe('row 43: a file that exists', () => {
+  let target: string;
+
+  beforeEach(async () => {
+    target = path.join(to, 'note');
+    await writeFile(target, 'old');
+  });
+
+  async function receive(flags: readonly string[]) {
+    const { host: sender, join } = await listening(['send', file]);
+    const receiver = await xfer(['receive', ...join, '--yes', '--out', to, ...flags]);
+    return { receiver, sender, status: await receiver.status() };
+  }
+
+  it('is kept, and --yes is not enough', async () => {
+    const { receiver, status } = await receive([]);
+    expect(status).toBe(2);
+    expect(receiver.stderr).toMatch(/xfer: error: .*note.*exists/);
+    expect(receiver.stderr).toMatch(/xfer: hint: .*--overwrite.*--rename.*--skip/);
+    expect(await readFile(target, 'utf8')).toBe('old');
+    expect(await namesIn(to)).toEqual(['note']);
+  });
+
+  it('is replaced with --overwrite', async () => {
+    const { status } = await receive(['--overwrite']);
+    expect(status).toBe(0);
+    expect(await readFile(target, 'utf8')).toBe('new');
+    expect(await namesIn(to)).toEqual(['note']);
+  });
+
+  it('gets a neighbour with --rename', async () => {
+    const { receiver, status } = await receive(['--rename']);
+    expect(status).toBe(0);
+    expect(await readFile(target, 'utf8')).toBe('old');
+    const renamed = receiver.stdout.trim();
+    expect(path.dirname(renamed)).toBe(to);
+    expect(await readFile(renamed, 'utf8')).toBe('new');
+  });
+
+  it('stays with --skip', async () => {
+    await receive(['--skip']);
+    expect(await readFile(target, 'utf8')).toBe('old');
+    expect(await namesIn(to)).toEqual(['note']);
+  });
+
+  it('does not end the session before the person has chosen', async () => {
+    const { host: sender, join } = await listening(['send', file]);
+    const receiver = await xferOnTerminal(['receive', ...join, '--out', to]);
+    await receiver.waitFor(QUESTION);
+    receiver.type('y\r');
+    await receiver.waitFor(/overwrite.*rename.*skip/i);
+    receiver.type('o\r');
+
+    expect(await receiver.status()).toBe(0);
+    expect(await sender.status()).toBe(0);
+    expect(await readFile(target, 'utf8')).toBe('new');
+  });
+});
+
+describe('--out', () => {
+  it('gives a single file a new name', async () => {
+    const { join } = await listening(['send', file]);
+    const target = path.join(to, 'other name');
+    const receiver = await xfer(['receive', ...join, '--yes', '--out', target]);
+    expect(await receiver.status()).toBe(0);
+    expect(await readFile(target, 'utf8')).toBe('new');
+  });
+
+  it('merges a folder into one that exists', async () => {
+    await mkdir(path.join(from, 'photos'));
+    await writeFile(path.join(from, 'photos/b'), 'b');
+    await mkdir(path.join(to, 'photos'));
+    await writeFile(path.join(to, 'photos/a'), 'a');
+    const { join } = await listening(['send', `${path.join(from, 'photos')}/`]);
+    const receiver = await xfer(['receive', ...join, '--yes', '--out', to]);
+    expect(await receiver.status()).toBe(0);
+    expect(await namesIn(to)).toEqual(['photos', 'photos/a', 'photos/b']);
+  });
+});
