@@ -2,13 +2,12 @@
 /** Sends files and folders: node examples/send.js PATH… */
 import { send } from 'xfer';
 
+// Nodes of a DHT of your own; the public one where nothing is given.
+const bootstrap = process.env['XFER_BOOTSTRAP']?.split(',');
 const outcome = await send(
   { kind: 'files', paths: process.argv.slice(2) },
   {
-    // Nodes of a DHT of your own; the public one where nothing is given.
-    ...(process.env['XFER_BOOTSTRAP'] === undefined
-      ? {}
-      : { bootstrap: process.env['XFER_BOOTSTRAP'].split(',') }),
+    ...(bootstrap && { bootstrap }),
     signal: AbortSignal.timeout(600_000),
     onEvent: (event) => {
       if (event.type === 'code') console.log(event.code);
