@@ -1,0 +1,106 @@
+/** Digests of content: BLAKE3 with 32 bytes, and the tree over a file's pieces of 1 MiB. */
+import { timingSafeEqual } from 'node:crypto';
+import { Blake3Hasher } from '@napi-rs/blake-hash';
+
+export const DIGEST_BYTES = 32;
+
+/** Bytes of a file under one leaf of its tree. */
+const LEAF_BYTES = 2 ** 20;
+const LEAF = Uint8Array.of(0);
+const ROOT = Uint8Array.of(1);
+
+/** Leaf digests of zero pieces that are hashed in one call while a hole is skipped. */
+const ZERO_LEAVES_AT_ONCE = 1024;
+
+/** BLAKE3-256 of bytes that come in pieces. */
+export class Blake3 {
+  readonly #hasher = new Blake3Hasher();
+
+  update(bytes: Uint8Array): this {
+    this.#hasher.update(bytes);
+    return this;
+  }
+
+  digest(): Uint8Array {
+    return this.#hasher.digestBuffer();
+  }
+}
+
+/**
+ * The digest of a file (protocol section 8) while it goes by. How the bytes are split over the calls does not
+ * matter, nor whether zeros come as bytes or as a hole.
+ */
+export class TreeDigest {
+  readonly #root = new Blake3().update(ROOT);
+  #leaf: Blake3 | undefined;
+  #leafLength = 0;
+  #size = 0;
+
+  update(bytes: Uint8Array): this {
+    let rest = bytes;
+    while (rest.length > 0) {
+      const piece = rest.subarray(0, LEAF_BYTES - this.#leafLength);
+      this.#leaf ??= new Blake3().update(LEAF);
+      this.#leaf.update(piece);
+      this.#leafLength += piece.length;
+      this.#size += piece.length;
+      if (this.#leafLength === LEAF_BYTES) this.#endLeaf();
+      rest = rest.subarray(piece.length);
+    }
+    return this;
+  }
+
+  /** Takes in a hole of `length` zero bytes: a few milliseconds for each TiB. */
+  skipZeros(length: number): this {
+    const zero = zeros();
+    const head = Math.min(length, (LEAF_BYTES - this.#leafLength) % LEAF_BYTES);
+    this.update(zero.piece.subarray(0, head));
+    const leaves = Math.floor((length - head) / LEAF_BYTES);
+    for (let left = leaves; left > 0; left -= ZERO_LEAVES_AT_ONCE) {
+      this.#root.update(zero.leaves.subarray(0, Math.min(left, ZERO_LEAVES_AT_ONCE) * DIGEST_BYTES));
+    }
+    this.#size += leaves * LEAF_BYTES;
+    return this.update(zero.piece.subarray(0, length - head - leaves * LEAF_BYTES));
+  }
+
+  /** Ends the file. Nothing may be added afterwards. */
+  digest(): Uint8Array {
+    if (this.#leaf !== undefined) this.#endLeaf();
+    const size = Buffer.alloc(8);
+    size.writeBigUInt64BE(BigInt(this.#size));
+    return this.#root.update(size).digest();
+  }
+
+  #endLeaf(): void {
+    if (this.#leaf !== undefined) this.#root.update(this.#leaf.digest());
+    this.#leaf = undefined;
+    this.#leafLength = 0;
+  }
+}
+
+/** The digest of a whole file in memory. */
+export function digestOf(bytes: Uint8Array): Uint8Array {
+  return new TreeDigest().update(bytes).digest();
+}
+
+/** Compares in a time that depends on the lengths only. */
+export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && timingSafeEqual(a, b);
+}
+
+interface Zeros {
+  readonly piece: Uint8Array;
+  readonly leaves: Uint8Array;
+}
+
+let cachedZeros: Zeros | undefined;
+
+/** A piece of zeros, and its leaf digest many times over; made when the first hole comes. */
+function zeros(): Zeros {
+  if (cachedZeros === undefined) {
+    const piece = new Uint8Array(LEAF_BYTES);
+    const leaf = new Blake3().update(LEAF).update(piece).digest();
+    cachedZeros = { piece, leaves: Buffer.concat(Array<Uint8Array>(ZERO_LEAVES_AT_ONCE).fill(leaf)) };
+  }
+  return cachedZeros;
+}
