@@ -1,0 +1,65 @@
+/** What the disk's own error codes mean to a person who sends or receives. */
+import { type ErrorCode, XferError } from '../errors.js';
+
+export function errnoOf(thrown: unknown): string | undefined {
+  return thrown instanceof Error ? (thrown as NodeJS.ErrnoException).code : undefined;
+}
+
+/** What was thrown while `path` was read, as `source-vanished`, `source-changed` or `path-unreadable`. */
+export function readError(thrown: unknown, path: string): XferError {
+  if (thrown instanceof XferError) return thrown;
+  return new XferError(readErrorCode(errnoOf(thrown)), { subject: path, cause: thrown });
+}
+
+function readErrorCode(errno: string | undefined): ErrorCode {
+  switch (errno) {
+    case undefined:
+      return 'internal';
+    case 'ENOENT':
+      return 'source-vanished';
+    // A link or another kind of thing stands where a file or folder was found before.
+    case 'ELOOP':
+    case 'ENOTDIR':
+    case 'ENXIO':
+      return 'source-changed';
+    default:
+      return 'path-unreadable';
+  }
+}
+
+/**
+ * What was thrown while `path` was written, as `disk-full`, `permission-denied`, `target-exists`,
+ * `name-refused` or `disk-failed`.
+ */
+export function writeError(thrown: unknown, path: string): XferError {
+  if (thrown instanceof XferError) return thrown;
+  return new XferError(writeErrorCode(errnoOf(thrown)), { subject: path, cause: thrown });
+}
+
+function writeErrorCode(errno: string | undefined): ErrorCode {
+  switch (errno) {
+    case undefined:
+      return 'internal';
+    case 'ENOSPC':
+    case 'EDQUOT':
+      return 'disk-full';
+    case 'EACCES':
+    case 'EPERM':
+    case 'EROFS':
+      return 'permission-denied';
+    // Something of another kind is in the way, such as a link in place of a folder.
+    case 'EEXIST':
+    case 'EISDIR':
+    case 'ENOTEMPTY':
+    case 'ENOTDIR':
+    case 'ELOOP':
+      return 'target-exists';
+    // The file system cannot keep the name, although the path check could not know.
+    case 'ENAMETOOLONG':
+    case 'EILSEQ':
+    case 'EINVAL':
+      return 'name-refused';
+    default:
+      return 'disk-failed';
+  }
+}
