@@ -1,0 +1,198 @@
+/** Reading one file that was scanned: the very one, whole, and unchanged while it was read. */
+import { close, closeSync, constants, fstatSync, openSync, read, readSync, type Stats } from 'node:fs';
+import { promisify } from 'node:util';
+import { XferError } from '../errors.js';
+import { CHUNK_BYTES, type SourceFile } from '../transfer/ports.js';
+import { readError } from './disk-errors.js';
+
+const readAsync = promisify(read);
+const closeAsync = promisify(close);
+
+/** A file may have been swapped for a link (not followed) or a FIFO (opening it must not wait for a writer). */
+const OPEN_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+
+/** What a scan found out about a file. */
+export interface Found {
+  readonly dev: number;
+  readonly ino: number;
+  readonly size: number;
+  /** Whole milliseconds: finer than the clock that file systems take it from. */
+  readonly mtimeMs: number;
+}
+
+/**
+ * Reads the file at `location` whole, with synchronous calls; `undefined` when it is larger than `limit` now.
+ * `path` is for messages. Throws `source-vanished`, `source-changed` or `path-unreadable`.
+ */
+export function readSmallFile(
+  location: string,
+  path: string,
+  found: Found,
+  limit: number,
+): Buffer | undefined {
+  let fd: number | undefined;
+  try {
+    fd = openSync(location, OPEN_FLAGS);
+    const before = fstatSync(fd);
+    if (before.size > limit) return undefined;
+    assertFound(before, found, path);
+    // One byte more than expected shows a file that grew.
+    const content = Buffer.allocUnsafe(before.size + 1);
+    let length = 0;
+    for (let got = -1; got !== 0 && length < content.length; length += got) {
+      got = readSync(fd, content, length, content.length - length, length);
+    }
+    if (length !== before.size) throw new XferError('source-changed', { subject: path });
+    assertSame(fstatSync(fd), before, path);
+    return content.subarray(0, length);
+  } catch (thrown) {
+    throw readError(thrown, path);
+  } finally {
+    if (fd !== undefined) closeSync(fd);
+  }
+}
+
+/** Opens the file at `location` to be read from its start. Throws as `readSmallFile`. */
+export function openSourceFile(location: string, path: string, found: Found): SourceFile {
+  let fd: number | undefined;
+  try {
+    fd = openSync(location, OPEN_FLAGS);
+    const stat = fstatSync(fd);
+    assertFound(stat, found, path);
+    return new DiskSourceFile(fd, stat, path);
+  } catch (thrown) {
+    if (fd !== undefined) closeSync(fd);
+    throw readError(thrown, path);
+  }
+}
+
+/** Holes shorter than this travel as zero bytes, which compress well. */
+const HOLE_BYTES = 1 << 16;
+/** File systems store nothing less than this. */
+const BLOCK_BYTES = 1 << 12;
+const ZEROS = Buffer.alloc(CHUNK_BYTES);
+
+class DiskSourceFile implements SourceFile {
+  readonly #fd: number;
+  readonly #stat: Stats;
+  readonly #path: string;
+  /** Fewer blocks are stored than the size asks for: worth the search for zeros. */
+  readonly #isSparse: boolean;
+  /** Where the next read from the disk begins. */
+  #offset = 0;
+  /** Read but not handed out. */
+  #rest: Buffer = Buffer.alloc(0);
+  /** The read under way, so that the disk works while the caller does. */
+  #ahead: Promise<Buffer> | undefined;
+
+  constructor(fd: number, stat: Stats, path: string) {
+    this.#fd = fd;
+    this.#stat = stat;
+    this.#path = path;
+    this.#isSparse = stat.blocks * 512 < stat.size;
+  }
+
+  async read(): Promise<Uint8Array | { readonly hole: number } | undefined> {
+    if (!this.#isSparse) {
+      const piece = await this.#nextPiece();
+      return piece.length === 0 ? undefined : piece;
+    }
+    return this.#readSparse();
+  }
+
+  async close(): Promise<void> {
+    await this.#ahead?.catch(() => undefined);
+    await closeAsync(this.#fd);
+  }
+
+  async #readSparse(): Promise<Uint8Array | { readonly hole: number } | undefined> {
+    let hole = 0;
+    for (;;) {
+      if (this.#rest.length === 0) this.#rest = await this.#nextPiece();
+      const zeros = leadingZeros(this.#rest);
+      if (zeros === 0) break;
+      this.#rest = this.#rest.subarray(zeros);
+      hole += zeros;
+    }
+    if (hole > 0) return { hole };
+    if (this.#rest.length === 0) return undefined;
+    const length = lengthToZeros(this.#rest);
+    const data = this.#rest.subarray(0, length);
+    this.#rest = this.#rest.subarray(length);
+    return data;
+  }
+
+  /** The next 1 MiB, less at the end, empty after it. */
+  async #nextPiece(): Promise<Buffer> {
+    const piece = await (this.#ahead ?? this.#readPiece());
+    this.#ahead = undefined;
+    if (piece.length > 0 && this.#offset < this.#stat.size) {
+      this.#ahead = this.#readPiece();
+      // Whoever asks for it sees the error; when nobody does, it does not matter.
+      this.#ahead.catch(() => undefined);
+    }
+    return piece;
+  }
+
+  async #readPiece(): Promise<Buffer> {
+    const wanted = Math.min(CHUNK_BYTES, this.#stat.size - this.#offset);
+    const piece = Buffer.allocUnsafeSlow(wanted);
+    try {
+      for (let length = 0; length < wanted;) {
+        const { bytesRead } = await readAsync(
+          this.#fd,
+          piece,
+          length,
+          wanted - length,
+          this.#offset + length,
+        );
+        if (bytesRead === 0) throw new XferError('source-changed', { subject: this.#path });
+        length += bytesRead;
+      }
+      this.#offset += wanted;
+      // Before the last bytes are handed out: the caller may not ask again.
+      if (this.#offset === this.#stat.size) assertSame(fstatSync(this.#fd), this.#stat, this.#path);
+    } catch (thrown) {
+      throw readError(thrown, this.#path);
+    }
+    return piece;
+  }
+}
+
+/** Zero bytes at the start of a piece of a sparse file, where they are worth a hole. */
+function leadingZeros(piece: Buffer): number {
+  if (isZero(piece, 0, piece.length)) return piece.length;
+  let end = 0;
+  while (isZero(piece, end, end + BLOCK_BYTES)) end += BLOCK_BYTES;
+  return end >= HOLE_BYTES ? end : 0;
+}
+
+/** Bytes before the next zeros that are worth a hole. */
+function lengthToZeros(piece: Buffer): number {
+  let zerosBegin = 0;
+  for (let block = 0; block + BLOCK_BYTES <= piece.length; block += BLOCK_BYTES) {
+    if (!isZero(piece, block, block + BLOCK_BYTES)) zerosBegin = block + BLOCK_BYTES;
+    else if (block + BLOCK_BYTES - zerosBegin === HOLE_BYTES) return zerosBegin;
+  }
+  return piece.length;
+}
+
+function isZero(piece: Buffer, start: number, end: number): boolean {
+  return start < end && end <= piece.length && piece.compare(ZEROS, 0, end - start, start, end) === 0;
+}
+
+function assertFound(stat: Stats, found: Found, path: string): void {
+  const same =
+    stat.isFile() &&
+    stat.ino === found.ino &&
+    stat.dev === found.dev &&
+    stat.size === found.size &&
+    Math.floor(stat.mtimeMs) === found.mtimeMs;
+  if (!same) throw new XferError('source-changed', { subject: path });
+}
+
+function assertSame(after: Stats, before: Stats, path: string): void {
+  if (after.size !== before.size || after.mtimeMs !== before.mtimeMs) {
+    throw new XferError('source-changed', { subject: path });
+  }
+}
