@@ -1,0 +1,252 @@
+/**
+ * The folders of a transfer at the receiver: what is there already, what is made, and under which name. Changes
+ * nothing before the first folder is asked for.
+ */
+import { lstatSync, mkdirSync, type Stats } from 'node:fs';
+import path from 'node:path';
+import { XferError } from '../errors.js';
+import { ROOT, type ConflictPolicy, type Entry, type FileSource, type Prospect } from '../transfer/ports.js';
+import { FolderCache, OpenFolder } from './directory.js';
+import { errnoOf } from './disk-errors.js';
+import { Column, EntryTable } from './entry-table.js';
+import { freeNames } from './free-names.js';
+import { breathe } from './pace.js';
+import { keepMetadata } from './part-file.js';
+import {
+  checkName,
+  collisionKey,
+  foldsNames,
+  MAX_DEPTH,
+  MAX_PATH_BYTES,
+  type NamePlatform,
+} from './paths.js';
+import { openTarget, type Target } from './target.js';
+
+/** What is known of an entry; `made` are folders that this transfer has made. */
+const STATES = ['unknown', 'new', 'merges', 'exists', 'refused', 'made'] as const;
+type State = (typeof STATES)[number];
+
+const NAME_REFUSED: Prospect = { status: 'refused', reason: 'name-refused' };
+
+export class TargetTree {
+  readonly #target: Target;
+  readonly #roots: FileSource['roots'];
+  readonly #platform: NamePlatform;
+  readonly #umask: number;
+  readonly #table = new EntryTable();
+  readonly #states = new Column((length) => new Uint8Array(length));
+  readonly #modes = new Column((length) => new Uint16Array(length));
+  readonly #mtimesMs = new Column((length) => new Float64Array(length));
+  readonly #made: number[] = [];
+  readonly #open = new FolderCache();
+  #top: OpenFolder | undefined;
+  #policy: ConflictPolicy = 'refuse';
+  /** Roots that got another name than the sender gave them. */
+  readonly #renamed = new Map<number, string>();
+  /** What was examined in the folder examined last; entries of one folder come together. */
+  #siblings = { folder: ROOT, keys: new Map<string, number>() };
+
+  constructor(target: Target, roots: FileSource['roots'], platform: NamePlatform, umask: number) {
+    this.#target = target;
+    this.#roots = roots;
+    this.#platform = platform;
+    this.#umask = umask;
+    if (target.newName !== undefined) this.#renamed.set(0, target.newName);
+  }
+
+  /** As `FileSink.examine`. */
+  examine(entry: Entry): Prospect {
+    this.#assertHonest(entry);
+    const prospect = this.#isKept(entry) ? this.#look(entry) : NAME_REFUSED;
+    this.#table.add(entry);
+    this.#setState(entry.index, prospect.status);
+    this.#modes.set(entry.index, entry.mode);
+    this.#mtimesMs.set(entry.index, entry.mtimeMs);
+    return prospect;
+  }
+
+  decide(policy: ConflictPolicy): void {
+    this.#policy = policy;
+  }
+
+  /**
+   * The folder of that index, open, for use before the next wait; it is made where it is not there yet. Throws
+   * `target-exists` where something else is in its place, `name-refused`, or the error of the system.
+   */
+  folder(index: number): OpenFolder {
+    if (index === ROOT) return (this.#top ??= openTarget(this.#target));
+    return this.#open.get(index, () => {
+      const above = this.folder(this.#table.parentOf(index));
+      if (this.#mustMake(index)) this.#make(above, index);
+      return new OpenFolder(`${above.prefix}/${this.#nameOf(index)}`, false);
+    });
+  }
+
+  /** The names that a file may get, the best first, and whether it takes the place of what is there. */
+  placement(entry: Entry): { names: Iterable<string>; replace: boolean } {
+    const state = this.#state(entry.index);
+    if (state === 'refused') throw new XferError('name-refused');
+    const replace = this.#policy === 'overwrite' && state === 'exists';
+    return { names: this.#namesFor(entry), replace };
+  }
+
+  /** Takes note of the name that a file got. */
+  placed({ index, parent }: Entry, name: string): void {
+    if (parent === ROOT) this.#renamed.set(index, name);
+  }
+
+  /** As `FileSink.pathOf`. */
+  pathOf({ index, parent, name }: Entry): string {
+    if (parent === ROOT) return path.join(this.#target.folder, this.#renamed.get(index) ?? name);
+    const folders = this.#table.chain(parent).map((folder) => this.#nameOf(folder));
+    return path.join(this.#target.folder, ...folders, name);
+  }
+
+  /** Gives the folders that were made their modes and times, the inner ones first. */
+  async finish(): Promise<void> {
+    for (let index = this.#made.pop(); index !== undefined; index = this.#made.pop()) {
+      await breathe();
+      const mode = (this.#modes.at(index) & 0o777 & ~this.#umask) | 0o700;
+      keepMetadata(this.folder(index).self, mode, this.#mtimesMs.at(index));
+    }
+    this.close();
+  }
+
+  close(): void {
+    this.#open.close();
+    this.#top?.close();
+    this.#top = undefined;
+  }
+
+  /** Throws `protocol` for what the protocol does not allow a sender to list. */
+  #assertHonest({ index, parent, type, name }: Entry): void {
+    checkName(name, 'linux');
+    const isOffered = this.#roots[index]?.name === name && this.#roots[index].type === type;
+    const honest =
+      index === this.#table.length &&
+      (parent === ROOT ? isOffered : this.#table.isFolder(parent)) &&
+      this.#table.depthBelow(parent) <= MAX_DEPTH &&
+      this.#table.pathBytesBelow(parent, name) <= MAX_PATH_BYTES;
+    if (!honest) throw new XferError('protocol', { subject: name });
+  }
+
+  /** Whether this system can keep the name, beside those that were examined in its folder before. */
+  #isKept({ parent, name }: Entry): boolean {
+    if (checkName(name, this.#platform) !== 'ok') return false;
+    if (!foldsNames(this.#platform)) return true;
+    const keys = this.#siblingsIn(parent);
+    return keys.size < keys.set(collisionKey(name), 0).size;
+  }
+
+  #look(entry: Entry): Prospect {
+    const above = entry.parent === ROOT ? 'merges' : this.#state(entry.parent);
+    if (above === 'refused') return NAME_REFUSED;
+    if (above === 'made' || this.#isFresh(entry.parent)) return { status: 'new' };
+    if (above === 'new' || above === 'exists') return { status: above };
+    const stat = this.#stat(entry);
+    if (stat === undefined) return { status: 'new' };
+    if (this.#isTwin(entry, stat)) return NAME_REFUSED;
+    return { status: entry.type === 'folder' && stat.isDirectory() ? 'merges' : 'exists' };
+  }
+
+  /** Whether nothing that was on the disk before can be in the folder. */
+  #isFresh(folder: number): boolean {
+    return folder === ROOT ? this.#target.isNew : this.#policy === 'rename';
+  }
+
+  #stat({ index, parent, name }: Entry): Stats | undefined {
+    try {
+      const location = `${this.folder(parent).prefix}/${this.#renamed.get(index) ?? name}`;
+      return lstatSync(location, { throwIfNoEntry: false });
+    } catch {
+      // Nobody may look there, or it is no folder any more. Writing there will say so.
+      return undefined;
+    }
+  }
+
+  /**
+   * Whether an entry before it in the same folder, of almost the same name, found the same file: then the file
+   * system does not tell the two apart, although this is Linux.
+   */
+  #isTwin({ parent, name }: Entry, { ino }: Stats): boolean {
+    if (foldsNames(this.#platform)) return false;
+    const keys = this.#siblingsIn(parent);
+    const key = collisionKey(name);
+    if (keys.get(key) === ino) return true;
+    keys.set(key, ino);
+    return false;
+  }
+
+  #siblingsIn(folder: number): Map<string, number> {
+    if (this.#siblings.folder !== folder) this.#siblings = { folder, keys: new Map() };
+    return this.#siblings.keys;
+  }
+
+  #mustMake(index: number): boolean {
+    const state = this.#state(index);
+    if (state === 'refused') throw new XferError('name-refused');
+    if (state === 'made') return false;
+    // A root that is there already is renamed as a whole, so whatever lies in it is made anew.
+    if (state === 'new' || this.#policy === 'rename') return true;
+    if (state === 'merges') return false;
+    throw new XferError('target-exists');
+  }
+
+  #make(above: OpenFolder, index: number): void {
+    const entry = {
+      index,
+      parent: this.#table.parentOf(index),
+      name: this.#nameOf(index),
+      type: 'folder',
+    } as const;
+    for (const name of this.#namesFor(entry)) {
+      if (!makeFolder(`${above.prefix}/${name}`)) continue;
+      if (name !== entry.name) this.#renamed.set(index, name);
+      this.#setState(index, 'made');
+      this.#made.push(index);
+      return;
+    }
+    throw new XferError('target-exists');
+  }
+
+  /** The names to try for an entry: its own, and with `rename` others for a root. */
+  #namesFor({
+    index,
+    parent,
+    name,
+    type,
+  }: Pick<Entry, 'index' | 'parent' | 'name' | 'type'>): Iterable<string> {
+    const own = this.#renamed.get(index) ?? name;
+    if (parent !== ROOT || this.#policy !== 'rename') return [own];
+    return this.#notOffered(freeNames(own, type), own);
+  }
+
+  /** Another name must not be that of another root, which may come later. */
+  *#notOffered(names: Iterable<string>, own: string): Generator<string> {
+    const offered = new Set(this.#roots.map(({ name }) => collisionKey(name)));
+    for (const name of names) if (name === own || !offered.has(collisionKey(name))) yield name;
+  }
+
+  #nameOf(folder: number): string {
+    return this.#renamed.get(folder) ?? this.#table.nameOf(folder);
+  }
+
+  #state(index: number): State {
+    return STATES[this.#states.at(index)] ?? 'unknown';
+  }
+
+  #setState(index: number, state: State): void {
+    this.#states.set(index, STATES.indexOf(state));
+  }
+}
+
+/** Makes a folder for this user alone; false where something has the name. */
+function makeFolder(location: string): boolean {
+  try {
+    mkdirSync(location, 0o700);
+    return true;
+  } catch (thrown) {
+    if (errnoOf(thrown) === 'EEXIST') return false;
+    throw thrown;
+  }
+}

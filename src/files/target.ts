@@ -1,0 +1,108 @@
+/** The place that a person named with `--out`. */
+import { accessSync, constants, lstatSync, mkdirSync, realpathSync, statSync, statfsSync } from 'node:fs';
+import { homedir, userInfo } from 'node:os';
+import path from 'node:path';
+import { XferError } from '../errors.js';
+import type { FileSource } from '../transfer/ports.js';
+import { OpenFolder } from './directory.js';
+import { errnoOf, writeError } from './disk-errors.js';
+
+/** Where the roots of an offer go. */
+export interface Target {
+  /** The folder that they go into, as the person would write it. */
+  readonly folder: string;
+  /** The folder is not there yet: it is made when the first file comes. */
+  readonly isNew: boolean;
+  /** The name that a single file gets in place of its own. */
+  readonly newName: string | undefined;
+}
+
+/**
+ * What `out` means for these roots, as cp and scp have it: a folder that is there takes them in. Anything else
+ * is the new name for a single file, unless it ends in a slash, and otherwise a folder that is to be made.
+ * Throws `path-missing` where the folder above is not there, `target-exists` where a file is in the place of a
+ * folder, `permission-denied` where nothing can be made.
+ */
+export function resolveTarget(out: string | undefined, roots: FileSource['roots']): Target {
+  const given = out ?? '.';
+  const meansFolder = roots.length !== 1 || roots[0]?.type === 'folder' || /[/\\]$/.test(given);
+  const there = statOf(given);
+  if (there?.isDirectory() === true) {
+    assertWritable(given);
+    return { folder: given, isNew: false, newName: undefined };
+  }
+  const above = path.dirname(given);
+  if (statOf(above)?.isDirectory() !== true) throw new XferError('path-missing', { subject: above });
+  if (!meansFolder) {
+    assertWritable(above);
+    return { folder: above, isNew: false, newName: path.basename(given) };
+  }
+  if (lstatSync(given.replace(/[/\\]+$/, ''), { throwIfNoEntry: false }) !== undefined) {
+    throw new XferError('target-exists', { subject: given });
+  }
+  assertWritable(above);
+  return { folder: given, isNew: true, newName: undefined };
+}
+
+/** Opens the target, which is made first where it is new. Throws as `resolveTarget`. */
+export function openTarget({ folder, isNew }: Target): OpenFolder {
+  try {
+    if (isNew) mkdirSync(folder);
+    // A folder that the person names may be a symbolic link; one that was made just now is none.
+    return new OpenFolder(path.resolve(folder), !isNew);
+  } catch (thrown) {
+    throw writeError(thrown, folder);
+  }
+}
+
+/** Bytes that this user may still write there; `undefined` where the system does not say. */
+export function freeBytesAt({ folder, isNew }: Target): number | undefined {
+  try {
+    const { bavail, bsize } = statfsSync(isNew ? path.dirname(folder) : folder);
+    return bavail * bsize;
+  } catch {
+    return undefined;
+  }
+}
+
+/** True where `folder` is the user's home, by whatever way it is written. */
+export function isHomeFolder(folder: string): boolean {
+  const location = realPathOf(folder);
+  return homes().some((home) => realPathOf(home) === location);
+}
+
+/** `HOME` may be set to something else than what the system has on record; either is a home. */
+function homes(): string[] {
+  try {
+    return [homedir(), userInfo().homedir];
+  } catch {
+    // The system has no record of this user, as in some containers.
+    return [homedir()];
+  }
+}
+
+function realPathOf(given: string): string {
+  try {
+    return realpathSync(given);
+  } catch {
+    return path.resolve(given);
+  }
+}
+
+function statOf(given: string): ReturnType<typeof statSync> {
+  try {
+    return statSync(given, { throwIfNoEntry: false });
+  } catch (thrown) {
+    // A file stands in the place of a folder above, or links go round.
+    if (errnoOf(thrown) === 'ENOTDIR' || errnoOf(thrown) === 'ELOOP') return undefined;
+    throw writeError(thrown, given);
+  }
+}
+
+function assertWritable(folder: string): void {
+  try {
+    accessSync(folder, constants.W_OK | constants.X_OK);
+  } catch (thrown) {
+    throw writeError(thrown, folder);
+  }
+}
