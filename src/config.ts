@@ -33,7 +33,7 @@ interface Setting {
 
 const text: Setting['fromWords'] = (words) => words.join(' ');
 
-const SETTINGS: { readonly [Key in ConfigKey]-?: Setting } = {
+const SETTINGS: Readonly<Record<ConfigKey, Setting>> = {
   bootstrap: {
     expected: 'a list of host:port',
     accepts: (value) => Array.isArray(value) && value.length > 0 && value.every(isNode),
@@ -184,9 +184,9 @@ function check(settings: object, path: string): Config {
     if (!isConfigKey(key)) {
       throw new XferError('config-invalid', { subject: path, detail: `there is no setting '${key}'` });
     }
-    const { accepts, expected } = SETTINGS[key];
-    if (!accepts(value)) {
-      throw new XferError('config-invalid', { subject: path, detail: `${key} must be ${expected}` });
+    const setting = SETTINGS[key];
+    if (!setting.accepts(value)) {
+      throw new XferError('config-invalid', { subject: path, detail: `${key} must be ${setting.expected}` });
     }
   }
   return settings;

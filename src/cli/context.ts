@@ -22,7 +22,7 @@ export interface Context {
   /** Aborted by the first Ctrl-C. */
   readonly signal: AbortSignal;
   /** Does what Ctrl-C does; for a prompt, where the key arrives as a letter. */
-  interrupt(this: void): void;
+  readonly interrupt: () => void;
 }
 
 /** Flags of every command that moves something. */

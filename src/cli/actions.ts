@@ -1,0 +1,52 @@
+/** Connects the command line with the commands, which are loaded when they are called. */
+import { existsSync } from 'node:fs';
+import type { Context } from './context.js';
+import { quoteWord } from './other-side.js';
+import type { Actions } from './program.js';
+
+/** The actions of the program. The library comes with the first that needs it. */
+export function lazyActions(surroundings: Omit<Context, 'library'>): Actions {
+  const context = async (): Promise<Context> => ({ ...surroundings, library: await import('../index.js') });
+  const refuse: Actions['refuse'] = async (sentence, hint) => {
+    const { XferError } = await import('../index.js');
+    throw new XferError('usage', { subject: sentence, detail: hint });
+  };
+  return {
+    refuse,
+    send: async (paths, flags) => (await import('./send.js')).runSend(paths, flags, await context()),
+    receive: async (code, flags) => (await import('./receive.js')).runReceive(code, flags, await context()),
+    configPath: async () => (await import('./config.js')).runConfigPath(await context()),
+    configGet: async (key) => (await import('./config.js')).runConfigGet(key, await context()),
+    configSet: async (key, words) => (await import('./config.js')).runConfigSet(key, words, await context()),
+    completion: async (shell) => {
+      const { completionScript } = await import('./completion.js');
+      surroundings.stdout.write(completionScript(shell) ?? '');
+      return 0;
+    },
+    complete: async (words, shape) => {
+      const [{ completions }, { completeCode }, { CONFIG_KEYS }] = await Promise.all([
+        import('./completion.js'),
+        import('./code-input.js'),
+        import('../index.js'),
+      ]);
+      const key = (prefix: string): string[] => CONFIG_KEYS.filter((name) => name.startsWith(prefix));
+      for (const found of completions(words, shape, { code: completeCode, key })) {
+        surroundings.stdout.write(`${found}\n`);
+      }
+      return 0;
+    },
+    misdirected: async (words) => refuse(...misdirection(words)),
+  };
+}
+
+/** What somebody meant whose first word is no command: a sentence and a hint. */
+export function misdirection(
+  words: readonly string[],
+  exists: (path: string) => boolean = existsSync,
+): [sentence: string, hint: string] {
+  const [first = ''] = words;
+  const all = words.map(quoteWord).join(' ');
+  if (/^\d{1,6}-\p{L}/u.test(first)) return ['what to do with the code is missing', `xfer receive ${all}`];
+  if (first === '-' || exists(first)) return [`what to do with ${first} is missing`, `xfer send ${all}`];
+  return [`there is no command '${first}'`, 'xfer --help lists the commands'];
+}

@@ -1,0 +1,45 @@
+/** `xfer config` */
+import {
+  CONFIG_KEYS,
+  configPath,
+  isConfigKey,
+  loadConfig,
+  saveSetting,
+  XferError,
+  type ConfigKey,
+} from '../index.js';
+import type { Context } from './context.js';
+import { show } from './show.js';
+
+/** Prints where the settings are. */
+export function runConfigPath({ env, stdout }: Context): number {
+  stdout.write(`${configPath(env)}\n`);
+  return 0;
+}
+
+/** Prints one setting, a list line by line, or all of them as `key = value`. Status 1 where it is not set. */
+export async function runConfigGet(key: string | undefined, { env, stdout }: Context): Promise<number> {
+  const config = await loadConfig(env);
+  if (key !== undefined) {
+    const value = config[knownKey(key)];
+    if (value === undefined) return 1;
+    for (const item of [value].flat()) stdout.write(`${show(String(item))}\n`);
+    return 0;
+  }
+  for (const [name, value] of Object.entries(config)) stdout.write(`${name} = ${show(String(value))}\n`);
+  return 0;
+}
+
+/** Changes a setting; without words removes it. */
+export async function runConfigSet(key: string, words: readonly string[], { env }: Context): Promise<number> {
+  await saveSetting(knownKey(key), words, env);
+  return 0;
+}
+
+function knownKey(key: string): ConfigKey {
+  if (isConfigKey(key)) return key;
+  throw new XferError('usage', {
+    subject: `there is no setting '${key}'`,
+    detail: `the settings are ${CONFIG_KEYS.join(', ')}`,
+  });
+}

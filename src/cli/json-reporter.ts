@@ -1,0 +1,76 @@
+/** One JSON object per line on stdout, for scripts: docs/events.md lists them. */
+import type { Skipped, XferError, XferEvent } from '../index.js';
+import type { Output } from './context.js';
+import { explain } from './explain.js';
+import type { Reporter, Result } from './reporter.js';
+import { showJson } from './show.js';
+
+/** `progress` and `file-started` come at most this often. */
+const EVERY_MS = 100;
+/** Events that a script gets now and then, since a tree of small files would make a flood of them. */
+const SAMPLED: ReadonlySet<XferEvent['type']> = new Set(['progress', 'file-started', 'scanning', 'counting']);
+
+export class JsonReporter implements Reporter {
+  readonly width = Infinity;
+  readonly #stdout: Output;
+  readonly #now: () => number;
+  readonly #lastMs = new Map<XferEvent['type'], number>();
+
+  constructor(stdout: Output, now: () => number) {
+    this.#stdout = stdout;
+    this.#now = now;
+  }
+
+  event(event: XferEvent): void {
+    const { type, ...fields } = event;
+    if (SAMPLED.has(type) && !('done' in event && event.done)) {
+      const atMs = this.#now();
+      if (atMs - (this.#lastMs.get(type) ?? -Infinity) < EVERY_MS) return;
+      this.#lastMs.set(type, atMs);
+    }
+    this.#write(type, fields);
+  }
+
+  listed(path: string, size: number | undefined): void {
+    this.#write('listed', { path, ...(size === undefined ? {} : { size }) });
+  }
+
+  done({ outcome, leftOut, leftOutCount, exitCode }: Result): void {
+    const { files, bytes, elapsedMs } = outcome;
+    this.#write('done', {
+      files,
+      bytes,
+      elapsedMs,
+      ...('paths' in outcome ? { paths: outcome.paths } : {}),
+      ...('text' in outcome && outcome.text !== undefined ? { text: outcome.text } : {}),
+      leftOut,
+      leftOutCount,
+      exitCode,
+    });
+  }
+
+  leftOut(skipped: readonly Skipped[]): void {
+    for (const entry of skipped) this.#write('skipped', { skipped: entry });
+  }
+
+  failed(error: XferError): void {
+    const { sentence, hint, exitCode } = explain(error);
+    this.#write('error', { code: error.code, exitCode, sentence, ...(hint === undefined ? {} : { hint }) });
+  }
+
+  say(): void {
+    // For people only.
+  }
+
+  aside<T>(ask: () => Promise<T>): Promise<T> {
+    return ask();
+  }
+
+  close(): void {
+    // Every line is written already.
+  }
+
+  #write(event: string, fields: object): void {
+    this.#stdout.write(`${showJson({ event, ...fields })}\n`);
+  }
+}

@@ -1,0 +1,47 @@
+#!/usr/bin/env node
+/** The program. The only file that ends the process. */
+
+// A code given as an argument must not stand in the list of processes any longer than this line needs.
+process.title = 'xfer';
+const code = process.env['XFER_CODE'];
+delete process.env['XFER_CODE'];
+
+const args = process.argv.slice(2);
+const { stdin, stdout, stderr, env } = process;
+const interruption = new AbortController();
+
+/** Once: the peer is told and what is unfinished is removed. Twice: the end. */
+function interrupt(): void {
+  if (interruption.signal.aborted) process.exit(130);
+  stderr.write('xfer: stopping, the other side is told; press Ctrl-C again to stop at once\n');
+  interruption.abort();
+}
+
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, interrupt);
+// Whoever reads our output may stop to do so: what writes to it finds out by itself.
+for (const stream of [stdout, stderr]) stream.on('error', () => undefined);
+process.on('uncaughtException', (error) => {
+  void fail(error).then(exit);
+});
+
+async function run(): Promise<number> {
+  const [{ runProgram }, { lazyActions }] = await Promise.all([
+    import('./program.js'),
+    import('./actions.js'),
+  ]);
+  const surroundings = { stdin, stdout, stderr, env, code, signal: interruption.signal, interrupt };
+  return runProgram(args, lazyActions(surroundings), { stdout, stderr });
+}
+
+async function fail(error: unknown): Promise<number> {
+  const { reportFailure } = await import('./failure.js');
+  return reportFailure(error, args, { stdout, stderr });
+}
+
+/** Waits for what is still to be written: a pipe takes it later. */
+async function exit(status: number): Promise<never> {
+  await Promise.all([stdout, stderr].map((stream) => new Promise((done) => stream.write('', done))));
+  process.exit(status);
+}
+
+await exit(await run().catch(fail));

@@ -1,0 +1,83 @@
+/** The flags by which two sides meet, the same for `send` and `receive`. */
+import {
+  bootstrapNodes,
+  parseDuration,
+  parseEndpoint,
+  XferError,
+  type Config,
+  type Endpoint,
+  type MeetingOptions,
+} from '../index.js';
+import type { OutputFlags } from './context.js';
+
+/** As commander gives them. */
+export interface MeetingFlags extends OutputFlags {
+  readonly words?: string;
+  readonly expire?: string;
+  /** `true` where no address follows. */
+  readonly listen?: string | true;
+  readonly connect?: string;
+  readonly alsoDht?: boolean;
+  readonly verify?: boolean;
+  readonly copy?: boolean;
+  readonly qr?: boolean;
+}
+
+export type MeetingChoices = Pick<
+  MeetingOptions,
+  'words' | 'expireMs' | 'bootstrap' | 'listen' | 'connect' | 'alsoDht' | 'verify'
+>;
+
+/**
+ * What the flags ask of the library; settings fill in what no flag says. A joiner makes no code: `words` and
+ * `expire` do not concern it.
+ *
+ * @throws XferError `usage`, `bad-address`
+ */
+export function meetingOptions(
+  flags: MeetingFlags,
+  config: Config,
+  env: NodeJS.ProcessEnv,
+  isHost: boolean,
+): MeetingChoices {
+  const words = flags.words === undefined ? config.words : parseWordCount(flags.words);
+  const expire = flags.expire ?? config.expire;
+  const bootstrap = bootstrapNodes(config, env);
+  const verify = flags.verify ?? config.verify;
+  return {
+    ...(isHost && words !== undefined ? { words } : {}),
+    ...(isHost && expire !== undefined ? { expireMs: parseDuration(expire) } : {}),
+    ...(bootstrap === undefined ? {} : { bootstrap }),
+    ...(flags.listen === undefined ? {} : { listen: listenEndpoint(flags.listen) }),
+    ...(flags.connect === undefined ? {} : { connect: connectEndpoint(flags.connect) }),
+    ...(flags.alsoDht === true ? { alsoDht: true } : {}),
+    ...(verify === undefined ? {} : { verify }),
+  };
+}
+
+function parseWordCount(text: string): number {
+  const count = /^\d{1,2}$/.test(text) ? Number(text) : NaN;
+  if (!(count >= 2 && count <= 16)) {
+    throw new XferError('usage', { subject: `a code has 2 to 16 words, not '${text}'` });
+  }
+  return count;
+}
+
+function listenEndpoint(value: string | true): Endpoint {
+  if (value === true) return parseEndpoint(':');
+  // `--listen photos/` reads naturally and means something else.
+  if (/[/\\]/.test(value)) {
+    throw new XferError('usage', {
+      subject: `'${value}' stands where --listen has its address`,
+      detail: 'put --listen last, or give a port: --listen 7337',
+    });
+  }
+  return parseEndpoint(value);
+}
+
+function connectEndpoint(text: string): Endpoint {
+  const endpoint = parseEndpoint(text);
+  if (endpoint.host === undefined || endpoint.port === 0)
+    throw new XferError('bad-address', { subject: text });
+  return endpoint;
+}

@@ -1,0 +1,245 @@
+/** Tells a person what happens, in lines that stay and one that is drawn in place. */
+import type { Path, Progress, ReceiverState, Skipped, XferError, XferEvent } from '../index.js';
+import type { Output } from './context.js';
+import { explain } from './explain.js';
+import { countOf, formatCount, formatDuration, formatRate, formatSize } from './figures.js';
+import { skippedLines } from './offer-lines.js';
+import { otherSideCommands, type Meeting } from './other-side.js';
+import { formatProgress, Speed } from './progress-line.js';
+import type { Reporter, Result } from './reporter.js';
+import type { Screen } from './screen.js';
+import { cut, show, showText } from './show.js';
+
+export interface NarratorOptions {
+  readonly meeting: Meeting;
+  readonly screen: Screen;
+  /** For the code, the paths and a text. */
+  readonly stdout: Output;
+  /** For errors, which are said even where the screen is quiet. */
+  readonly stderr: Output;
+  /** Milliseconds of a clock that only goes forward. */
+  readonly now: () => number;
+}
+
+const PATH_NAMES: Readonly<Record<Path, string>> = {
+  direct: 'directly',
+  dht: 'through the network of peers (dht)',
+  relay: 'through a relay',
+};
+
+export class Narrator implements Reporter {
+  readonly #options: NarratorOptions;
+  readonly #speed = new Speed();
+  #phase: 'waiting' | 'connected' | 'asking' | 'moving' = 'waiting';
+  #code: string | undefined;
+  #addresses: readonly string[] = [];
+  #path: Path | undefined;
+  #counted: string | undefined;
+  #kind: 'files' | 'text' | 'pipe' = 'files';
+  #progress: Progress | undefined;
+  #file: string | undefined;
+  #peerState: ReceiverState | undefined;
+  #silentMs: number | undefined;
+
+  constructor(options: NarratorOptions) {
+    this.#options = options;
+    // A host says nothing before it has its code, which comes at once.
+    if (options.meeting.joins) this.#drawStatus();
+  }
+
+  get width(): number {
+    return this.#options.screen.width;
+  }
+
+  say(line: string): void {
+    this.#options.screen.say(line);
+  }
+
+  aside<T>(ask: () => Promise<T>): Promise<T> {
+    return this.#options.screen.aside(ask);
+  }
+
+  close(): void {
+    this.#options.screen.close();
+  }
+
+  event(event: XferEvent): void {
+    this.#take(event);
+    this.#drawStatus();
+  }
+
+  listed(path: string, size: number | undefined): void {
+    if (this.#options.stdout.isTTY !== true) this.#options.stdout.write(`${path}\n`);
+    else this.#options.stdout.write(`${show(path)}${size === undefined ? '' : `  ${formatSize(size)}`}\n`);
+  }
+
+  done({ outcome, leftOut, leftOutCount, exitCode }: Result): void {
+    this.close();
+    const { stdout, stderr } = this.#options;
+    const terminal = stdout.isTTY === true;
+    if ('text' in outcome && outcome.text !== undefined) {
+      const text = terminal ? showText(outcome.text) : outcome.text;
+      stdout.write(terminal && !text.endsWith('\n') ? `${text}\n` : text);
+    }
+    const paths = 'paths' in outcome ? outcome.paths : [];
+    for (const path of paths) stdout.write(`${terminal ? show(path, this.width) : path}\n`);
+
+    this.leftOut(leftOut, leftOutCount);
+    this.say(`verified: ${this.#summary(outcome.files, outcome.bytes, outcome.elapsedMs)}`);
+    if (exitCode !== 0) writeError(stderr, 'incomplete', undefined);
+  }
+
+  leftOut(skipped: readonly Skipped[], count: number): void {
+    if (count === 0) return;
+    this.say(cut(`${countOf(count, 'entry', 'entries')} left out:`, this.width));
+    for (const line of skippedLines(skipped, count, this.width)) this.say(line);
+  }
+
+  failed(error: XferError): void {
+    this.close();
+    writeError(this.#options.stderr, error.code, error);
+  }
+
+  #take(event: XferEvent): void {
+    switch (event.type) {
+      case 'code':
+        this.#code = event.code;
+        this.#options.stdout.write(`${event.code}\n`);
+        this.#sayCommands();
+        break;
+      case 'listening':
+        this.#addresses = event.addresses;
+        this.#sayCommands();
+        break;
+      case 'dht-ready':
+        break;
+      case 'dht-unreachable':
+        this.say('the network that helps peers to meet (dht) does not answer');
+        break;
+      case 'wrong-guess':
+        this.say(`somebody tried a wrong code; after ${formatCount(event.left)} more the code is dead`);
+        break;
+      case 'connected':
+        this.#phase = 'connected';
+        this.#path = event.path;
+        this.say(
+          `connected ${PATH_NAMES[event.path]}${event.address === undefined ? '' : ` to ${show(event.address)}`}; the code is used up`,
+        );
+        break;
+      case 'stalled':
+        this.#silentMs = event.silentMs;
+        break;
+      case 'flowing':
+        this.#silentMs = undefined;
+        break;
+      case 'scanning':
+        this.#counted = event.done
+          ? undefined
+          : `${countOf(event.files, 'file')}, ${formatSize(event.bytes)}`;
+        break;
+      case 'counting':
+        this.#counted = event.done
+          ? undefined
+          : `${formatCount(event.entries)} entries, ${formatSize(event.bytes)}`;
+        break;
+      case 'offer':
+        this.#kind = event.kind;
+        if (this.#phase === 'connected') this.#phase = 'asking';
+        break;
+      case 'peer-state':
+        this.#peerState = event.state;
+        if (event.state !== 'asking') this.#phase = 'moving';
+        break;
+      case 'accepted':
+        if (this.#sends) this.say('the other side said yes');
+        this.#phase = 'moving';
+        break;
+      case 'declined':
+        break;
+      case 'file-started':
+        this.#file = event.path;
+        break;
+      case 'file-received':
+        break;
+      case 'progress':
+        this.#phase = 'moving';
+        this.#progress = event.progress;
+        this.#speed.add(this.#options.now(), event.progress.bytes);
+        break;
+      case 'skipped':
+        // Listed at the end, where it is still on the screen.
+        break;
+    }
+  }
+
+  get #sends(): boolean {
+    return this.#options.meeting.role === 'send';
+  }
+
+  /** With `--listen` the commands need the addresses, which may come before or after the code. */
+  #sayCommands(): void {
+    const { meeting } = this.#options;
+    if (this.#code === undefined || (meeting.listen !== undefined && this.#addresses.length === 0)) return;
+    const commands = otherSideCommands(this.#code, meeting, this.#addresses);
+    this.say(commands.length === 1 ? 'on the other machine:' : 'on the other machine, one of:');
+    for (const command of commands) this.say(`  ${command}`);
+  }
+
+  #drawStatus(): void {
+    const silentMs = this.#silentMs;
+    if (silentMs !== undefined) {
+      const text = `no data for ${Math.round(silentMs / 1000)} s, waiting for the peer`;
+      this.#options.screen.status({ kind: 'stalled', draw: (width) => cut(text, width) });
+    } else if (this.#phase === 'moving' && this.#progress !== undefined) {
+      this.#options.screen.status(this.#movingStatus(this.#progress));
+    } else {
+      const text = this.#waitingText();
+      this.#options.screen.status({ kind: this.#phase, draw: (width) => cut(text, width) });
+    }
+  }
+
+  #movingStatus(progress: Progress): { kind: string; draw: (width: number) => string } {
+    const verifying = this.#peerState === 'verifying';
+    const doing = verifying ? 'verifying' : this.#sends ? 'sending' : 'receiving';
+    const line = {
+      doing,
+      progress,
+      bytesPerSecond: this.#speed.bytesPerSecond,
+      path: this.#path,
+      file: this.#kind === 'files' ? this.#file : undefined,
+    };
+    return { kind: doing, draw: (width) => formatProgress(line, width) };
+  }
+
+  #waitingText(): string {
+    const counted = this.#counted === undefined ? '' : `, still counting: ${this.#counted}`;
+    switch (this.#phase) {
+      case 'waiting':
+        return this.#options.meeting.joins ? 'looking for the other side' : 'waiting for the other side';
+      case 'connected':
+        return this.#sends ? 'connected' : `waiting for the offer`;
+      case 'asking':
+        return this.#sends ? `the other side is asked${counted}` : `reading the offer${counted}`;
+      case 'moving':
+        return this.#sends ? `starting to send${counted}` : 'starting to receive';
+    }
+  }
+
+  #summary(files: number, bytes: number, elapsedMs: number): string {
+    const what = { files: countOf(files, 'file'), text: 'a text', pipe: 'a stream' }[this.#kind];
+    const rate = elapsedMs > 0 ? [formatRate((bytes / elapsedMs) * 1000)] : [];
+    const path = this.#path === undefined ? [] : [this.#path];
+    return [what, formatSize(bytes), formatDuration(elapsedMs), ...rate, ...path].join(', ');
+  }
+}
+
+/** `xfer: error: …` and `xfer: hint: …`. */
+export function writeError(
+  stderr: Output,
+  code: XferError['code'],
+  error: Pick<XferError, 'subject' | 'detail'> | undefined,
+): void {
+  const { sentence, hint } = explain({ code, subject: error?.subject, detail: error?.detail });
+  stderr.write(`xfer: error: ${sentence}\n`);
+  if (hint !== undefined) stderr.write(`xfer: hint: ${hint}\n`);
+}

@@ -1,0 +1,33 @@
+/** What the other person has to type. Pure. */
+import type { Endpoint } from '../index.js';
+
+export interface Meeting {
+  /** What this side does. */
+  readonly role: 'send' | 'receive';
+  /** It has a code already, so that nobody needs a command from it. */
+  readonly joins: boolean;
+  readonly listen?: Endpoint;
+  readonly connect?: Endpoint;
+  readonly alsoDht?: boolean;
+}
+
+/** The command lines for the other side, best first; one per address where this side listens. */
+export function otherSideCommands(
+  code: string,
+  { role, listen, connect, alsoDht }: Meeting,
+  addresses: readonly string[],
+): string[] {
+  const command = role === 'send' ? `xfer receive ${code}` : `xfer send --code ${code}`;
+  const paths = role === 'send' ? '' : ' PATHS';
+  const flags = [
+    ...(listen === undefined ? [] : addresses.map((address) => ` --connect ${address}`)),
+    ...(connect === undefined ? [] : [` --listen ${connect.port}`]),
+  ];
+  const viaDht = (listen === undefined && connect === undefined) || alsoDht === true;
+  return [...flags, ...(viaDht ? [''] : [])].map((flag) => `${command}${flag}${paths}`);
+}
+
+/** A word as a POSIX shell takes it for itself. */
+export function quoteWord(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
+}

@@ -1,0 +1,214 @@
+/** The command line: commands, flags, help. The only file that knows commander. It starts fast and loads no command. */
+import { readFileSync } from 'node:fs';
+import { Argument, Command, CommanderError, Option } from 'commander';
+import type { CommandShape } from './completion.js';
+import type { Output } from './context.js';
+import type { ReceiveFlags } from './receive.js';
+import type { SendFlags } from './send.js';
+
+/** What the commands do; each gives its exit status. */
+export interface Actions {
+  send(paths: readonly string[], flags: SendFlags): Promise<number>;
+  receive(code: string | undefined, flags: ReceiveFlags): Promise<number>;
+  configPath(): Promise<number>;
+  configGet(key: string | undefined): Promise<number>;
+  configSet(key: string, words: readonly string[]): Promise<number>;
+  completion(shell: string): Promise<number>;
+  /** Prints what the last of `words` may become. */
+  complete(words: readonly string[], shape: CommandShape): Promise<number>;
+  /** `xfer WORDS`, where the first word is no command. Throws `usage` with a hint at what was meant. */
+  misdirected(words: readonly string[]): Promise<number>;
+  /** Throws `usage` with what commander found. */
+  refuse(sentence: string, hint: string): Promise<never>;
+}
+
+export const SHELLS = ['bash', 'zsh', 'fish'] as const;
+
+/** Runs the command that `args` (without node and the program) name. Gives back the exit status. */
+export async function runProgram(
+  args: readonly string[],
+  actions: Actions,
+  streams: { readonly stdout: Output; readonly stderr: Output },
+): Promise<number> {
+  let status = 0;
+  const finish =
+    <T extends unknown[]>(action: (...values: T) => Promise<number>) =>
+    async (...values: T): Promise<void> => {
+      status = await action(...values);
+    };
+  const program = buildProgram(actions, finish);
+  forEachCommand(program, (command) => {
+    command.exitOverride().configureOutput({
+      writeOut: (text) => streams.stdout.write(text),
+      writeErr: (text) => streams.stderr.write(text),
+      // Said by the action, in the words of all other errors.
+      outputError: () => undefined,
+    });
+  });
+  if (args.length === 0) {
+    streams.stderr.write(program.helpInformation());
+    return 2;
+  }
+  try {
+    await program.parseAsync(args, { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode === 0) return 0;
+    const [sentence = '', more] = error.message.replace(/^error: /, '').split('\n');
+    const suggestion = more?.replace(/^\((.*)\)$/, '$1').replace(/^D/, 'd');
+    return actions.refuse(sentence, suggestion ?? 'xfer --help and xfer send --help list what there is');
+  }
+  return status;
+}
+
+type Finish = <T extends unknown[]>(
+  action: (...values: T) => Promise<number>,
+) => (...values: T) => Promise<void>;
+
+function buildProgram(actions: Actions, finish: Finish): Command {
+  const program = new Command('xfer')
+    .description(
+      'Sends files, folders, text and pipes straight to another machine, encrypted, with a short code.',
+    )
+    .version(version(), '--version', 'show the version')
+    .helpOption('--help', 'show this help')
+    .helpCommand(false)
+    .argument('[words...]')
+    .usage('send|receive …')
+    .allowUnknownOption()
+    .action(finish((words: readonly string[]) => actions.misdirected(words)))
+    .addHelpText('after', EXAMPLES);
+
+  const send = program
+    .command('send')
+    .description('offer files, folders, a text or a pipe, and show the code for the other side')
+    .argument('[paths...]', 'files and folders, or - for the standard input')
+    .option('--text <text>', 'send a text; - reads it from the standard input')
+    .addOption(
+      new Option('--code <code>', 'join the code that `xfer receive --new` shows; - reads it').conflicts(
+        NEW_CODE,
+      ),
+    )
+    .option('--follow', 'send what symbolic links point to, inside what is sent')
+    .option('--exclude <glob>', 'leave out what matches; may be given again', collect)
+    .option('--gitignore', 'leave out what .gitignore files name')
+    .option('--files-from <file>', 'send the paths in this file, one per line; - reads the standard input')
+    .option('--portable', 'refuse names that another system could not keep')
+    .option('--dry-run', 'list what would be sent, and stop');
+  withMeeting(send).action(
+    finish((paths: readonly string[], flags: SendFlags) => actions.send(paths, flags)),
+  );
+
+  const receive = program
+    .command('receive')
+    .alias('recv')
+    .description('take what the other side offers')
+    .argument('[code]', 'the code; better typed when asked, since a shell remembers its lines; - reads it')
+    .option('--new', 'show a code and wait for `xfer send --code`')
+    .addOption(new Option('--out <path>', 'put it into this folder, or give a single file this name'))
+    .addOption(
+      new Option('--stdout', 'write the bytes of a single file or a pipe to the standard output').conflicts([
+        'out',
+        'json',
+      ]),
+    )
+    .addOption(new Option('--overwrite', 'replace files that exist').conflicts(['rename', 'skip']))
+    .addOption(new Option('--rename', 'give new names where files exist').conflicts(['overwrite', 'skip']))
+    .addOption(new Option('--skip', 'keep files that exist').conflicts(['overwrite', 'rename']))
+    .option('--no-exec', 'make nothing executable')
+    .option('--allow-dotfiles', 'allow names that begin with a dot, and the home folder as target')
+    .option('--only <glob>', 'take only what matches; may be given again', collect)
+    .option('--dry-run', 'show the offer and decline it')
+    .option('--yes', 'say yes to the offer');
+  withMeeting(receive).action(
+    finish((code: string | undefined, flags: ReceiveFlags) => actions.receive(code, flags)),
+  );
+
+  const config = program.command('config').description('settings that stay');
+  config
+    .command('path')
+    .description('show where the settings are')
+    .action(finish(() => actions.configPath()));
+  config
+    .command('get')
+    .description('show the settings, or one of them')
+    .argument('[key]')
+    .action(finish((key: string | undefined) => actions.configGet(key)));
+  config
+    .command('set')
+    .description('change a setting; without a value remove it')
+    .argument('<key>')
+    .argument('[values...]')
+    .action(finish((key: string, words: readonly string[]) => actions.configSet(key, words)));
+
+  program
+    .command('completion')
+    .description('print a script that lets the Tab key of a shell complete xfer commands')
+    .addArgument(new Argument('<shell>').choices(SHELLS))
+    .action(finish((shell: string) => actions.completion(shell)));
+  program
+    .command('complete', { hidden: true })
+    .argument('[words...]')
+    .action(finish((words: readonly string[]) => actions.complete(words, shapeOf(program))));
+
+  forEachCommand(program, (command) => command.helpOption('--help', 'show this help'));
+  return program;
+}
+
+/** What only the side with a new code can choose, by the names that commander gives the flags. */
+const NEW_CODE = ['words', 'expire', 'copy', 'qr'];
+
+function withMeeting(command: Command): Command {
+  return command
+    .option('--words <count>', 'make a code of this many words, 2 to 16')
+    .option('--expire <duration>', 'let an unused code die after 30s, 10m, 2h or 1d (usually 1h)')
+    .option('--copy', 'put the code into the clipboard')
+    .option('--qr', 'show the code as a QR code too')
+    .option('--listen [address]', 'wait for a direct connection at [HOST:]PORT (7337 where none is given)')
+    .option('--connect <address>', 'connect directly to HOST:PORT')
+    .option('--also-dht', 'look for each other over the internet too, with --listen or --connect')
+    .option('--verify', 'compare six words with the other person before anything is offered')
+    .option('--json', 'write events as lines of JSON, ask nothing')
+    .option('--quiet', 'say only what is asked for, and errors')
+    .option('--debug', 'say more about what happens; never the code');
+}
+
+const EXAMPLES = `
+examples:
+  xfer send photos/             shows a code such as 417-apple-tiger
+  xfer receive                  asks for the code on the other machine
+  xfer send --text 'hello'      sends a line of text
+  tar c . | xfer send -         sends a pipe; xfer receive --stdout | tar x takes it
+
+exit status: 0 everything verified and in place, 1 failed or declined, 2 usage,
+3 try again, 4 do not blindly try again, 70 a bug of xfer, 130 interrupted`;
+
+function collect(value: string, before: readonly string[] | undefined): readonly string[] {
+  return [...(before ?? []), value];
+}
+
+function version(): string {
+  const file = new URL('../../package.json', import.meta.url);
+  return (JSON.parse(readFileSync(file, 'utf8')) as { readonly version: string }).version;
+}
+
+function forEachCommand(command: Command, visit: (command: Command) => void): void {
+  visit(command);
+  for (const child of command.commands) forEachCommand(child, visit);
+}
+
+/** The command tree as plain data, for completion. */
+function shapeOf(command: Command): CommandShape {
+  const flags = command.options.map(({ long, required }) => ({ name: long ?? '', takesValue: required }));
+  return {
+    names: [command.name(), ...command.aliases()],
+    flags: [...flags, { name: '--help', takesValue: false }],
+    parameters: command.registeredArguments.map((argument) => ({
+      name: argument.name(),
+      choices: argument.argChoices ?? [],
+      repeats: argument.variadic,
+    })),
+    // Without the hidden ones.
+    commands: command.createHelp().visibleCommands(command).map(shapeOf),
+  };
+}

@@ -1,0 +1,91 @@
+/** Questions to a person, on the terminal. The end of the input is never a yes. */
+import { createInterface, type Interface } from 'node:readline';
+import type { Context } from './context.js';
+
+export interface QuestionOptions {
+  /** Takes the question back; its answer is `undefined` then. */
+  readonly signal?: AbortSignal;
+  /** Completes what was typed so far, for the Tab key. */
+  readonly complete?: (typed: string) => readonly string[];
+}
+
+/** The letters of the answers, with what they stand for. */
+export type Choices<T> = Readonly<Record<string, T>>;
+
+export class Prompts {
+  readonly #context: Pick<Context, 'stdin' | 'stderr' | 'interrupt'>;
+
+  constructor(context: Pick<Context, 'stdin' | 'stderr' | 'interrupt'>) {
+    this.#context = context;
+  }
+
+  /** One line, trimmed. `undefined` at the end of the input, after Ctrl-C, and when the question was taken back. */
+  async line(question: string, { signal, complete }: QuestionOptions = {}): Promise<string | undefined> {
+    if (signal?.aborted === true) return undefined;
+    const { stdin, stderr, interrupt } = this.#context;
+    const terminal = createInterface({
+      input: stdin,
+      output: stderr,
+      terminal: stdin.isTTY === true,
+      historySize: 0,
+      ...(complete === undefined ? {} : { completer: (typed: string) => [complete(typed), typed] }),
+    });
+    // readline reads the keys one by one, so that Ctrl-C arrives here and not as a signal.
+    terminal.once('SIGINT', interrupt);
+    const takeBack = (): void => {
+      terminal.close();
+    };
+    signal?.addEventListener('abort', takeBack, { once: true });
+    try {
+      const answer = await nextLine(terminal, question);
+      // Without an answer the cursor still stands behind the question.
+      if (answer === undefined) stderr.write('\n');
+      return answer;
+    } finally {
+      signal?.removeEventListener('abort', takeBack);
+      terminal.close();
+    }
+  }
+
+  /** Yes or no; `usual` is what Enter alone means. `undefined` where nobody answered. */
+  async confirm(
+    question: string,
+    usual: boolean,
+    options: QuestionOptions = {},
+  ): Promise<boolean | undefined> {
+    const choices: Choices<boolean> = { y: true, yes: true, n: false, no: false };
+    return this.choose(`${question} ${usual ? '[Y/n]' : '[y/N]'} `, choices, usual, options);
+  }
+
+  /** One of several answers, asked again until it is one of them; Enter alone means `usual`, if there is one. */
+  async choose<T>(
+    question: string,
+    choices: Choices<T>,
+    usual: T | undefined,
+    options: QuestionOptions = {},
+  ): Promise<T | undefined> {
+    for (;;) {
+      const answer = await this.line(question, options);
+      if (answer === undefined) return undefined;
+      if (answer === '' && usual !== undefined) return usual;
+      const key = answer.toLowerCase();
+      if (Object.hasOwn(choices, key)) return choices[key];
+    }
+  }
+}
+
+function nextLine(terminal: Interface, question: string): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    terminal.once('close', () => {
+      resolve(undefined);
+    });
+    terminal.once('SIGINT', () => {
+      terminal.close();
+    });
+    terminal.once('line', (line) => {
+      resolve(line.trim());
+    });
+    terminal.setPrompt(question);
+    terminal.prompt();
+  });
+}

@@ -1,0 +1,88 @@
+/** `xfer receive` */
+import { loadConfig, XferError, type ConflictPolicy, type ReceiveOutcome } from '../index.js';
+import { withCodeExtras } from './code-extras.js';
+import { readCode } from './code-input.js';
+import { Consent } from './consent.js';
+import { canAsk, type Context } from './context.js';
+import { meetingOptions, type MeetingFlags } from './meeting-flags.js';
+import { Prompts } from './prompts.js';
+import { runTransfer, type Hooks } from './transfer.js';
+
+/** As commander gives them. */
+export interface ReceiveFlags extends MeetingFlags {
+  readonly new?: boolean;
+  readonly out?: string;
+  readonly stdout?: boolean;
+  readonly overwrite?: boolean;
+  readonly rename?: boolean;
+  readonly skip?: boolean;
+  /** False for `--no-exec`. */
+  readonly exec?: boolean;
+  readonly allowDotfiles?: boolean;
+  readonly only?: readonly string[];
+  readonly dryRun?: boolean;
+  readonly yes?: boolean;
+}
+
+/** Receives what the other side offers. Gives back the exit status. */
+export async function runReceive(
+  argument: string | undefined,
+  flags: ReceiveFlags,
+  context: Context,
+): Promise<number> {
+  if (flags.new === true && argument !== undefined) {
+    throw new XferError('usage', { subject: '--new makes a code, so none can be given' });
+  }
+  const config = await loadConfig(context.env);
+  const prompts = new Prompts(context);
+  const code = flags.new === true ? undefined : await readCode(argument, context, flags, prompts);
+  const choices = meetingOptions(flags, config, context.env, code === undefined);
+  const out = flags.out ?? config.out;
+  const asks = canAsk(context, flags);
+  const policy = policyOf(flags);
+  let decided: Consent | undefined;
+
+  const move = async ({ reporter, onEvent, compareWords }: Hooks): Promise<ReceiveOutcome> => {
+    const options = {
+      yes: flags.yes === true,
+      dryRun: flags.dryRun === true,
+      policy,
+      allowDotfiles: flags.allowDotfiles === true,
+      canAsk: asks,
+      signal: context.signal,
+    };
+    const consent = new Consent(options, reporter, prompts);
+    decided = consent;
+    try {
+      return await context.library.receive({
+        ...choices,
+        ...(code === undefined ? {} : { code }),
+        ...(flags.stdout === true ? { output: context.stdout } : out === undefined ? {} : { out }),
+        ...(flags.only === undefined ? {} : { only: flags.only }),
+        ...(flags.exec === false ? { noExec: true } : {}),
+        ...(flags.allowDotfiles === true ? { allowDotfiles: true } : {}),
+        ...(compareWords === undefined ? {} : { compareWords }),
+        early: asks && flags.yes !== true && flags.dryRun !== true,
+        decide: (offer, watch) => consent.decide(offer, watch),
+        onEvent: withCodeExtras(flags, reporter, onEvent),
+        signal: context.signal,
+      });
+    } catch (error) {
+      // What the library says about a no is less than what is known here, unless the end came first.
+      throw context.signal.aborted ? error : (consent.refusal ?? error);
+    }
+  };
+  const meeting = { role: 'receive' as const, joins: code !== undefined, ...choices };
+  return runTransfer(
+    context,
+    prompts,
+    { flags, meeting, code, chosen: () => (decided?.policy === 'skip' ? ['target-exists'] : []) },
+    move,
+  );
+}
+
+function policyOf({ overwrite, rename, skip }: ReceiveFlags): ConflictPolicy | undefined {
+  if (overwrite === true) return 'overwrite';
+  if (rename === true) return 'rename';
+  return skip === true ? 'skip' : undefined;
+}

@@ -1,0 +1,130 @@
+/** Lines that stay and one line that is drawn in place, on a terminal or without one. The only file that knows ora. */
+import type { Ora } from 'ora';
+import type { Output } from './context.js';
+
+/** Without a terminal a line about progress is written this often. */
+const PLAIN_EVERY_MS = 5_000;
+/** Columns where the terminal does not say how many it has, and those of a log file. */
+const USUAL_WIDTH = 80;
+const LOG_WIDTH = 120;
+/** The spinner, the space behind it, and the last column, where many terminals would wrap. */
+const MARGIN = 3;
+
+/** `kind` changes when something else goes on; `draw` makes the line, in at most `width` columns. */
+export interface Status {
+  readonly kind: string;
+  readonly draw: (width: number) => string;
+}
+
+export interface Screen {
+  /** Columns for a line that stays. */
+  readonly width: number;
+  say(line: string): void;
+  /** Shows what is going on, in place of what was shown before. */
+  status(status: Status): void;
+  /** Takes the drawn line away while a question is on the screen. */
+  aside<T>(ask: () => Promise<T>): Promise<T>;
+  /** Takes the drawn line away for good. */
+  close(): void;
+}
+
+/** For `--quiet`: only questions. */
+export const quietScreen: Screen = {
+  width: USUAL_WIDTH,
+  say: () => undefined,
+  status: () => undefined,
+  aside: (ask) => ask(),
+  close: () => undefined,
+};
+
+/** For logs and pipes: a line when something else begins, and now and then. */
+export class PlainScreen implements Screen {
+  readonly width = LOG_WIDTH;
+  readonly #output: Output;
+  readonly #now: () => number;
+  #shown = { kind: '', line: '', atMs: -Infinity };
+
+  constructor(output: Output, now: () => number) {
+    this.#output = output;
+    this.#now = now;
+  }
+
+  say(line: string): void {
+    this.#output.write(`${line}\n`);
+  }
+
+  status({ kind, draw }: Status): void {
+    const atMs = this.#now();
+    if (kind === this.#shown.kind && atMs - this.#shown.atMs < PLAIN_EVERY_MS) return;
+    const line = draw(LOG_WIDTH);
+    if (line !== this.#shown.line) this.say(line);
+    this.#shown = { kind, line, atMs };
+  }
+
+  aside<T>(ask: () => Promise<T>): Promise<T> {
+    return ask();
+  }
+
+  close(): void {
+    // Every line is written already.
+  }
+}
+
+class TerminalScreen implements Screen {
+  readonly #output: Output;
+  readonly #spinner: Ora;
+  #status: Status | undefined;
+  readonly #redraw = (): void => {
+    if (this.#status !== undefined) this.#spinner.text = this.#status.draw(this.width - MARGIN);
+  };
+
+  constructor(output: Output, spinner: Ora) {
+    this.#output = output;
+    this.#spinner = spinner;
+    output.on('resize', this.#redraw);
+  }
+
+  get width(): number {
+    return this.#output.columns ?? USUAL_WIDTH;
+  }
+
+  say(line: string): void {
+    // ora takes its line away before a write to the stream, and draws it again below.
+    this.#output.write(`${line}\n`);
+  }
+
+  status(status: Status): void {
+    this.#status = status;
+    this.#redraw();
+    if (!this.#spinner.isSpinning) this.#spinner.start();
+  }
+
+  async aside<T>(ask: () => Promise<T>): Promise<T> {
+    this.#spinner.stop();
+    try {
+      return await ask();
+    } finally {
+      if (this.#status !== undefined) this.status(this.#status);
+    }
+  }
+
+  close(): void {
+    this.#status = undefined;
+    this.#spinner.stop();
+    this.#output.off('resize', this.#redraw);
+  }
+}
+
+/** The screen for a person who reads `output`: drawn in place on a terminal, in color unless `NO_COLOR` is set. */
+export async function openScreen(
+  output: Output,
+  env: NodeJS.ProcessEnv,
+  now: () => number = () => performance.now(),
+): Promise<Screen> {
+  if (output.isTTY !== true || env['TERM'] === 'dumb') return new PlainScreen(output, now);
+  const { default: ora } = await import('ora');
+  const colorless = (env['NO_COLOR'] ?? '') !== '';
+  // Prompts read the keyboard themselves, so ora must leave it alone.
+  const spinner = ora({ stream: output, discardStdin: false, color: colorless ? false : 'cyan' });
+  return new TerminalScreen(output, spinner);
+}

@@ -1,0 +1,123 @@
+/** `xfer send` */
+import { createReadStream } from 'node:fs';
+import type { Readable } from 'node:stream';
+import { loadConfig, XferError, type Content, type Skipped } from '../index.js';
+import { withCodeExtras } from './code-extras.js';
+import { readCode } from './code-input.js';
+import type { Context } from './context.js';
+import { meetingOptions, type MeetingFlags } from './meeting-flags.js';
+import { Prompts } from './prompts.js';
+import { openReporter, runTransfer } from './transfer.js';
+
+/** As commander gives them. */
+export interface SendFlags extends MeetingFlags {
+  readonly text?: string;
+  readonly code?: string;
+  readonly follow?: boolean;
+  readonly exclude?: readonly string[];
+  readonly gitignore?: boolean;
+  readonly filesFrom?: string;
+  readonly portable?: boolean;
+  readonly dryRun?: boolean;
+}
+
+/** Most bytes of a text; more is a file or a pipe. */
+const LONGEST_TEXT = 2 ** 20;
+/** A list of names that is longer than this is not one. */
+const LONGEST_LIST = 2 ** 28;
+
+/** Sends `paths`, a text or a pipe. Gives back the exit status. */
+export async function runSend(paths: readonly string[], flags: SendFlags, context: Context): Promise<number> {
+  const config = await loadConfig(context.env);
+  const prompts = new Prompts(context);
+  const content = await contentOf(paths, flags, context);
+  if (flags.dryRun === true) return list(content, flags, context);
+  const code = flags.code === undefined ? undefined : await readCode(flags.code, context, flags, prompts);
+  const choices = meetingOptions(flags, config, context.env, code === undefined);
+  const meeting = { role: 'send' as const, joins: code !== undefined, ...choices };
+  return runTransfer(context, prompts, { flags, meeting, code }, ({ reporter, onEvent, compareWords }) =>
+    context.library.send(content, {
+      ...choices,
+      ...(code === undefined ? {} : { code }),
+      ...(compareWords === undefined ? {} : { compareWords }),
+      onEvent: withCodeExtras(flags, reporter, onEvent),
+      signal: context.signal,
+    }),
+  );
+}
+
+async function contentOf(paths: readonly string[], flags: SendFlags, context: Context): Promise<Content> {
+  const listed = flags.filesFrom === undefined ? [] : await readList(flags.filesFrom, context);
+  const all = [...paths, ...listed];
+  if (flags.text !== undefined) {
+    if (all.length > 0)
+      throw new XferError('usage', { subject: '--text cannot be sent together with paths' });
+    const text = flags.text === '-' ? await readAll(context.stdin, LONGEST_TEXT, 'the text') : flags.text;
+    return { kind: 'text', text };
+  }
+  if (paths.includes('-')) {
+    if (all.length > 1)
+      throw new XferError('usage', { subject: 'a pipe (-) cannot be sent together with paths' });
+    if (context.stdin.isTTY === true) {
+      throw new XferError('usage', {
+        subject: 'nothing is piped in',
+        detail: 'try tar c folder | xfer send -',
+      });
+    }
+    return { kind: 'pipe', input: context.stdin };
+  }
+  if (all.length === 0) {
+    throw new XferError('usage', {
+      subject: 'there is nothing to send',
+      detail: 'name files or folders: xfer send photos/',
+    });
+  }
+  return {
+    kind: 'files',
+    paths: all,
+    ...(flags.follow === true ? { follow: true } : {}),
+    ...(flags.exclude === undefined ? {} : { exclude: flags.exclude }),
+    ...(flags.gitignore === true ? { gitignore: true } : {}),
+    ...(flags.portable === true ? { portable: true } : {}),
+  };
+}
+
+/** Paths of `--files-from`, one per line, or ended by NUL as `find -print0` does. */
+async function readList(file: string, { stdin }: Context): Promise<string[]> {
+  const input = file === '-' ? stdin : createReadStream(file);
+  const text = await readAll(input, LONGEST_LIST, 'the list of files').catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT')
+      throw new XferError('path-missing', { subject: file });
+    if (error instanceof XferError) throw error;
+    throw new XferError('path-unreadable', { subject: file, cause: error });
+  });
+  return text.split(text.includes('\0') ? '\0' : /\r?\n/).filter((path) => path !== '');
+}
+
+async function readAll(input: Readable, limit: number, what: string): Promise<string> {
+  const pieces: Buffer[] = [];
+  let length = 0;
+  for await (const piece of input) {
+    const bytes = Buffer.from(piece as Uint8Array);
+    length += bytes.length;
+    if (length > limit) throw new XferError('limit', { subject: what });
+    pieces.push(bytes);
+  }
+  return Buffer.concat(pieces).toString('utf8');
+}
+
+/** `--dry-run`: what would be sent on stdout, what would be left out behind it. */
+async function list(content: Content, flags: SendFlags, context: Context): Promise<number> {
+  if (content.kind !== 'files') {
+    throw new XferError('usage', { subject: '--dry-run lists files, a text or a pipe has none' });
+  }
+  const reporter = await openReporter(context, flags, { role: 'send', joins: false });
+  const leftOut: Skipped[] = [];
+  for await (const { entries, skipped } of context.library.listContent(content)) {
+    if (context.signal.aborted) throw new XferError('interrupted');
+    for (const { path, type, size } of entries) reporter.listed(path, type === 'folder' ? undefined : size);
+    leftOut.push(...skipped);
+  }
+  reporter.leftOut(leftOut, leftOut.length);
+  return 0;
+}

@@ -1,0 +1,125 @@
+/** What `send` and `receive` have in common: who is told what, and with which status it ends. */
+import {
+  toXferError,
+  XferError,
+  type ErrorCode,
+  type ReceiveOutcome,
+  type Skipped,
+  type TransferOutcome,
+  type XferEvent,
+} from '../index.js';
+import { canAsk, type Context, type OutputFlags } from './context.js';
+import { DebugLog } from './debug.js';
+import { explain } from './explain.js';
+import { JsonReporter } from './json-reporter.js';
+import { Narrator } from './narrator.js';
+import type { Meeting } from './other-side.js';
+import type { Prompts } from './prompts.js';
+import type { Reporter, Result } from './reporter.js';
+import { openScreen, quietScreen } from './screen.js';
+
+const MOST_LISTED = 1_000;
+
+/** Left out by a rule that the person knows: no reason for another status than 0. */
+const NOTICES: ReadonlySet<ErrorCode> = new Set(['link-skipped', 'special-skipped']);
+
+/** What a command hands to the library. */
+export interface Hooks {
+  readonly reporter: Reporter;
+  readonly onEvent: (event: XferEvent) => void;
+  readonly compareWords?: (words: readonly string[], signal: AbortSignal) => Promise<boolean>;
+}
+
+export interface TransferOptions {
+  readonly flags: OutputFlags;
+  readonly meeting: Meeting;
+  /** The code, where this side joins. */
+  readonly code?: string | undefined;
+  /** Reasons that the person chose: what is left out because of them is no failure. */
+  readonly chosen?: () => readonly ErrorCode[];
+}
+
+/** Runs `move` with a reporter. Gives back the exit status; throws only what is a bug. */
+export async function runTransfer(
+  context: Context,
+  prompts: Prompts,
+  options: TransferOptions,
+  move: (hooks: Hooks) => Promise<TransferOutcome | ReceiveOutcome>,
+): Promise<number> {
+  const now = (): number => performance.now();
+  const { flags } = options;
+  const debug = flags.debug === true ? new DebugLog(context.stderr, now) : undefined;
+  if (options.code !== undefined) debug?.hide(options.code);
+  const reporter = await openReporter(context, flags, options.meeting, now);
+  const skipped = new Map<string, Skipped>();
+  const hooks: Hooks = {
+    reporter,
+    onEvent: (event) => {
+      debug?.event(event);
+      if (event.type === 'skipped' && skipped.size < MOST_LISTED)
+        skipped.set(event.skipped.path, event.skipped);
+      reporter.event(event);
+    },
+    ...(canAsk(context, flags)
+      ? { compareWords: (words, signal) => compareWords(words, signal, reporter, prompts) }
+      : {}),
+  };
+  try {
+    const outcome = await move(hooks);
+    const result = resultOf(outcome, skipped, options.chosen?.() ?? []);
+    reporter.done(result);
+    return result.exitCode;
+  } catch (thrown) {
+    const error = toXferError(thrown);
+    debug?.error(error);
+    reporter.failed(error);
+    return explain(error).exitCode;
+  } finally {
+    reporter.close();
+  }
+}
+
+/** The reporter that the flags ask for. */
+export async function openReporter(
+  { stdout, stderr, env }: Pick<Context, 'stdout' | 'stderr' | 'env'>,
+  flags: OutputFlags,
+  meeting: Meeting,
+  now: () => number = () => performance.now(),
+): Promise<Reporter> {
+  if (flags.json === true) return new JsonReporter(stdout, now);
+  const screen = flags.quiet === true ? quietScreen : await openScreen(stderr, env, now);
+  return new Narrator({ meeting, screen, stdout, stderr, now });
+}
+
+/** What is left out, said by the outcome or by an event on the way, and whether that is a failure. */
+function resultOf(
+  outcome: TransferOutcome | ReceiveOutcome,
+  skipped: ReadonlyMap<string, Skipped>,
+  chosen: readonly ErrorCode[],
+): Result {
+  const leftOut = new Map(skipped);
+  for (const entry of outcome.missing) leftOut.set(entry.path, entry);
+  const isNotice = ({ reason }: Skipped): boolean => NOTICES.has(reason) || chosen.includes(reason);
+  const all = [...leftOut.values()];
+  const notices = all.filter(isNotice).length;
+  // Of a very long list only the first part has its reasons; what is not known to be a notice is a failure.
+  const failed = notices < all.length || outcome.missingCount > all.length;
+  return {
+    outcome,
+    leftOut: all,
+    leftOutCount: Math.max(all.length, outcome.missingCount),
+    exitCode: failed ? explain(new XferError('incomplete')).exitCode : 0,
+  };
+}
+
+async function compareWords(
+  words: readonly string[],
+  signal: AbortSignal,
+  reporter: Reporter,
+  prompts: Prompts,
+): Promise<boolean> {
+  return reporter.aside(async () => {
+    const question = `${words.join(' ')}\ndo both screens show the same words?`;
+    return (await prompts.confirm(question, false, { signal })) === true;
+  });
+}
