@@ -1,34 +1,26 @@
 /** What a caller of the library asks for, and what it is told. */
 import type { Readable, Writable } from 'node:stream';
 import type { ErrorCode } from './errors.js';
-import type { Decision, OfferSummary, OfferWatch, TransferEvent, TransferOutcome } from './transfer/events.js';
+import type { Endpoint, PeerEvent } from './peer/connect.js';
+import type {
+  Decision,
+  OfferSummary,
+  OfferWatch,
+  TransferEvent,
+  TransferOutcome,
+} from './transfer/events.js';
 import type { Path } from './transfer/ports.js';
+import type { StallEvent } from './transfer/watch.js';
 
-/** What happens before the transfer. */
-export type MeetingEvent =
-  /** Host: the code to tell the other person. Comes at most 200 ms after the start. */
-  | { readonly type: 'code'; readonly code: string }
-  /** With `listen`: where the other side can connect to, as `host:port`, one per address of this machine. */
-  | { readonly type: 'listening'; readonly addresses: readonly string[] }
-  /** The DHT answered; a host can be found from now on. */
-  | { readonly type: 'dht-ready' }
-  /** The DHT does not answer; other ways, if any, go on. */
-  | { readonly type: 'dht-unreachable' }
-  /** Host: somebody used a wrong code. `left` more and the code is dead. */
-  | { readonly type: 'wrong-guess'; readonly left: number }
-  /** Both: the peer proved that it knows the code, which is used up with this. */
-  | { readonly type: 'connected'; readonly path: Path; readonly address: string | undefined }
-  /** Nothing arrived and nothing was acknowledged for `silentMs`. Repeated; `flowing` ends it. */
-  | { readonly type: 'stalled'; readonly silentMs: number }
-  | { readonly type: 'flowing' };
-
-export type XferEvent = MeetingEvent | TransferEvent;
-
-export interface Endpoint {
-  /** Name or literal address; with `listen`, `undefined` means every address of this machine. */
-  readonly host: string | undefined;
-  readonly port: number;
+/** The peer proved that it knows the code, which is used up with this. */
+export interface ConnectedEvent {
+  readonly type: 'connected';
+  readonly path: Path;
+  /** `host:port` of the peer, where the transport knows it. */
+  readonly address: string | undefined;
 }
+
+export type XferEvent = PeerEvent | ConnectedEvent | StallEvent | TransferEvent;
 
 export interface MeetingOptions {
   /** The code that the other person told: this side joins. Without it a code is made: this side is host. */
@@ -98,4 +90,14 @@ export interface ReceiveOutcome extends TransferOutcome {
   readonly text: string | undefined;
 }
 
-export type { Decision, OfferSummary, OfferWatch, TransferEvent, TransferOutcome, ErrorCode };
+export type {
+  Decision,
+  Endpoint,
+  ErrorCode,
+  OfferSummary,
+  OfferWatch,
+  PeerEvent,
+  StallEvent,
+  TransferEvent,
+  TransferOutcome,
+};

@@ -1,2 +1,226 @@
 /** The story of a transfer: find, trust, offer, move, verify. */
-export * from './options.js';
+import { resolve } from 'node:path';
+import { parseCode } from './crypto/code.js';
+import { XferError, type ErrorCode } from './errors.js';
+import { pipeSource, streamSink, textSink, textSource } from './files/content.js';
+import { pathMatcher } from './files/filter.js';
+import { isHomeFolder, openSink } from './files/sink.js';
+import { openSource } from './files/source.js';
+import type { Content, MeetingOptions, ReceiveOptions, ReceiveOutcome, XferEvent } from './options.js';
+import { hostSession, joinSession, type PairedChannel } from './peer/connect.js';
+import type { TransferOutcome } from './transfer/events.js';
+import type { ControlMessage } from './transfer/messages.js';
+import type { Channel, FileSource } from './transfer/ports.js';
+import { peerError, receiveFiles } from './transfer/receiver.js';
+import { sendFiles } from './transfer/sender.js';
+import { watchChannel, type Watch } from './transfer/watch.js';
+
+const EXPIRE_MS = 3_600_000;
+/** Within this long after the pairing both sides have said what they are about to do. */
+const INTRODUCTION_MS = 10_000;
+/** How long a last word to the peer may take. */
+const LAST_WORD_MS = 1_000;
+
+type Role = 'send' | 'receive';
+
+/** What `move` gets of a session that both sides agreed on. */
+interface Session {
+  readonly channel: Channel;
+  readonly watch: Watch;
+  readonly signal: AbortSignal;
+  readonly onEvent: (event: XferEvent) => void;
+}
+
+/**
+ * Offers files, a text or a pipe to the person who has the code, and moves them after the yes. Resolves when the
+ * receiver has verified everything and given it its place; what did not arrive is in `missing`.
+ *
+ * @throws XferError when nothing was sent or the transfer broke; every `ErrorCode` documented for `send`.
+ */
+export async function send(content: Content, options: MeetingOptions): Promise<TransferOutcome> {
+  const source = await openContent(content);
+  return withSession('send', options, ({ channel, watch, signal, onEvent }) =>
+    sendFiles(channel, source, {
+      kind: content.kind,
+      signal,
+      onEvent: (event) => {
+        // The other person may think for as long as it takes.
+        if (event.type === 'peer-state') watch[event.state === 'asking' ? 'pause' : 'resume']();
+        onEvent(event);
+      },
+    }),
+  );
+}
+
+/**
+ * Takes what the other person offers, after `decide` said yes. Resolves when every byte was verified and is in place; what did
+ * not arrive is in `missing`.
+ *
+ * @throws XferError when the offer was declined or the transfer broke. No file of it then has its final name.
+ */
+export async function receive(options: ReceiveOptions): Promise<ReceiveOutcome> {
+  const paths: string[] = [];
+  const text = textSink();
+  let isText = false;
+  const wants = options.only === undefined ? undefined : pathMatcher(options.only);
+  const outcome = await withSession('receive', options, ({ channel, watch, signal, onEvent }) =>
+    receiveFiles(
+      channel,
+      (offer) => {
+        if (options.output !== undefined) return streamSink(options.output, offer);
+        isText = offer.kind === 'text';
+        return isText ? text : openSink(offer, { out: options.out, noExec: options.noExec ?? false });
+      },
+      {
+        ...(wants === undefined ? {} : { wants }),
+        early: options.early ?? false,
+        intoHome: options.output === undefined && isHomeFolder(resolve(options.out ?? '.')),
+        signal,
+        decide: async (offer, offerWatch) => {
+          watch.pause();
+          try {
+            return await options.decide(offer, offerWatch);
+          } finally {
+            watch.resume();
+          }
+        },
+        onEvent: (event) => {
+          if (event.type === 'file-received' && !isText) paths.push(event.path);
+          onEvent(event);
+        },
+      },
+    ),
+  );
+  return { ...outcome, paths, text: isText ? text.text() : undefined };
+}
+
+function openContent(content: Content): Promise<FileSource> {
+  switch (content.kind) {
+    case 'files':
+      return openSource(content);
+    case 'text':
+      return Promise.resolve(textSource(content.text));
+    case 'pipe':
+      return Promise.resolve(pipeSource(content.input));
+  }
+}
+
+async function withSession<T>(
+  role: Role,
+  options: MeetingOptions,
+  move: (session: Session) => Promise<T>,
+): Promise<T> {
+  const onEvent = options.onEvent ?? (() => undefined);
+  const signal = options.signal ?? new AbortController().signal;
+  const paired = await meet(options, onEvent, signal);
+  const watch = watchChannel(paired.channel, onEvent);
+  try {
+    await introduce(paired, role, options, signal);
+    onEvent({ type: 'connected', path: paired.path, address: paired.address });
+    return await move({ channel: watch.channel, watch, signal, onEvent });
+  } finally {
+    watch.stop();
+    paired.sessionKey.erase();
+    paired.channel.destroy();
+    await paired.closed;
+  }
+}
+
+function meet(
+  options: MeetingOptions,
+  onEvent: (event: XferEvent) => void,
+  signal: AbortSignal,
+): Promise<PairedChannel> {
+  const direct = options.listen !== undefined || options.connect !== undefined;
+  const shared = {
+    bootstrap:
+      direct && options.alsoDht !== true ? ('off' as const) : (options.bootstrap ?? ('public' as const)),
+    ...(options.listen === undefined ? {} : { listen: options.listen }),
+    ...(options.connect === undefined ? {} : { connect: options.connect }),
+    onEvent,
+    signal,
+  };
+  return options.code === undefined
+    ? hostSession({ ...shared, words: options.words ?? 2, expireMs: options.expireMs ?? EXPIRE_MS })
+    : joinSession({ ...shared, code: parseCode(options.code) });
+}
+
+/** Both sides say what they are about to do, the host first, and compare words where one of them wants that. */
+async function introduce(
+  paired: PairedChannel,
+  role: Role,
+  options: MeetingOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const { channel } = paired;
+  const verify = options.verify ?? false;
+  const mine: ControlMessage = { type: 'session', role, verify };
+  const onAbort = (): void => void refuse(channel, 'interrupted');
+  signal.addEventListener('abort', onAbort);
+  const deadline = setTimeout(() => {
+    channel.destroy(new XferError('peer-gone'));
+  }, INTRODUCTION_MS);
+  try {
+    if (signal.aborted) throw await refuse(channel, 'interrupted');
+    const isHost = options.code === undefined;
+    if (isHost) await channel.send(mine);
+    const theirs = await expect(channel, 'session');
+    if (!isHost) await channel.send(mine);
+    clearTimeout(deadline);
+    if (theirs.role === role) throw await refuse(channel, 'role-conflict');
+    if (verify || theirs.verify) await compare(paired, options, signal);
+  } finally {
+    clearTimeout(deadline);
+    signal.removeEventListener('abort', onAbort);
+  }
+}
+
+/** Nothing is offered, names included, before both persons said that the words are equal. */
+async function compare(paired: PairedChannel, options: MeetingOptions, signal: AbortSignal): Promise<void> {
+  const { channel, sessionKey } = paired;
+  if (options.compareWords === undefined) throw await refuse(channel, 'not-verified');
+  const peerGone = new AbortController();
+  const theirs = expect(channel, 'verified');
+  theirs.catch(() => {
+    peerGone.abort();
+  });
+  const mine = options.compareWords(sessionKey.verifier(), AbortSignal.any([signal, peerGone.signal]));
+  // A peer that leaves ends the question; one that said yes first does not.
+  const equal = await Promise.race([mine, theirs.then(() => mine)]);
+  if (!equal) throw await refuse(channel, 'not-verified');
+  await channel.send({ type: 'verified' });
+  await theirs;
+}
+
+async function expect<T extends ControlMessage['type']>(
+  channel: Channel,
+  type: T,
+): Promise<Extract<ControlMessage, { type: T }>> {
+  const received = await channel.receive();
+  if (received === undefined) throw new XferError('peer-gone');
+  channel.release(received.cost);
+  const { item } = received;
+  if ('type' in item && item.type === 'error') throw peerError(item.code);
+  if (!('type' in item) || item.type !== type) {
+    throw new XferError('protocol', { detail: `expected ${type}` });
+  }
+  return item as Extract<ControlMessage, { type: T }>;
+}
+
+/** Tells the peer why this side gives up, drops the channel, and gives back the error to throw. */
+async function refuse(channel: Channel, code: ErrorCode): Promise<XferError> {
+  const error = new XferError(code);
+  const late = setTimeout(() => {
+    channel.destroy(error);
+  }, LAST_WORD_MS);
+  try {
+    await channel.send({ type: 'error', code });
+    await channel.end();
+  } catch {
+    // The peer is gone already: there is nobody to tell.
+  } finally {
+    clearTimeout(late);
+    channel.destroy(error);
+  }
+  return error;
+}
