@@ -1,0 +1,60 @@
+/** Network addresses: how they are written, and which of them belong together. */
+import { isIP, isIPv4 } from 'node:net';
+
+export interface Endpoint {
+  /** Name or literal address; with listening, `undefined` means every address of this machine. */
+  readonly host: string | undefined;
+  readonly port: number;
+}
+
+/** `host:port`, with IPv6 addresses in brackets. */
+export function formatAddress(host: string, port: number): string {
+  return isIP(host) === 6 ? `[${host}]:${String(port)}` : `${host}:${String(port)}`;
+}
+
+/** An address as one party would write it: IPv4 inside IPv6 as IPv4, without a zone. */
+export function canonicalAddress(address: string): string {
+  const bare = address.replace(/%.*$/, '').toLowerCase();
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/.exec(bare)?.[1];
+  return mapped ?? bare;
+}
+
+/**
+ * What stands for one party among strangers: the /24 of an IPv4 address, the /48 of an IPv6 address. Anybody
+ * with one address has, or may get, the others of it.
+ */
+export function prefixOf(address: string): string {
+  const canonical = canonicalAddress(address);
+  if (isIPv4(canonical)) return canonical.split('.').slice(0, 3).join('.');
+  const groups = ipv6Groups(canonical);
+  // ::ffff:7f00:1 is 127.0.0.1 as well.
+  if (groups.slice(0, 6).join() === '0,0,0,0,0,65535') {
+    const high = groups[6] ?? 0;
+    return [high >> 8, high & 0xff, (groups[7] ?? 0) >> 8].join('.');
+  }
+  return groups
+    .slice(0, 3)
+    .map((group) => group.toString(16))
+    .join(':');
+}
+
+export function isLoopback(host: string): boolean {
+  const canonical = canonicalAddress(host);
+  return (
+    canonical === '::1' || canonical === 'localhost' || (isIPv4(canonical) && canonical.startsWith('127.'))
+  );
+}
+
+/** Whether an address works only together with the name of an interface, or not beyond one cable at all. */
+export function isLinkLocal(address: string): boolean {
+  return /^fe[89ab][0-9a-f]:/i.test(address) || address.startsWith('169.254.');
+}
+
+function ipv6Groups(address: string): number[] {
+  const [head = '', tail] = address.split('::');
+  const parse = (text: string): number[] =>
+    text === '' ? [] : text.split(':').map((group) => Number.parseInt(group, 16) || 0);
+  if (tail === undefined) return parse(head);
+  const [first, last] = [parse(head), parse(tail)];
+  return [...first, ...Array.from({ length: Math.max(0, 8 - first.length - last.length) }, () => 0), ...last];
+}

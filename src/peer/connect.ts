@@ -1,0 +1,6 @@
+/** The door of this layer: two sides that share a code become two ends of a channel. */
+export { hostSession, type HostOptions } from './host.js';
+export { joinSession, type JoinOptions } from './join.js';
+export type { Endpoint } from './address.js';
+export type { PairedChannel, PeerEvent } from './meeting.js';
+export { DEFAULT_PORT } from './direct.js';

@@ -1,0 +1,226 @@
+/** The side that shows the code: it can be found, and waits for who knows the code. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  formatCode,
+  generateCode,
+  generateNameplate,
+  passwordOf,
+  topicFor,
+  topicOf,
+  type Nameplate,
+  type Topic,
+} from '../crypto/code.js';
+import type { Secret } from '../crypto/secret.js';
+import { loadPairingSodium } from '../crypto/sodium.js';
+import { XferError, toXferError } from '../errors.js';
+import { Admission } from './admission.js';
+import { authenticateAsHost } from './authenticate.js';
+import { GuessBudget } from './budget.js';
+import type { SealedChannel } from './channel.js';
+import type { Connection } from './connection.js';
+import type { DhtNode } from './dht.js';
+import { dial, listen, type Listener } from './direct.js';
+import {
+  goneSignal,
+  Meeting,
+  openDhtFor,
+  target,
+  transportsOf,
+  type PairedChannel,
+  type WaysToMeet,
+} from './meeting.js';
+import { atMost } from './promises.js';
+
+export interface HostOptions extends WaysToMeet {
+  /** Words of the code, 2 to 16. */
+  readonly words: number;
+  /** The code is dead after this many milliseconds without a peer. */
+  readonly expireMs: number;
+}
+
+/** How long the search for a free nameplate may keep the code from the screen. */
+const PROBE_MS = 200;
+/** Digits of the nameplates to try: longer ones where the short ones are taken. */
+const NAMEPLATE_DIGITS = [3, 3, 3, 4, 5, 6];
+const REDIAL_MS = 500;
+const CHOSEN_MS = 10_000;
+const LAST_WORD_MS = 2_000;
+
+/**
+ * Makes a code, tells it by the event `code`, and waits for a peer that knows it and chooses this host. The code is then
+ * used up.
+ *
+ * @throws XferError `interrupted`, `code-dead`, `code-expired`, `no-network`, `port-in-use`, `bad-address`,
+ * `peer-unreachable`. Nothing stays open then.
+ */
+export async function hostSession(options: HostOptions): Promise<PairedChannel> {
+  await loadPairingSodium();
+  const dht = await openDhtFor(options);
+  const meeting = new Meeting(dht, options.signal);
+  const code = generateCode(await freeNameplate(options.words < 5 ? dht : undefined), options.words);
+  const host = new Host(options, meeting, passwordOf(code));
+  const expiry = setTimeout(() => {
+    meeting.fail(new XferError('code-expired'));
+  }, options.expireMs);
+  let listener: Listener | undefined;
+  try {
+    if (options.listen !== undefined && !meeting.isOver)
+      listener = await listen(options.listen, host.admission, host.take);
+    if (!meeting.isOver) options.onEvent({ type: 'code', code: formatCode(code) });
+    if (listener !== undefined) {
+      options.onEvent({ type: 'listening', addresses: listener.addresses });
+      meeting.goBy(async () => undefined);
+    }
+    if (dht !== undefined) host.announce(dht, topicOf(code));
+    if (options.connect !== undefined) host.dial(target(options.connect));
+  } catch (error) {
+    meeting.fail(toXferError(error));
+  }
+  try {
+    return await meeting.outcome();
+  } finally {
+    clearTimeout(expiry);
+    listener?.close();
+    host.forgetCode();
+  }
+}
+
+class Host {
+  readonly admission = new Admission();
+  readonly #options: HostOptions;
+  readonly #meeting: Meeting;
+  readonly #password: Secret;
+  readonly #budget: GuessBudget;
+
+  constructor(options: HostOptions, meeting: Meeting, password: Secret) {
+    this.#options = options;
+    this.#meeting = meeting;
+    this.#password = password;
+    this.#budget = new GuessBudget(transportsOf(options));
+  }
+
+  forgetCode(): void {
+    this.#password.erase();
+  }
+
+  announce(dht: DhtNode, topic: Topic): void {
+    const { onEvent } = this.#options;
+    this.#meeting.goBy(
+      async () => {
+        const announced = dht.announce(topic, this.admission, this.take);
+        if (!(await dht.isReachable()) || !(await announced)) {
+          if (!this.#meeting.isOver) onEvent({ type: 'dht-unreachable' });
+          throw new XferError('no-network');
+        }
+        if (!this.#meeting.isOver) onEvent({ type: 'dht-ready' });
+      },
+      () => {
+        this.#budget.closeTransport('dht');
+      },
+    );
+  }
+
+  dial(endpoint: Parameters<typeof dial>[0]): void {
+    const { signal } = this.#meeting;
+    this.#meeting.goBy(async () => {
+      for (;;) {
+        await this.#serve(await dial(endpoint, signal));
+        await sleep(REDIAL_MS, undefined, { signal });
+      }
+    });
+  }
+
+  readonly take = (connection: Connection): void => {
+    void this.#serve(connection);
+  };
+
+  /** One connection, from its first message to `chosen` or its end. Never rejects. */
+  async #serve(connection: Connection): Promise<void> {
+    const { signal } = this.#meeting;
+    const drop = (): void => {
+      connection.destroy();
+    };
+    signal.addEventListener('abort', drop, { once: true });
+    try {
+      signal.throwIfAborted();
+      const gone = goneSignal(connection);
+      const guesser = { transport: connection.transport, prefix: connection.remotePrefix };
+      const authenticated = await authenticateAsHost(connection, this.#password, () =>
+        this.#budget.reserve(guesser, gone),
+      );
+      // From here on the peer knows the code: it deserves to hear why another one was taken.
+      signal.removeEventListener('abort', drop);
+      const { channel } = authenticated;
+      const isChosen = await receiveChosen(channel, signal);
+      if (isChosen && this.#meeting.win(connection, authenticated)) return;
+      authenticated.sessionKey.erase();
+      await refuse(channel, this.#meeting.failure ?? new XferError('code-used'));
+    } catch (error) {
+      connection.destroy();
+      this.#note(toXferError(error));
+    } finally {
+      signal.removeEventListener('abort', drop);
+    }
+  }
+
+  /** What strangers do wrong is their business. A wrong guess is not. */
+  #note(error: XferError): void {
+    if (this.#meeting.isOver) return;
+    if (error.code === 'internal') this.#meeting.fail(error);
+    if (error.code !== 'wrong-code') return;
+    const { left } = this.#budget;
+    this.#options.onEvent({ type: 'wrong-guess', left });
+    if (left === 0) this.#meeting.fail(new XferError('code-dead'));
+  }
+}
+
+/** Whether the joiner chose us. `false` when the meeting is over; throws what the channel died of. */
+async function receiveChosen(channel: SealedChannel, over: AbortSignal): Promise<boolean> {
+  const slow = setTimeout(() => {
+    channel.destroy();
+  }, CHOSEN_MS);
+  const onOver = new Promise<undefined>((resolve) => {
+    over.addEventListener(
+      'abort',
+      () => {
+        resolve(undefined);
+      },
+      { once: true },
+    );
+    if (over.aborted) resolve(undefined);
+  });
+  try {
+    const received = await Promise.race([channel.receive(), onOver]);
+    if (over.aborted) return false;
+    if (received === undefined) throw new XferError('peer-gone');
+    if (!('type' in received.item) || received.item.type !== 'chosen') throw new XferError('protocol');
+    channel.release(received.cost);
+    return true;
+  } finally {
+    clearTimeout(slow);
+  }
+}
+
+/** Tells a peer that knew the code why it is not taken. */
+async function refuse(channel: SealedChannel, { code }: XferError): Promise<void> {
+  const said = async (): Promise<void> => {
+    await channel.send({ type: 'error', code });
+    await channel.end();
+  };
+  await atMost(LAST_WORD_MS, said());
+  channel.destroy();
+}
+
+/** A nameplate that nobody announces, as far as the DHT says in time. A collision found later is harmless. */
+async function freeNameplate(dht: DhtNode | undefined): Promise<Nameplate> {
+  let nameplate = generateNameplate();
+  if (dht === undefined) return nameplate;
+  const search = async (): Promise<void> => {
+    for (const digits of NAMEPLATE_DIGITS) {
+      if (!(await dht.isTaken(topicFor(nameplate)))) return;
+      nameplate = generateNameplate(digits);
+    }
+  };
+  await atMost(PROBE_MS, search());
+  return nameplate;
+}

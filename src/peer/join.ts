@@ -1,0 +1,249 @@
+/** The side that types the code: it looks for the host, tries who may be it, and chooses the first that is. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import b4a from 'b4a';
+import { passwordOf, topicOf, type Code, type Topic } from '../crypto/code.js';
+import type { Secret } from '../crypto/secret.js';
+import { loadPairingSodium } from '../crypto/sodium.js';
+import { XferError, toXferError } from '../errors.js';
+import { Admission } from './admission.js';
+import { authenticateAsJoiner } from './authenticate.js';
+import { GuessBudget } from './budget.js';
+import { Candidates, type AttemptOutcome, type Candidate } from './candidates.js';
+import type { Connection } from './connection.js';
+import type { DhtNode, DhtPeer } from './dht.js';
+import { dial, listen, type Listener } from './direct.js';
+import {
+  goneSignal,
+  Meeting,
+  openDhtFor,
+  target,
+  transportsOf,
+  type PairedChannel,
+  type WaysToMeet,
+} from './meeting.js';
+
+export interface JoinOptions extends WaysToMeet {
+  readonly code: Code;
+}
+
+const LOOKUP_MS = 500;
+const REDIAL_MS = 500;
+const DIALS_AT_ONCE = 8;
+/** Connections that are being paired, at once. */
+const PAIRINGS_AT_ONCE = 32;
+const CHECK_MS = 250;
+/** When to say that nobody is there yet. */
+const WAITING_MS = 1_000;
+/** After a refusal, how long another candidate may take to show up. */
+const SETTLE_MS = 1_500;
+/** How long to go on among foreign hosts. */
+const CROWDED_MS = 60_000;
+/** More candidates than this are no chance, but an attack or a very busy nameplate. */
+const CROWD = 8;
+
+/**
+ * Looks for the host that shows `code` until it is found. A host may start later than its joiner.
+ *
+ * @throws XferError `wrong-code` where everybody found refused the code, `code-dead` after 8 such, `no-peer` where a
+ * crowd of candidates led nowhere for 60 s, `version-unsupported`, `no-network`, `peer-unreachable`, `port-in-use`,
+ * `bad-address`, `interrupted`. Nothing stays open then.
+ */
+export async function joinSession(options: JoinOptions): Promise<PairedChannel> {
+  await loadPairingSodium();
+  const dht = await openDhtFor(options);
+  const meeting = new Meeting(dht, options.signal);
+  const joiner = new Joiner(options, meeting, passwordOf(options.code));
+  let listener: Listener | undefined;
+  try {
+    if (options.listen !== undefined && !meeting.isOver) {
+      listener = await listen(options.listen, new Admission(), joiner.tryIncoming);
+      options.onEvent({ type: 'listening', addresses: listener.addresses });
+      meeting.goBy(async () => undefined);
+    }
+    if (options.connect !== undefined) joiner.dial(target(options.connect));
+    if (dht !== undefined) joiner.search(dht, topicOf(options.code));
+  } catch (error) {
+    meeting.fail(toXferError(error));
+  }
+  const check = setInterval(joiner.check, CHECK_MS);
+  try {
+    return await meeting.outcome();
+  } finally {
+    clearInterval(check);
+    listener?.close();
+    joiner.forgetCode();
+  }
+}
+
+class Joiner {
+  readonly #options: JoinOptions;
+  readonly #meeting: Meeting;
+  readonly #password: Secret;
+  readonly #budget: GuessBudget;
+  readonly #candidates = new Candidates<DhtPeer>();
+  readonly #startedMs = performance.now();
+  #dialing = 0;
+  #pairing = 0;
+  #crowdedSinceMs: number | undefined;
+  #saidWaiting = false;
+  /** Ways that have not yet shown whether there is somebody. */
+  #unexplored = new Set<'dht' | 'connect'>();
+  #refusal: { readonly error: XferError; readonly firstMs: number; lastMs: number } | undefined;
+
+  constructor(options: JoinOptions, meeting: Meeting, password: Secret) {
+    this.#options = options;
+    this.#meeting = meeting;
+    this.#password = password;
+    this.#budget = new GuessBudget(transportsOf(options));
+  }
+
+  forgetCode(): void {
+    this.#password.erase();
+  }
+
+  /** Looks the topic up again and again: who announces later than we look is found as well. */
+  search(dht: DhtNode, topic: Topic): void {
+    this.#unexplored.add('dht');
+    this.#meeting.goBy(
+      async () => {
+        const { onEvent } = this.#options;
+        if (!(await dht.isReachable())) {
+          if (!this.#meeting.isOver) onEvent({ type: 'dht-unreachable' });
+          throw new XferError('no-network');
+        }
+        if (!this.#meeting.isOver) onEvent({ type: 'dht-ready' });
+        while (!this.#meeting.isOver) {
+          for (const peer of await lookup(dht, topic)) {
+            this.#candidates.add(b4a.toString(peer.publicKey, 'hex'), peer);
+          }
+          this.#unexplored.delete('dht');
+          this.#dialMore(dht);
+          await sleep(LOOKUP_MS, undefined, { signal: this.#meeting.signal });
+        }
+      },
+      () => {
+        this.#unexplored.delete('dht');
+        this.#budget.closeTransport('dht');
+      },
+    );
+  }
+
+  dial(endpoint: Parameters<typeof dial>[0]): void {
+    const { signal } = this.#meeting;
+    this.#unexplored.add('connect');
+    this.#meeting.goBy(
+      async () => {
+        for (;;) {
+          const outcome = await this.#attempt(await dial(endpoint, signal));
+          if (outcome === 'refused') break;
+          await sleep(REDIAL_MS, undefined, { signal });
+        }
+        this.#unexplored.delete('connect');
+      },
+      () => this.#unexplored.delete('connect'),
+    );
+  }
+
+  readonly tryIncoming = (connection: Connection): void => {
+    void this.#attempt(connection);
+  };
+
+  /** Ends the search where going on is pointless. */
+  readonly check = (): void => {
+    const nowMs = performance.now();
+    const isBusy = this.#dialing > 0 || this.#pairing > 0 || this.#candidates.hasOpen;
+    if (
+      !isBusy &&
+      !this.#saidWaiting &&
+      this.#refusal === undefined &&
+      nowMs - this.#startedMs > WAITING_MS
+    ) {
+      this.#saidWaiting = true;
+      this.#options.onEvent({ type: 'waiting' });
+    }
+    if (this.#candidates.size > CROWD) this.#crowdedSinceMs ??= nowMs;
+    const isCrowded = this.#crowdedSinceMs !== undefined && nowMs - this.#crowdedSinceMs > CROWDED_MS;
+    if (this.#refusal === undefined) {
+      if (isCrowded) this.#meeting.fail(new XferError('no-peer'));
+      return;
+    }
+    const { error, firstMs, lastMs } = this.#refusal;
+    const isExplored = !isBusy && this.#unexplored.size === 0 && nowMs - lastMs > SETTLE_MS;
+    if (isExplored || isCrowded || nowMs - firstMs > CROWDED_MS) this.#meeting.fail(error);
+  };
+
+  #dialMore(dht: DhtNode): void {
+    while (this.#dialing < DIALS_AT_ONCE && this.#pairing < PAIRINGS_AT_ONCE && !this.#meeting.isOver) {
+      const candidate = this.#candidates.next(performance.now());
+      if (candidate === undefined) return;
+      void this.#dialAndTry(dht, candidate);
+    }
+  }
+
+  async #dialAndTry(dht: DhtNode, candidate: Candidate<DhtPeer>): Promise<void> {
+    let connection: Connection | undefined;
+    this.#dialing += 1;
+    try {
+      connection = await dht.connect(candidate.value, this.#meeting.signal);
+    } catch {
+      // Stale, made up or too slow: tried again later.
+    }
+    this.#dialing -= 1;
+    const attempt = connection === undefined ? undefined : this.#attempt(connection);
+    if (attempt !== undefined) this.#dialMore(dht);
+    this.#candidates.settle(candidate, (await attempt) ?? 'failed', performance.now());
+    this.#dialMore(dht);
+  }
+
+  /** One pairing. Never rejects. */
+  async #attempt(connection: Connection): Promise<AttemptOutcome> {
+    const { signal } = this.#meeting;
+    const drop = (): void => {
+      connection.destroy();
+    };
+    signal.addEventListener('abort', drop, { once: true });
+    this.#pairing += 1;
+    try {
+      signal.throwIfAborted();
+      const gone = goneSignal(connection);
+      const guesser = { transport: connection.transport, prefix: connection.remotePrefix };
+      const authenticated = await authenticateAsJoiner(connection, this.#password, () =>
+        this.#budget.reserve(guesser, gone),
+      );
+      signal.removeEventListener('abort', drop);
+      if (!this.#meeting.win(connection, authenticated)) {
+        authenticated.sessionKey.erase();
+        throw new XferError('code-used');
+      }
+      // A send that fails shows in the session's first.
+      authenticated.channel.send({ type: 'chosen' }).catch(() => undefined);
+      return 'refused';
+    } catch (thrown) {
+      connection.destroy();
+      return this.#note(toXferError(thrown));
+    } finally {
+      signal.removeEventListener('abort', drop);
+      this.#pairing -= 1;
+    }
+  }
+
+  #note(error: XferError): AttemptOutcome {
+    if (this.#meeting.isOver) return 'failed';
+    if (error.code === 'internal' || error.code === 'code-dead') this.#meeting.fail(error);
+    if (this.#budget.left === 0) this.#meeting.fail(new XferError('code-dead'));
+    if (error.code === 'peer-gone') return 'failed';
+    const nowMs = performance.now();
+    this.#refusal ??= { error, firstMs: nowMs, lastMs: nowMs };
+    this.#refusal.lastMs = nowMs;
+    return 'refused';
+  }
+}
+
+/** One look-up. One that fails is no news: the next may not. */
+async function lookup(dht: DhtNode, topic: Topic): Promise<DhtPeer[]> {
+  try {
+    return await dht.lookup(topic);
+  } catch {
+    return [];
+  }
+}

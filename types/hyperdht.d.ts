@@ -1,0 +1,86 @@
+declare module 'hyperdht' {
+  import type { EventEmitter } from 'node:events';
+  import type SecretStream from '@hyperswarm/secret-stream';
+  import type { KeyPair, RawStream, SecretStreamOptions } from '@hyperswarm/secret-stream';
+
+  export type { KeyPair };
+
+  export interface Address {
+    readonly host: string;
+    readonly port: number;
+  }
+
+  export interface PeerRecord {
+    readonly publicKey: Uint8Array;
+    readonly relayAddresses: readonly Address[];
+  }
+
+  export interface LookupReply {
+    readonly from: Address;
+    readonly peers: readonly PeerRecord[];
+  }
+
+  export interface Query<T> extends AsyncIterable<T> {
+    finished(): Promise<void>;
+    destroy(): void;
+  }
+
+  export type CreateSecretStream = (
+    isInitiator: boolean,
+    rawStream: RawStream | null,
+    options: SecretStreamOptions,
+  ) => SecretStream;
+
+  /** What the dialling side put into the encrypted handshake. */
+  export interface HandshakePayload {
+    readonly relayThrough?: { readonly publicKey: Uint8Array } | null;
+  }
+
+  export interface ServerOptions {
+    /** `true` refuses. */
+    readonly firewall?: (
+      remotePublicKey: Uint8Array,
+      payload: HandshakePayload,
+      clientAddress: Address,
+    ) => boolean | Promise<boolean>;
+    readonly shareLocalAddress?: boolean;
+    readonly createSecretStream?: CreateSecretStream;
+  }
+
+  export interface ConnectOptions {
+    readonly keyPair?: KeyPair;
+    readonly relayAddresses?: readonly Address[];
+    readonly localConnection?: boolean;
+    readonly reusableSocket?: boolean;
+    readonly createSecretStream?: CreateSecretStream;
+  }
+
+  export interface Server extends EventEmitter {
+    readonly publicKey: Uint8Array | null;
+    listen(keyPair?: KeyPair): Promise<Server>;
+    close(): Promise<void>;
+  }
+
+  export interface HyperDHTOptions {
+    /** Anything falsy means the PUBLIC network. */
+    readonly bootstrap?: readonly (string | Address)[];
+    readonly host?: string;
+    readonly ephemeral?: boolean;
+    readonly keyPair?: KeyPair;
+  }
+
+  export default class HyperDHT extends EventEmitter {
+    constructor(options?: HyperDHTOptions);
+    static keyPair(seed?: Uint8Array): KeyPair;
+    /** The address of this machine as other nodes see it; `null` until they agree. */
+    readonly host: string | null;
+    readonly nodes: { readonly length: number };
+    readonly destroyed: boolean;
+    fullyBootstrapped(): Promise<void>;
+    createServer(options: ServerOptions, onconnection?: (stream: SecretStream) => void): Server;
+    connect(publicKey: Uint8Array, options?: ConnectOptions): SecretStream;
+    lookup(topic: Uint8Array): Query<LookupReply>;
+    announce(topic: Uint8Array, keyPair: KeyPair, relayAddresses?: readonly Address[]): Query<LookupReply>;
+    destroy(options?: { readonly force?: boolean }): Promise<void>;
+  }
+}
