@@ -17,11 +17,11 @@ beforeEach(async () => {
   await writeFile(file, 'for you');
 });
 
-function eventsOf(side: XferProcess): { readonly type: string }[] {
+function eventsOf(side: XferProcess): { readonly event: string }[] {
   return side.stdout
     .trimEnd()
     .split('\n')
-    .map((line) => JSON.parse(line) as { type: string });
+    .map((line) => JSON.parse(line) as { event: string });
 }
 
 describe('--json', () => {
@@ -31,17 +31,21 @@ describe('--json', () => {
     expect(await receiver.status()).toBe(0);
     expect(await sender.status()).toBe(0);
 
-    expect(eventsOf(sender)).toContainEqual(expect.objectContaining({ type: 'code', code }));
-    const types = eventsOf(receiver).map(({ type }) => type);
-    expect(types).toContain('connected');
-    expect(types).toContain('offer');
-    expect(types.indexOf('connected')).toBeLessThan(types.indexOf('offer'));
+    expect(eventsOf(sender)).toContainEqual(expect.objectContaining({ event: 'code', code }));
+    const events = eventsOf(receiver).map(({ event }) => event);
+    expect(events.filter((event) => ['connected', 'offer', 'done'].includes(event))).toEqual([
+      'connected',
+      'offer',
+      'done',
+    ]);
   });
 
   it('tells an error with its code', async () => {
     const sender = await xfer(['send', path.join(from, 'nothing'), '--json']);
     expect(await sender.status()).toBe(2);
-    expect(eventsOf(sender)).toContainEqual(expect.objectContaining({ type: 'error', code: 'path-missing' }));
+    expect(eventsOf(sender)).toContainEqual(
+      expect.objectContaining({ event: 'error', code: 'path-missing', exitCode: 2 }),
+    );
   });
 });
 

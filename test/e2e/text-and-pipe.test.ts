@@ -17,7 +17,7 @@ describe('a text', () => {
 
     expect(await receiver.status()).toBe(0);
     expect(await sender.status()).toBe(0);
-    expect(receiver.stdout).toBe('meet me at eight\n');
+    expect(receiver.stdout).toBe('meet me at eight');
     expect(await namesIn(to)).toEqual([]);
   });
 
