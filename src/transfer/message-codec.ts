@@ -1,14 +1,19 @@
 /** Control messages as bytes: docs/protocol.md section 7. */
 import { DIGEST_BYTES } from '../crypto/digest.js';
-import { XferError, isErrorCode } from '../errors.js';
-import type { ErrorCode } from '../errors.js';
-import { MAX_CONTROL_BYTES, MAX_ROOTS } from './messages.js';
-import type { ControlMessage, OfferKind, OfferedRoot, ReceiverState } from './messages.js';
-import { MAX_ENTRIES } from './ports.js';
-import type { EntryType } from './ports.js';
+import { XferError, isErrorCode, type ErrorCode } from '../errors.js';
+import {
+  MAX_CONTROL_BYTES,
+  MAX_ROOTS,
+  type ControlMessage,
+  type OfferKind,
+  type OfferedRoot,
+  type ReceiverState,
+} from './messages.js';
+import { MAX_ENTRIES, type EntryType } from './ports.js';
 import { ByteReader, ByteWriter, malformed } from './wire.js';
 
-const MAX_NAME_BYTES = 255;
+/** Most bytes of one name, a segment of a path. */
+export const MAX_NAME_BYTES = 255;
 /** Longer than any code there is; an unknown code may still be one of a later version. */
 const MAX_CODE_BYTES = 64;
 

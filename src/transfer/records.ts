@@ -2,8 +2,14 @@
 import { DIGEST_BYTES } from '../crypto/digest.js';
 import { decodeMessage, encodeMessage } from './message-codec.js';
 import type { ControlMessage } from './messages.js';
-import { CHUNK_BYTES, MANIFEST_PART_BYTES, MAX_ENTRIES } from './ports.js';
-import type { Compression, DataRecord, Packed } from './ports.js';
+import {
+  CHUNK_BYTES,
+  MANIFEST_PART_BYTES,
+  MAX_ENTRIES,
+  type Compression,
+  type DataRecord,
+  type Packed,
+} from './ports.js';
 import { ByteReader, ByteWriter, MAX_VARINT, malformed } from './wire.js';
 
 /** A control message with its place in the session's order, from 0 in each direction. */

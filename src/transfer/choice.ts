@@ -1,0 +1,81 @@
+/** What the receiver takes of an offer after its yes. */
+import { XferError, type ErrorCode } from '../errors.js';
+import { ROOT, type ConflictPolicy, type Entry, type FileSink } from './ports.js';
+import type { Review, ReviewedPart } from './review.js';
+import type { Tally } from './tally.js';
+import { RunBuilder, type Runs } from './want.js';
+
+/** What can happen to one entry at the receiver while the rest goes on. */
+const ENTRY_FAILURES: readonly ErrorCode[] = ['target-exists', 'target-protected', 'name-refused'];
+
+/** Why one entry cannot be kept. Throws everything that ends the transfer. */
+export function keepingFailure(error: unknown): ErrorCode {
+  if (error instanceof XferError && ENTRY_FAILURES.includes(error.code)) return error.code;
+  throw error;
+}
+
+export class Choice {
+  /** Files that are to come, in all parts so far, and their known bytes. */
+  files = 0;
+  bytes = 0;
+  /** Folders among the roots that are made. */
+  readonly rootFolders: Entry[] = [];
+  readonly #review: Review;
+  readonly #sink: FileSink;
+  readonly #policy: ConflictPolicy;
+  readonly #tally: Tally;
+  /** Folders that are not made, so that nothing in them can come. */
+  readonly #absent = new Map<number, ErrorCode>();
+
+  constructor(review: Review, sink: FileSink, policy: ConflictPolicy, tally: Tally) {
+    this.#review = review;
+    this.#sink = sink;
+    this.#policy = policy;
+    this.#tally = tally;
+  }
+
+  /** Makes the folders of a part and says what else of it is wanted. */
+  async make(part: ReviewedPart): Promise<Runs> {
+    const builder = new RunBuilder();
+    for (const entry of await this.#review.entriesOf(part)) {
+      const isTaken = this.#review.wants(entry) && this.#isKept(entry) && (await this.#prepare(entry));
+      builder.add(isTaken);
+    }
+    return builder.runs;
+  }
+
+  /** Tells of an entry that is wanted and not kept. */
+  #isKept(entry: Entry): boolean {
+    const prospect = this.#review.prospectOf(entry);
+    const absent = this.#absent.get(entry.parent);
+    if (absent !== undefined) return this.#lack(entry, absent);
+    if (prospect.status === 'refused') return this.#lack(entry, prospect.reason);
+    if (prospect.status !== 'exists' || this.#policy === 'overwrite' || this.#policy === 'rename')
+      return true;
+    if (this.#policy === 'refuse') return this.#lack(entry, 'target-exists');
+    // To leave out what exists is what the person asked for.
+    this.#tally.leaveOut(this.#review.pathOf(entry), 'target-exists');
+    return false;
+  }
+
+  async #prepare(entry: Entry): Promise<boolean> {
+    if (entry.type === 'file') {
+      this.files++;
+      this.bytes += entry.size ?? 0;
+      return true;
+    }
+    try {
+      await this.#sink.makeFolder(entry);
+      if (entry.parent === ROOT) this.rootFolders.push(entry);
+      return true;
+    } catch (error) {
+      return this.#lack(entry, keepingFailure(error));
+    }
+  }
+
+  #lack(entry: Entry, reason: ErrorCode): false {
+    if (entry.type === 'folder') this.#absent.set(entry.index, reason);
+    this.#tally.miss(this.#review.pathOf(entry), reason);
+    return false;
+  }
+}

@@ -1,0 +1,168 @@
+/**
+ * Compresses bodies, each on its own, and takes them apart within the length they state. Only the one-shot calls of
+ * zlib are used: the streaming ones do not keep `maxOutputLength`.
+ */
+import zlib, { constants } from 'node:zlib';
+import { XferError } from '../errors.js';
+import type { Compression, Packed } from './ports.js';
+import { malformed } from './wire.js';
+
+/** From this length on zlib works in a thread of its own; a shorter body is done before a thread would begin. */
+const THREAD_FROM_BYTES = 1 << 15;
+/** Shorter bodies gain nothing. */
+const PACK_FROM_BYTES = 64;
+const SAMPLE_BYTES = 1 << 16;
+/** How many bytes a sample speaks for. */
+const SAMPLE_EVERY_BYTES = 1 << 24;
+/** A body is worth packing where it shrinks below this share. */
+const WORTH = 0.95;
+// Parameters by zstd's own numbers, as the types of this Node do not know them.
+const ZSTD_C_COMPRESSION_LEVEL = 100;
+const ZSTD_D_WINDOW_LOG_MAX = 100;
+/** Largest window that a peer's zstd frame may demand of us: 8 MiB. Brotli's is 16 MiB by its format. */
+const WINDOW_LOG_MAX = 23;
+/** zlib's smallest output buffer. */
+const MIN_OUTPUT_BYTES = 64;
+
+/** What a one-shot call gives with `info`. */
+interface Finished {
+  readonly buffer: Buffer;
+  /** Counts the bytes of input that it used. */
+  readonly engine: { readonly bytesWritten: number };
+}
+
+interface OneShot {
+  readonly sync: (bytes: Uint8Array, options: object) => Finished;
+  readonly threaded: (
+    bytes: Uint8Array,
+    options: object,
+    done: (error: Error | null, finished: Finished) => void,
+  ) => void;
+  readonly options: object;
+}
+
+interface Format {
+  readonly compress: OneShot;
+  readonly decompress: OneShot;
+}
+
+// The speed of ours is never the peer's to choose: nothing here comes from the wire.
+const brotli: Format = {
+  compress: oneShot(zlib.brotliCompressSync, zlib.brotliCompress, {
+    params: { [constants.BROTLI_PARAM_QUALITY]: 1, [constants.BROTLI_PARAM_LGWIN]: 20 },
+  }),
+  decompress: oneShot(zlib.brotliDecompressSync, zlib.brotliDecompress, {}),
+};
+
+const formats: Partial<Record<Compression, Format>> = { brotli, ...zstdFormat() };
+
+/** What this side can take apart, `stored` included. */
+export const SUPPORTED_COMPRESSIONS: ReadonlySet<Compression> = new Set<Compression>([
+  'stored',
+  ...(Object.keys(formats) as Compression[]),
+]);
+
+/** The best that both this side and a peer who supports `theirs` have. */
+export function chooseCompression(theirs: ReadonlySet<Compression>): Compression {
+  return (['zstd', 'brotli'] as const).find((one) => formats[one] && theirs.has(one)) ?? 'stored';
+}
+
+/** Compresses where that makes fewer bytes; stores otherwise. */
+export async function pack(raw: Uint8Array, compression: Compression): Promise<Packed> {
+  const format = formats[compression];
+  if (format === undefined || raw.length < PACK_FROM_BYTES) return store(raw);
+  try {
+    const { buffer } = await run(format.compress, raw, raw.length - 1);
+    // A copy, as zlib gives a view of a buffer as large as the input, and parts of a manifest are kept.
+    return { compression, rawLength: raw.length, bytes: Uint8Array.from(buffer) };
+  } catch (error) {
+    if (isTooLarge(error)) return store(raw);
+    throw error;
+  }
+}
+
+/** @throws XferError `protocol` unless the body is one whole compressed piece of exactly the length it states. */
+export async function unpack(packed: Packed): Promise<Uint8Array> {
+  const { compression, rawLength, bytes } = packed;
+  if (compression === 'stored') return bytes;
+  const format = formats[compression];
+  if (format === undefined) throw malformed(`cannot decompress ${compression}`);
+  const { buffer, engine } = await run(format.decompress, bytes, rawLength).catch((cause: unknown) => {
+    throw new XferError('protocol', { detail: 'decompression', cause });
+  });
+  if (buffer.length !== rawLength) throw malformed('decompressed to another length');
+  if (engine.bytesWritten !== bytes.length) throw malformed('bytes left over after decompression');
+  return buffer;
+}
+
+/** Packs the bodies of one file, or of batches, and finds out by samples whether that is worth its time. */
+export class Packer {
+  readonly #compression: Compression;
+  #worth = true;
+  #untilSample = 0;
+
+  constructor(compression: Compression) {
+    this.#compression = compression;
+  }
+
+  async pack(raw: Uint8Array): Promise<Packed> {
+    if (this.#compression === 'stored') return store(raw);
+    if (this.#untilSample <= 0 && raw.length > SAMPLE_BYTES) {
+      this.#untilSample = SAMPLE_EVERY_BYTES;
+      const sample = await pack(raw.subarray(0, SAMPLE_BYTES), this.#compression);
+      this.#worth = isWorth(sample);
+    }
+    this.#untilSample -= raw.length;
+    return this.#worth ? pack(raw, this.#compression) : store(raw);
+  }
+}
+
+function isWorth(packed: Packed): boolean {
+  return packed.bytes.length < WORTH * packed.rawLength;
+}
+
+function store(raw: Uint8Array): Packed {
+  return { compression: 'stored', rawLength: raw.length, bytes: raw };
+}
+
+async function run(call: OneShot, bytes: Uint8Array, maxLength: number): Promise<Finished> {
+  const options = {
+    ...call.options,
+    info: true,
+    maxOutputLength: Math.max(maxLength, 1),
+    // One byte more than can come, so that zlib sees the end in its first round.
+    chunkSize: Math.max(maxLength + 1, MIN_OUTPUT_BYTES),
+  };
+  if (Math.max(bytes.length, maxLength) < THREAD_FROM_BYTES) return call.sync(bytes, options);
+  return new Promise((resolve, reject) => {
+    call.threaded(bytes, options, (error, finished) => {
+      if (error === null) resolve(finished);
+      else reject(error);
+    });
+  });
+}
+
+function isTooLarge(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ERR_BUFFER_TOO_LARGE';
+}
+
+/** The types of zlib do not say what `info` changes about a result. */
+function oneShot(sync: unknown, threaded: unknown, options: object): OneShot {
+  return { sync: sync as OneShot['sync'], threaded: threaded as OneShot['threaded'], options };
+}
+
+/** Node has zstd from 22.15 on; this one may be older. */
+function zstdFormat(): { zstd?: Format } {
+  const calls: Record<string, unknown> = { ...zlib };
+  if (typeof calls['zstdCompress'] !== 'function') return {};
+  return {
+    zstd: {
+      compress: oneShot(calls['zstdCompressSync'], calls['zstdCompress'], {
+        params: { [ZSTD_C_COMPRESSION_LEVEL]: 1 },
+      }),
+      decompress: oneShot(calls['zstdDecompressSync'], calls['zstdDecompress'], {
+        params: { [ZSTD_D_WINDOW_LOG_MAX]: WINDOW_LOG_MAX },
+      }),
+    },
+  };
+}

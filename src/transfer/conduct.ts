@@ -1,0 +1,68 @@
+/** How one side of a transfer runs, and how it ends when it cannot go on. */
+import { XferError, toXferError, type ErrorCode } from '../errors.js';
+import { Inbox } from './inbox.js';
+import type { Channel } from './ports.js';
+
+/** A peer that does not read must not keep us, once something went wrong. */
+const LAST_WORD_MS = 1_000;
+/** How long both sides of a complete transfer wait for each other's end, on a slow line too. */
+export const PARTING_MS = 10_000;
+
+/** A peer that breaks the rules gets no answer. */
+const SILENT: readonly ErrorCode[] = ['protocol', 'limit'];
+/** The peer knows, or is not there. */
+const KNOWN: readonly ErrorCode[] = ['peer-failed', 'peer-interrupted', 'peer-gone', 'stalled'];
+
+/**
+ * Runs one side of a transfer. A failure of it is told to the peer and thrown; `signal` ends it even where it waits for
+ * a person or a pipe. What it throws is an `XferError`, `interrupted` after an abort.
+ */
+export async function conduct<T>(
+  channel: Channel,
+  signal: AbortSignal,
+  side: (inbox: Inbox) => Promise<T>,
+): Promise<T> {
+  const inbox = new Inbox(channel);
+  let abort = (): void => {};
+  const aborted = new Promise<never>((_, reject) => {
+    abort = () => reject(new XferError('interrupted'));
+  });
+  signal.addEventListener('abort', abort, { once: true });
+  if (signal.aborted) abort();
+  const running = side(inbox);
+  try {
+    return await Promise.race([aborted, running]);
+  } catch (thrown) {
+    const error = toXferError(thrown);
+    await giveUp(channel, inbox, error);
+    // Nothing of this side is still at work when its caller cleans up.
+    await atLast(running);
+    throw error;
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}
+
+async function giveUp(channel: Channel, inbox: Inbox, error: XferError): Promise<void> {
+  if (!SILENT.includes(error.code) && !KNOWN.includes(error.code)) {
+    // Until the peer ends too: a connection dropped with bytes unread takes the last word along.
+    await atLast(sayLast(channel, error.code).then(() => inbox.drain()));
+  }
+  channel.destroy(error);
+}
+
+async function sayLast(channel: Channel, code: ErrorCode): Promise<void> {
+  // The receiver's no is the last word of a declined offer.
+  if (code !== 'declined') await channel.send({ type: 'error', code });
+  await channel.end();
+}
+
+/** Waits for a last word to be said, but not for long, and not for its success. */
+export async function atLast(word: Promise<unknown>, timeoutMs = LAST_WORD_MS): Promise<void> {
+  let late: NodeJS.Timeout | undefined;
+  const deadline = new Promise((resolve) => {
+    late = setTimeout(resolve, timeoutMs);
+  });
+  await Promise.race([word.catch(() => {}), deadline]);
+  clearTimeout(late);
+}

@@ -1,0 +1,198 @@
+/** Takes the content of wanted files: in order, within its size, and into place only when its digest is right. */
+import { TreeDigest, digestOf, equalBytes } from '../crypto/digest.js';
+import { XferError, type ErrorCode } from '../errors.js';
+import { decodeBatch } from './batch.js';
+import { keepingFailure } from './choice.js';
+import { unpack } from './compression.js';
+import type { Batch, Chunk, Entry, FileSink, Hole, PartFile } from './ports.js';
+import type { Review, ReviewedPart } from './review.js';
+import type { Tally } from './tally.js';
+import { filesIn, type Runs } from './want.js';
+import { malformed } from './wire.js';
+
+/** Zero bytes taken in one go: their digest costs milliseconds, and an abort must come in between. */
+const HOLE_STEP_BYTES = 2 ** 40;
+
+export interface IntakeEvents {
+  started(entry: Entry): void;
+  /** The file is verified and has its final name. */
+  arrived(entry: Entry, size: number): void;
+}
+
+/** The file that is coming. */
+interface OpenFile {
+  readonly entry: Entry;
+  /** `undefined` where it cannot be kept: what comes of it is checked and dropped. */
+  part: PartFile | undefined;
+  readonly digest: TreeDigest;
+  offset: number;
+}
+
+export class Intake {
+  /** What came whole, kept or not. */
+  files = 0;
+  bytes = 0;
+  readonly #review: Review;
+  readonly #sink: FileSink;
+  readonly #tally: Tally;
+  readonly #events: IntakeEvents;
+  readonly #wanted: { part: ReviewedPart; runs: Runs }[] = [];
+  #expected: Entry[] = [];
+  #next = 0;
+  #open: OpenFile | undefined;
+
+  constructor(review: Review, sink: FileSink, tally: Tally, events: IntakeEvents) {
+    this.#review = review;
+    this.#sink = sink;
+    this.#tally = tally;
+    this.#events = events;
+  }
+
+  /** Bytes of the file that is coming. */
+  get pendingBytes(): number {
+    return this.#open?.offset ?? 0;
+  }
+
+  /** What is wanted of the next part. */
+  expect(part: ReviewedPart, runs: Runs): void {
+    if (runs.length > 0) this.#wanted.push({ part, runs });
+  }
+
+  /** Whether everything that is wanted came or failed. */
+  async isDone(): Promise<boolean> {
+    return this.#open === undefined && (await this.#peek()) === undefined;
+  }
+
+  /**
+   * The next piece of a file. Like all of these, throws `protocol` where the piece is not the one to come,
+   * `integrity` where a file is not what its digest says, and what the sink throws.
+   */
+  async takeChunk({ entry, offset, body, digest }: Chunk): Promise<void> {
+    const file = await this.#demand(entry, offset, body.rawLength);
+    const bytes = await unpack(body);
+    file.digest.update(bytes);
+    file.offset += bytes.length;
+    await this.#keeping(file, (part) => part.write(bytes));
+    if (digest !== undefined) await this.#complete(file, digest);
+  }
+
+  async takeHole({ entry, offset, length }: Hole): Promise<void> {
+    const file = await this.#demand(entry, offset, length);
+    for (let left = length; left > 0; left -= HOLE_STEP_BYTES) {
+      const step = Math.min(left, HOLE_STEP_BYTES);
+      file.digest.skipZeros(step);
+      file.offset += step;
+      await this.#keeping(file, (part) => part.skip(step));
+    }
+  }
+
+  async takeBatch({ count, body }: Batch): Promise<void> {
+    if (this.#open !== undefined) throw malformed('a batch within a file');
+    const files = decodeBatch(await unpack(body), count);
+    if (files.length === 0) throw malformed('an empty batch');
+    for (const [place, { entry: index, content, digest }] of files.entries()) {
+      const entry = await this.#shift(index);
+      if (content.length !== entry.size) throw malformed('a file of another size');
+      if (!equalBytes(digestOf(content), digest)) throw this.#corrupt(entry);
+      if (place === 0) this.#events.started(entry);
+      await this.#arrive(entry, content.length, () => this.#sink.writeWhole(entry, content));
+    }
+  }
+
+  /** The sender cannot send an entry, or the rest of it. */
+  async takeFailure(index: number, reason: ErrorCode): Promise<void> {
+    const file = this.#open;
+    if (file !== undefined && file.entry.index !== index) throw malformed('a failure of another file');
+    const entry = file?.entry ?? (await this.#shift(index));
+    this.#open = undefined;
+    await file?.part?.discard();
+    if (file === undefined || file.part !== undefined) this.#tally.miss(this.#review.pathOf(entry), reason);
+  }
+
+  /** The file that a piece belongs to, where it is the piece to come. */
+  async #demand(index: number, offset: number, length: number): Promise<OpenFile> {
+    const file = this.#open ?? (await this.#begin(index));
+    const { entry } = file;
+    if (entry.index !== index || file.offset !== offset) throw malformed('a piece out of order');
+    if (entry.size !== undefined && offset + length > entry.size)
+      throw malformed('more than the size of a file');
+    return file;
+  }
+
+  async #begin(index: number): Promise<OpenFile> {
+    const entry = await this.#shift(index);
+    this.#events.started(entry);
+    const file: OpenFile = { entry, part: undefined, digest: new TreeDigest(), offset: 0 };
+    this.#open = file;
+    try {
+      file.part = await this.#sink.create(entry);
+    } catch (error) {
+      this.#tally.miss(this.#review.pathOf(entry), keepingFailure(error));
+    }
+    return file;
+  }
+
+  async #complete(file: OpenFile, digest: Uint8Array): Promise<void> {
+    const { entry, part, offset } = file;
+    if (entry.size !== undefined && offset !== entry.size) throw malformed('less than the size of a file');
+    if (!equalBytes(file.digest.digest(), digest)) throw this.#corrupt(entry);
+    this.#open = undefined;
+    if (part === undefined) this.#count(offset);
+    else await this.#arrive(entry, offset, () => part.commit());
+  }
+
+  /** Writes a part of a file; where it cannot be kept, the rest of it is dropped. */
+  async #keeping(file: OpenFile, work: (part: PartFile) => Promise<void>): Promise<void> {
+    const { part, entry } = file;
+    if (part === undefined) return;
+    try {
+      await work(part);
+    } catch (error) {
+      const reason = keepingFailure(error);
+      file.part = undefined;
+      await part.discard();
+      this.#tally.miss(this.#review.pathOf(entry), reason);
+    }
+  }
+
+  /** Gives a verified file its place. */
+  async #arrive(entry: Entry, size: number, place: () => Promise<void>): Promise<void> {
+    this.#count(size);
+    try {
+      await place();
+    } catch (error) {
+      this.#tally.miss(this.#review.pathOf(entry), keepingFailure(error));
+      return;
+    }
+    this.#tally.files++;
+    this.#tally.bytes += size;
+    this.#events.arrived(entry, size);
+  }
+
+  #count(size: number): void {
+    this.files++;
+    this.bytes += size;
+  }
+
+  #corrupt(entry: Entry): XferError {
+    return new XferError('integrity', { subject: this.#review.pathOf(entry) });
+  }
+
+  /** Takes the next wanted file, which must be the one with this index. */
+  async #shift(index: number): Promise<Entry> {
+    const entry = this.#expected[this.#next] ?? (await this.#peek());
+    if (entry?.index !== index) throw malformed('a file that is not the one to come');
+    this.#next++;
+    return entry;
+  }
+
+  async #peek(): Promise<Entry | undefined> {
+    while (this.#next === this.#expected.length) {
+      const wanted = this.#wanted.shift();
+      if (wanted === undefined) return undefined;
+      this.#expected = filesIn(await this.#review.entriesOf(wanted.part), wanted.runs);
+      this.#next = 0;
+    }
+    return this.#expected[this.#next];
+  }
+}

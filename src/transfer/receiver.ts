@@ -1,0 +1,297 @@
+/** The receiver's side of a transfer: docs/protocol.md section 8. */
+import { XferError, type ErrorCode } from '../errors.js';
+import { Choice } from './choice.js';
+import { PARTING_MS, atLast, conduct } from './conduct.js';
+import type { TransferEvent, TransferOutcome } from './events.js';
+import { TRANSFER, type Inbox, type TransferMessage } from './inbox.js';
+import { Intake } from './intake.js';
+import type { ReceiverState } from './messages.js';
+import { takeOffer, type Offer } from './offer.js';
+import {
+  ROOT,
+  type Channel,
+  type ConflictPolicy,
+  type DataRecord,
+  type Entry,
+  type FileSink,
+} from './ports.js';
+import { Question, type Decide } from './question.js';
+import { Review, type ReviewOptions, type ReviewedPart } from './review.js';
+import { Tally } from './tally.js';
+import { malformed } from './wire.js';
+
+export { peerError } from './inbox.js';
+
+export interface ReceiverOptions extends ReviewOptions {
+  /** Answers the offer. What it throws ends the transfer; the peer is told its code. */
+  readonly decide: Decide;
+  /** Asks as soon as the offer is there, with figures that still grow, instead of when they are complete. */
+  readonly early: boolean;
+  readonly onEvent: (event: TransferEvent) => void;
+  /** Ends the transfer; the peer is told. */
+  readonly signal: AbortSignal;
+  /** Milliseconds; the monotonic clock if not given. */
+  readonly now?: () => number;
+}
+
+/** Where an offer goes, which may depend on what it is. */
+export type SinkChoice = FileSink | ((offer: Offer) => FileSink | Promise<FileSink>);
+
+/** What there is from the yes on. */
+interface Taking {
+  readonly choice: Choice;
+  readonly intake: Intake;
+}
+
+/** How much the sender may have under way after the yes. */
+const WINDOW_BYTES = 1 << 24;
+const PROGRESS_EVERY_MS = 100;
+const UPDATE_EVERY_MS = 250;
+
+/**
+ * Waits for an offer, asks `decide`, and takes what it says yes to. Resolves when everything that came is verified and
+ * in place; what did not come is in `missing`.
+ *
+ * @throws XferError the reason of a no or `declined`, `interrupted`, `peer-failed` with the peer's code in `detail`,
+ *   `peer-interrupted`, `peer-gone`, `incomplete` when the peer ended too early, `protocol`, `limit`, `integrity`, and
+ *   what the sink or `decide` throws. No file that was not verified then has a final name.
+ */
+export async function receiveFiles(
+  channel: Channel,
+  sink: SinkChoice,
+  options: ReceiverOptions,
+): Promise<TransferOutcome> {
+  const watch = new AbortController();
+  let receiving: Receiving | undefined;
+  try {
+    const result = await conduct(channel, options.signal, async (inbox) => {
+      const offer = await takeOffer(channel, inbox);
+      const target = typeof sink === 'function' ? await sink(offer) : sink;
+      receiving = new Receiving(channel, inbox, target, new Review(offer, target, options), options);
+      return receiving.run(watch.signal);
+    });
+    // A no is an orderly end on the line, and an error for whoever waits for files.
+    if (result instanceof XferError) throw result;
+    return result;
+  } catch (error) {
+    await receiving?.sink.abort();
+    throw error;
+  } finally {
+    watch.abort();
+  }
+}
+
+class Receiving {
+  readonly sink: FileSink;
+  readonly #channel: Channel;
+  readonly #inbox: Inbox;
+  readonly #options: ReceiverOptions;
+  readonly #now: () => number;
+  readonly #review: Review;
+  readonly #tally: Tally;
+  #question: Question | undefined;
+  #isAsked = false;
+  /** Parts that wait for the yes. */
+  #reviewed: ReviewedPart[] = [];
+  #taking: Taking | undefined;
+  /** Bytes that arrived in each root. */
+  readonly #rootBytes = new Map<number, number>();
+  #saidMs = 0;
+  #updatedMs = 0;
+
+  constructor(channel: Channel, inbox: Inbox, sink: FileSink, review: Review, options: ReceiverOptions) {
+    this.sink = sink;
+    this.#channel = channel;
+    this.#inbox = inbox;
+    this.#options = options;
+    this.#now = options.now ?? (() => performance.now());
+    this.#review = review;
+    this.#tally = new Tally(options.onEvent, this.#now);
+  }
+
+  /** The outcome, or why the offer was declined. */
+  async run(watch: AbortSignal): Promise<TransferOutcome | XferError> {
+    const { kind, roots } = this.#review.offer;
+    this.#options.onEvent({ type: 'offer', kind, roots });
+    await this.#review.measure();
+    for (;;) {
+      if (!this.#isAsked && (this.#options.early || this.#review.complete)) await this.#ask(watch);
+      const decision = await this.#question?.answerOr(this.#inbox.peek());
+      if (decision !== undefined) {
+        this.#question = undefined;
+        if (!decision.accept) return this.#decline(decision.reason);
+        await this.#accept(decision.conflicts);
+        continue;
+      }
+      const received = await this.#inbox.take();
+      if (received === undefined) throw new XferError('incomplete');
+      const { item, cost } = received;
+      const isLast = 'type' in item ? await this.#takeMessage(item) : await this.#takeRecord(item);
+      this.#channel.release(cost);
+      if (isLast) return this.#finish();
+    }
+  }
+
+  async #ask(watch: AbortSignal): Promise<void> {
+    this.#isAsked = true;
+    this.#question = new Question(this.#options.decide, this.#review.summary(), watch);
+    await this.#say('asking');
+  }
+
+  async #decline(reason: ErrorCode | undefined): Promise<XferError> {
+    this.#options.onEvent({ type: 'declined', reason });
+    await this.#channel.send({ type: 'answer', transfer: TRANSFER, accepted: false, reason });
+    await this.#part();
+    return new XferError(reason ?? 'declined');
+  }
+
+  async #accept(policy: ConflictPolicy): Promise<void> {
+    this.sink.decide(policy);
+    this.#tally.start();
+    this.#taking = {
+      choice: new Choice(this.#review, this.sink, policy, this.#tally),
+      intake: new Intake(this.#review, this.sink, this.#tally, {
+        started: (entry) => {
+          const path = this.#review.pathOf(entry);
+          this.#options.onEvent({ type: 'file-started', path, size: entry.size });
+        },
+        arrived: (entry, size) => this.#arrived(entry, size),
+      }),
+    };
+    this.#channel.widen(WINDOW_BYTES);
+    await this.#channel.send({ type: 'answer', transfer: TRANSFER, accepted: true, reason: undefined });
+    this.#options.onEvent({ type: 'accepted' });
+    await this.#say('receiving');
+    for (const part of this.#reviewed.splice(0)) await this.#want(part);
+  }
+
+  async #want(part: ReviewedPart): Promise<void> {
+    const { choice, intake } = this.#taken();
+    const runs = await choice.make(part);
+    intake.expect(part, runs);
+    await this.#channel.send({ type: 'want', transfer: TRANSFER, part: part.part, runs });
+  }
+
+  /** True for the sender's last word. */
+  async #takeMessage(message: TransferMessage): Promise<boolean> {
+    switch (message.type) {
+      case 'counting':
+        if (this.#review.complete) throw malformed('counting after the end of the manifest');
+        this.#sayCounting(message.entries, message.bytes, false);
+        return false;
+      case 'manifest-end':
+        this.#review.finish(message);
+        await this.#review.measure();
+        this.#sayCounting(message.entries, message.bytes, true);
+        return false;
+      case 'entry-failed':
+        await this.#taken().intake.takeFailure(message.entry, message.reason);
+        return false;
+      case 'sent':
+        await this.#takeSent(message.files, message.bytes);
+        return true;
+      default:
+        throw malformed(`${message.type} from the sender`);
+    }
+  }
+
+  async #takeRecord(record: DataRecord): Promise<false> {
+    switch (record.kind) {
+      case 'manifest': {
+        const part = await this.#review.examine(record);
+        if (this.#taking === undefined) this.#reviewed.push(part);
+        else await this.#want(part);
+        this.#update();
+        return false;
+      }
+      case 'chunk':
+        await this.#taken().intake.takeChunk(record);
+        break;
+      case 'hole':
+        await this.#taken().intake.takeHole(record);
+        break;
+      case 'batch':
+        await this.#taken().intake.takeBatch(record);
+        break;
+    }
+    if (this.#now() - this.#saidMs >= PROGRESS_EVERY_MS) await this.#say('receiving');
+    return false;
+  }
+
+  /** Throws `protocol` before the yes: nothing comes unasked. */
+  #taken(): Taking {
+    if (this.#taking === undefined) throw malformed('content before the answer');
+    return this.#taking;
+  }
+
+  async #takeSent(files: number, bytes: number): Promise<void> {
+    const { intake } = this.#taken();
+    if (!this.#review.complete || !(await intake.isDone())) throw malformed('sent before all came');
+    if (files !== intake.files || bytes !== intake.bytes)
+      throw malformed('sent other figures than what came');
+  }
+
+  /** Gives everything its place and says so. */
+  async #finish(): Promise<TransferOutcome> {
+    await this.#say('verifying');
+    await this.sink.finish();
+    for (const folder of this.#taken().choice.rootFolders) {
+      this.#sayReceived(folder, this.#rootBytes.get(folder.index) ?? 0);
+    }
+    const { files, bytes, missingCount: missing } = this.#tally;
+    await this.#channel.send({ type: 'received', transfer: TRANSFER, files, bytes, missing });
+    const outcome = this.#tally.outcome();
+    await this.#part();
+    return outcome;
+  }
+
+  /** Ends our direction after the sender ended its own. What is in place stays so, whatever happens on the line. */
+  async #part(): Promise<void> {
+    await atLast(
+      this.#inbox.drain().then(() => this.#channel.end()),
+      PARTING_MS,
+    );
+  }
+
+  #arrived(entry: Entry, size: number): void {
+    if (entry.parent === ROOT) {
+      this.#sayReceived(entry, size);
+      return;
+    }
+    const root = this.#review.rootOf(entry);
+    this.#rootBytes.set(root, (this.#rootBytes.get(root) ?? 0) + size);
+  }
+
+  #sayReceived(root: Entry, size: number): void {
+    this.#options.onEvent({ type: 'file-received', path: this.sink.pathOf(root), size });
+  }
+
+  #sayCounting(entries: number, bytes: number, done: boolean): void {
+    this.#options.onEvent({ type: 'counting', entries, bytes, done });
+    this.#update();
+  }
+
+  /** Tells whoever thinks about the offer what is new, at most every 250 ms but for the last time. */
+  #update(): void {
+    if (this.#question === undefined) return;
+    const now = this.#now();
+    if (!this.#review.complete && now - this.#updatedMs < UPDATE_EVERY_MS) return;
+    this.#updatedMs = now;
+    this.#question.update(this.#review.summary());
+  }
+
+  /** Tells both sides how far this one is. */
+  async #say(state: ReceiverState): Promise<void> {
+    this.#saidMs = this.#now();
+    const { files } = this.#tally;
+    const bytes = this.#tally.bytes + (this.#taking?.intake.pendingBytes ?? 0);
+    await this.#channel.send({ type: 'progress', transfer: TRANSFER, state, files, bytes });
+    if (this.#taking === undefined) return;
+    const { files: totalFiles, bytes: totalBytes } = this.#taking.choice;
+    const totalKnown = this.#review.complete && this.#reviewed.length === 0;
+    this.#options.onEvent({
+      type: 'progress',
+      progress: { files, bytes, totalFiles, totalBytes, totalKnown },
+    });
+  }
+}

@@ -1,0 +1,185 @@
+/** What the receiver learns of an offer before it says yes; nothing on the disk changes. */
+import { ERROR_CODES } from '../errors.js';
+import { unpack } from './compression.js';
+import type { OfferSummary } from './events.js';
+import { ManifestDecoder, decodeEntries, type ManifestEnd } from './manifest.js';
+import type { Offer } from './offer.js';
+import {
+  type Entry,
+  type FileSink,
+  type ManifestPart,
+  type Packed,
+  type Prospect,
+  type Skipped,
+} from './ports.js';
+import { malformed } from './wire.js';
+
+export interface ReviewOptions {
+  /** Chooses entries by their path in the offer; all if not given. */
+  readonly wants?: (path: string, isFolder: boolean) => boolean;
+  readonly intoHome: boolean;
+}
+
+/** A part that was examined, kept as it came: a million entries stay small until they are needed. */
+export interface ReviewedPart {
+  readonly part: number;
+  readonly first: number;
+  readonly body: Packed;
+}
+
+/** How many of each kind the summary names. */
+const MAX_NAMED = 100;
+
+// A prospect is kept as a byte: its place here, then the reasons of a refusal; the high bit says that it is wanted.
+const STATUSES = ['new', 'merges', 'exists'] as const;
+const WANTED = 0x80;
+
+export class Review {
+  readonly offer: Offer;
+  readonly #sink: FileSink;
+  readonly #options: ReviewOptions;
+  readonly #manifest: ManifestDecoder;
+  readonly #folders = new Map<number, Entry>();
+  #marks = new Uint8Array(1024);
+  #parts = 0;
+  #end: ManifestEnd | undefined;
+  #freeBytes: number | undefined;
+  #wantedFiles = 0;
+  #wantedFolders = 0;
+  #wantedBytes = 0;
+  readonly #conflicts = new Named<string>();
+  readonly #refused = new Named<Skipped>();
+  readonly #executables = new Named<string>();
+
+  constructor(offer: Offer, sink: FileSink, options: ReviewOptions) {
+    this.offer = offer;
+    this.#sink = sink;
+    this.#options = options;
+    this.#manifest = new ManifestDecoder(offer.kind, offer.roots);
+  }
+
+  get complete(): boolean {
+    return this.#end !== undefined;
+  }
+
+  /** Examines the next part. Throws `protocol` and `limit`, and what the sink throws. */
+  async examine({ part, count, body }: ManifestPart): Promise<ReviewedPart> {
+    if (this.complete || part !== this.#parts) throw malformed('a manifest part out of place');
+    this.#parts++;
+    const first = this.#manifest.totals.entries;
+    for (const entry of this.#manifest.decode(await unpack(body), count)) {
+      if (entry.type === 'folder') this.#folders.set(entry.index, entry);
+      const prospect = await this.#sink.examine(entry);
+      const wanted = this.#isWanted(entry);
+      this.#mark(entry.index, prospect, wanted);
+      if (wanted) this.#count(entry, prospect);
+    }
+    return { part, first, body: { ...body, bytes: Uint8Array.from(body.bytes) } };
+  }
+
+  /** Takes the manifest's end. Throws `integrity` and `protocol`. */
+  finish(end: ManifestEnd): void {
+    if (this.complete) throw malformed('a second end of the manifest');
+    this.#manifest.end(end);
+    this.#end = end;
+  }
+
+  /** Asks the sink how much room there is, for the summary. */
+  async measure(): Promise<void> {
+    this.#freeBytes = await this.#sink.freeBytes();
+  }
+
+  summary(): OfferSummary {
+    const { kind, roots } = this.offer;
+    return {
+      kind,
+      roots,
+      files: this.#wantedFiles,
+      folders: this.#wantedFolders,
+      bytes: this.#wantedBytes,
+      complete: this.complete,
+      skippedBySender: this.#end?.skipped ?? 0,
+      conflicts: this.#conflicts.names,
+      conflictCount: this.#conflicts.count,
+      refused: this.#refused.names,
+      refusedCount: this.#refused.count,
+      executables: this.#executables.names,
+      executableCount: this.#executables.count,
+      dotNames: roots.map(({ name }) => name).filter((name) => name.startsWith('.')),
+      freeBytes: this.#freeBytes,
+      intoHome: this.#options.intoHome,
+    };
+  }
+
+  /** The entries of a part that was examined. */
+  async entriesOf({ first, body }: ReviewedPart): Promise<Entry[]> {
+    return decodeEntries(await unpack(body), first);
+  }
+
+  wants(entry: Entry): boolean {
+    return ((this.#marks[entry.index] ?? 0) & WANTED) !== 0;
+  }
+
+  prospectOf(entry: Entry): Prospect {
+    const place = (this.#marks[entry.index] ?? 0) & ~WANTED;
+    const status = STATUSES[place];
+    if (status !== undefined) return { status };
+    return { status: 'refused', reason: ERROR_CODES[place - STATUSES.length] ?? 'name-refused' };
+  }
+
+  /** The entry's path in the offer. Foreign text. */
+  pathOf(entry: Entry): string {
+    const parent = this.#folders.get(entry.parent);
+    return parent === undefined ? entry.name : `${this.pathOf(parent)}/${entry.name}`;
+  }
+
+  /** The index of the root that the entry is in. */
+  rootOf(entry: Entry): number {
+    const parent = this.#folders.get(entry.parent);
+    return parent === undefined ? entry.index : this.rootOf(parent);
+  }
+
+  #isWanted(entry: Entry): boolean {
+    return this.#options.wants?.(this.pathOf(entry), entry.type === 'folder') ?? true;
+  }
+
+  #mark(index: number, prospect: Prospect, wanted: boolean): void {
+    if (index >= this.#marks.length) {
+      const larger = new Uint8Array(2 * this.#marks.length);
+      larger.set(this.#marks);
+      this.#marks = larger;
+    }
+    const place =
+      prospect.status === 'refused'
+        ? STATUSES.length + ERROR_CODES.indexOf(prospect.reason)
+        : STATUSES.indexOf(prospect.status);
+    this.#marks[index] = place | (wanted ? WANTED : 0);
+  }
+
+  #count(entry: Entry, prospect: Prospect): void {
+    if (prospect.status === 'refused') {
+      const { reason } = prospect;
+      this.#refused.add(() => ({ path: this.pathOf(entry), reason }));
+    } else if (prospect.status === 'exists') {
+      this.#conflicts.add(() => this.pathOf(entry));
+    }
+    if (entry.type === 'folder') {
+      this.#wantedFolders++;
+      return;
+    }
+    this.#wantedFiles++;
+    this.#wantedBytes += entry.size ?? 0;
+    if ((entry.mode & 0o111) !== 0) this.#executables.add(() => this.pathOf(entry));
+  }
+}
+
+/** A count with its first examples. */
+class Named<T> {
+  readonly names: T[] = [];
+  count = 0;
+
+  add(name: () => T): void {
+    this.count++;
+    if (this.names.length < MAX_NAMED) this.names.push(name());
+  }
+}
