@@ -92,7 +92,7 @@ export async function loadConfig(env: NodeJS.ProcessEnv = process.env): Promise<
  * Changes one setting, or removes it where `words` is empty. The file is replaced at once and as a whole, readable by
  * its owner only. Comments in it are lost.
  *
- * @throws XferError `config-invalid` for a bad value or a bad file, `disk-failed` when it cannot be written
+ * @throws XferError `usage` for a bad value, `config-invalid` for a bad file, `disk-failed` when it cannot be written
  */
 export async function saveSetting(
   key: ConfigKey,
@@ -101,8 +101,12 @@ export async function saveSetting(
 ): Promise<void> {
   const { [key]: _replaced, ...others } = await loadConfig(env);
   const path = configPath(env);
-  const settings = words.length === 0 ? others : { ...others, [key]: SETTINGS[key].fromWords(words) };
-  const content = stringify(check(settings, path));
+  const setting = SETTINGS[key];
+  const value = setting.fromWords(words);
+  if (words.length > 0 && !setting.accepts(value)) {
+    throw new XferError('usage', { subject: `${key} must be ${setting.expected}` });
+  }
+  const content = stringify(words.length === 0 ? others : { ...others, [key]: value });
   const temporary = `${path}.${randomBytes(6).toString('hex')}`;
   try {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });

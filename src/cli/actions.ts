@@ -48,5 +48,5 @@ export function misdirection(
   const all = words.map(quoteWord).join(' ');
   if (/^\d{1,6}-\p{L}/u.test(first)) return ['what to do with the code is missing', `xfer receive ${all}`];
   if (first === '-' || exists(first)) return [`what to do with ${first} is missing`, `xfer send ${all}`];
-  return [`there is no command '${first}'`, 'xfer --help lists the commands'];
+  return [`there is no command '${first}'`, 'the commands are send, receive, config and completion'];
 }

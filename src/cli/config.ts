@@ -9,7 +9,7 @@ import {
   type ConfigKey,
 } from '../index.js';
 import type { Context } from './context.js';
-import { show } from './show.js';
+import { showOn } from './show.js';
 
 /** Prints where the settings are. */
 export function runConfigPath({ env, stdout }: Context): number {
@@ -23,10 +23,12 @@ export async function runConfigGet(key: string | undefined, { env, stdout }: Con
   if (key !== undefined) {
     const value = config[knownKey(key)];
     if (value === undefined) return 1;
-    for (const item of [value].flat()) stdout.write(`${show(String(item))}\n`);
+    for (const item of [value].flat()) stdout.write(`${showOn(stdout, String(item))}\n`);
     return 0;
   }
-  for (const [name, value] of Object.entries(config)) stdout.write(`${name} = ${show(String(value))}\n`);
+  for (const [name, value] of Object.entries(config)) {
+    stdout.write(`${name} = ${showOn(stdout, [value].flat().join(', '))}\n`);
+  }
   return 0;
 }
 

@@ -43,18 +43,20 @@ const TEXTS: Readonly<Record<ErrorCode, Text>> = {
     exitCode: 2,
   },
   'unknown-word': {
-    sentence: ({ subject }) => `no code has the word '${subject}'`,
+    sentence: ({ subject }) =>
+      subject ? `no code has the word '${subject}'` : 'a word is not one of a code',
     advice: ({ detail }) =>
       detail ? `did you mean '${detail}'?` : 'compare it with what the other person sees',
     exitCode: 2,
   },
   'bad-address': {
-    sentence: ({ subject }) => `'${subject}' is not an address`,
+    sentence: ({ subject }) => (subject ? `'${subject}' is not an address` : 'this is not an address'),
     advice: 'write HOST:PORT, such as 192.168.1.5:7337 or [fe80::1]:7337',
     exitCode: 2,
   },
   'config-invalid': {
-    sentence: ({ subject, detail }) => join(`the settings in ${subject} are not valid`, detail),
+    sentence: ({ subject, detail }) =>
+      join(`the settings${subject ? ` in ${subject}` : ''} are not valid`, detail),
     advice: 'correct the file, or remove it; xfer config path says where it is',
     exitCode: 2,
   },
@@ -76,7 +78,7 @@ const TEXTS: Readonly<Record<ErrorCode, Text>> = {
     exitCode: 2,
   },
   'same-name': {
-    sentence: ({ subject }) => `two things to send are called ${subject}`,
+    sentence: ({ subject }) => `two things to send are called ${subject || 'the same'}`,
     advice: 'send the folder that they are in, or send them one after the other',
     exitCode: 2,
     brief: 'same name as another one',
@@ -264,7 +266,7 @@ const TEXTS: Readonly<Record<ErrorCode, Text>> = {
     sentence: ({ subject }) => `${subject || 'a name'} cannot be kept on this system`,
     advice: 'rename it at the sender, where --portable finds such names before sending',
     exitCode: 1,
-    brief: 'its name cannot be kept on the other system',
+    brief: 'name not possible at the receiver',
   },
   'source-changed': {
     sentence: ({ subject }) => `${subject || 'a file'} changed while it was sent`,

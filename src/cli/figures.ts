@@ -15,6 +15,13 @@ export function formatSize(bytes: number): string {
   return `${value.toFixed(digits)} ${SIZE_UNITS[unit] ?? ''}`;
 }
 
+/** How much of a whole: `1.4/3.1 GB`, `999 MB/3.1 GB`. */
+export function formatPart(part: number, whole: number): string {
+  const [start = '', unit = ''] = formatSize(part).split(' ');
+  const all = formatSize(whole);
+  return all.endsWith(` ${unit}`) ? `${start}/${all}` : `${start} ${unit}/${all}`;
+}
+
 /** `76 MB/s`. */
 export function formatRate(bytesPerSecond: number): string {
   return `${formatSize(bytesPerSecond)}/s`;

@@ -8,7 +8,7 @@ import { otherSideCommands, type Meeting } from './other-side.js';
 import { formatProgress, Speed } from './progress-line.js';
 import type { Reporter, Result } from './reporter.js';
 import type { Screen } from './screen.js';
-import { cut, show, showText } from './show.js';
+import { cut, show, showOn, showText } from './show.js';
 
 export interface NarratorOptions {
   readonly meeting: Meeting;
@@ -69,8 +69,9 @@ export class Narrator implements Reporter {
   }
 
   listed(path: string, size: number | undefined): void {
-    if (this.#options.stdout.isTTY !== true) this.#options.stdout.write(`${path}\n`);
-    else this.#options.stdout.write(`${show(path)}${size === undefined ? '' : `  ${formatSize(size)}`}\n`);
+    const { stdout } = this.#options;
+    const behind = stdout.isTTY === true && size !== undefined ? `  ${formatSize(size)}` : '';
+    stdout.write(`${showOn(stdout, path)}${behind}\n`);
   }
 
   done({ outcome, leftOut, leftOutCount, exitCode }: Result): void {
@@ -82,7 +83,7 @@ export class Narrator implements Reporter {
       stdout.write(terminal && !text.endsWith('\n') ? `${text}\n` : text);
     }
     const paths = 'paths' in outcome ? outcome.paths : [];
-    for (const path of paths) stdout.write(`${terminal ? show(path, this.width) : path}\n`);
+    for (const path of paths) stdout.write(`${showOn(stdout, path)}\n`);
 
     this.leftOut(leftOut, leftOutCount);
     this.say(`verified: ${this.#summary(outcome.files, outcome.bytes, outcome.elapsedMs)}`);

@@ -1,6 +1,6 @@
 /** One line that says how far a transfer is. Pure: what it draws depends on what it was told and on the clock given. */
 import type { Path, Progress } from '../index.js';
-import { formatDuration, formatRate, formatShare, formatSize } from './figures.js';
+import { formatDuration, formatPart, formatRate, formatShare, formatSize } from './figures.js';
 import { displayWidth, show } from './show.js';
 
 /** The speed is measured over the last seconds: a mean over all of it would answer too slowly. */
@@ -75,9 +75,7 @@ function shareOf({ bytes, totalBytes, totalKnown }: Progress): string {
 }
 
 function bytesOf({ bytes, totalBytes, totalKnown }: Progress): string {
-  return totalKnown && totalBytes > 0
-    ? `${formatSize(bytes)} of ${formatSize(totalBytes)}`
-    : formatSize(bytes);
+  return totalKnown && totalBytes > 0 ? formatPart(bytes, totalBytes) : formatSize(bytes);
 }
 
 function timeLeft({ bytes, totalBytes, totalKnown }: Progress, bytesPerSecond: number): string | undefined {

@@ -23,6 +23,11 @@ export function show(text: string, width: number = WIDEST): string {
   return cut(text.replace(EVERY_UNSAFE, escapeCharacter), width);
 }
 
+/** A path or a value for `output`: whole; as it is for a script, harmless on a terminal. */
+export function showOn(output: { readonly isTTY?: boolean }, text: string): string {
+  return output.isTTY === true ? show(text, Infinity) : text;
+}
+
 /** A text of several lines, whole and harmless. */
 export function showText(text: string): string {
   return text.replaceAll('\r\n', '\n').replace(EVERY_UNSAFE_IN_TEXT, escapeCharacter);

@@ -1,0 +1,54 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { brief, explain } from '../../../src/cli/explain.js';
+import { ERROR_CODES, XferError } from '../../../src/index.js';
+
+describe.each(ERROR_CODES)('%s', (code) => {
+  test('has a sentence in the style of the house, with and without values', () => {
+    for (const values of [{}, { subject: 'x', detail: 'y' }, { subject: 'x', detail: 7 }]) {
+      const { sentence, hint, exitCode } = explain(new XferError(code, values));
+      for (const text of hint === undefined ? [sentence] : [sentence, hint]) {
+        expect(text).not.toMatch(/undefined|\.$|^\s|\s$|\s{2}|: $|''/);
+        expect(text).not.toMatch(/^[A-Z][a-z]/);
+        expect(text).not.toBe('');
+      }
+      expect([1, 2, 3, 4, 70, 130]).toContain(exitCode);
+    }
+    expect(brief(code)).not.toBe('');
+  });
+
+  test('row 55: shows foreign values harmlessly', () => {
+    const values = { subject: 'a\u001b[2J', detail: 'b\u202e' };
+    const { sentence, hint } = explain(new XferError(code, values));
+    // eslint-disable-next-line no-control-regex -- finding them is the point
+    expect(`${sentence}${hint ?? ''}`).not.toMatch(/[\u0000-\u001f\u202e]/);
+  });
+});
+
+test.each([
+  [new XferError('unknown-word', { subject: 'aple', detail: 'apple' }), "no code has the word 'aple'", 2],
+  [new XferError('wrong-code'), 'the code is wrong', 4],
+  [new XferError('code-dead'), 'the code is dead: it was guessed wrong too often', 4],
+  [new XferError('declined'), 'the other side declined', 1],
+  [new XferError('declined', { detail: 'target-exists' }), 'the other side declined: exists already', 1],
+  [new XferError('declined', { subject: 'you' }), 'you declined, nothing was received', 1],
+  [
+    new XferError('integrity', { detail: 3_100_000 }),
+    'what arrived is not what was sent: the first 3100000 bytes (3.1 MB) are good',
+    4,
+  ],
+  [new XferError('peer-gone'), 'the other side is gone', 3],
+  [new XferError('disk-full'), 'there is not enough space on the disk', 3],
+  [new XferError('interrupted'), 'interrupted, nothing unfinished was kept', 130],
+  [new XferError('internal'), 'xfer has a bug', 70],
+])('%s', (error, sentence, exitCode) => {
+  expect(explain(error)).toMatchObject({ sentence, exitCode });
+});
+
+test('no error is a success', () => {
+  fc.assert(
+    fc.property(fc.constantFrom(...ERROR_CODES), fc.string(), (code, subject) => {
+      expect(explain({ code, subject, detail: undefined }).exitCode).toBeGreaterThan(0);
+    }),
+  );
+});

@@ -1,0 +1,93 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { offerLines, skippedLines } from '../../../src/cli/offer-lines.js';
+import { displayWidth } from '../../../src/cli/show.js';
+import { makeOffer } from './world.js';
+
+const offer = makeOffer({
+  roots: [
+    { name: 'photos', type: 'folder', size: undefined },
+    { name: 'a report about everything that happened in the year 2026.pdf', type: 'file', size: 4_200_000 },
+    { name: '\u202egpj.漢字', type: 'file', size: 12 },
+  ],
+  files: 412,
+  folders: 3,
+  bytes: 3_100_000_000,
+  skippedBySender: 2,
+  conflicts: ['photos/2024/a.jpg'],
+  conflictCount: 13,
+  refused: [{ path: 'photos/con', reason: 'name-refused' }],
+  refusedCount: 1,
+  executables: ['photos/run.sh'],
+  executableCount: 1,
+  freeBytes: 1_000_000_000,
+});
+
+test('rows 55 to 57: an offer at 80 columns', () => {
+  expect(offerLines(offer, 80)).toEqual([
+    'offered: 412 files in 3 folders, 3.1 GB',
+    '  photos/',
+    '  a report about everything that happened in the year 2026.pdf  4.2 MB',
+    '  \\u{202e}gpj.漢字  12 B',
+    'exists here already:',
+    '  photos/2024/a.jpg',
+    '  … and 12 more',
+    'would be executable:',
+    '  photos/run.sh',
+    'cannot be kept here:',
+    '  photos/con  name not possible at the receiver',
+    '2 entries left out by the sender',
+    'warning: only 1.0 GB free here',
+  ]);
+});
+
+test('rows 55 to 57: an offer at 40 columns', () => {
+  const lines = offerLines(offer, 40);
+  expect(lines.slice(0, 4)).toEqual([
+    'offered: 412 files in 3 folders, 3.1 GB',
+    '  photos/',
+    '  a report about … year 2026.pdf  4.2 MB',
+    '  \\u{202e}gpj.漢字  12 B',
+  ]);
+  for (const line of lines) expect(displayWidth(line)).toBeLessThanOrEqual(40);
+});
+
+describe('long lists', () => {
+  test('show ten and count the others', () => {
+    const roots = Array.from({ length: 22 }, (_, index) => ({
+      name: `file ${index}`,
+      type: 'file' as const,
+      size: 1,
+    }));
+    const lines = offerLines(makeOffer({ roots, files: 22, bytes: 22 }), 80);
+    expect(lines).toHaveLength(12);
+    expect(lines.at(-1)).toBe('  … and 12 more');
+  });
+
+  test('count what is not listed at all', () => {
+    const skipped = [{ path: 'a', reason: 'link-skipped' as const }];
+    expect(skippedLines(skipped, 5_001, 80)).toEqual(['  a  a symbolic link', '  … and 5,000 more']);
+  });
+});
+
+test('row 57: no line of an offer is wider than the screen', () => {
+  const name = fc.string({ unit: 'binary', maxLength: 100 });
+  fc.assert(
+    fc.property(fc.integer({ min: 20, max: 120 }), fc.array(name, { maxLength: 15 }), (width, names) => {
+      const lines = offerLines(
+        makeOffer({
+          roots: names.map((text) => ({ name: text, type: 'file', size: 1 })),
+          conflicts: names,
+          conflictCount: names.length,
+          executables: names,
+          executableCount: 200,
+          refused: names.map((path) => ({ path, reason: 'name-refused' })),
+          refusedCount: names.length,
+          freeBytes: 0,
+        }),
+        width,
+      );
+      for (const line of lines) expect(displayWidth(line)).toBeLessThanOrEqual(width);
+    }),
+  );
+});

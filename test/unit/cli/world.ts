@@ -1,0 +1,103 @@
+/** A terminal, or none, for commands under test. */
+import { PassThrough, Writable } from 'node:stream';
+import type { Context, Input, Library, Output } from '../../../src/cli/context.js';
+import type { OfferSummary } from '../../../src/index.js';
+
+export class Collected extends Writable {
+  readonly isTTY: boolean;
+  readonly columns: number;
+  #pieces: string[] = [];
+
+  constructor({ isTTY = false, columns = 80 } = {}) {
+    super({ decodeStrings: false });
+    this.isTTY = isTTY;
+    this.columns = columns;
+  }
+
+  override _write(piece: string | Buffer, _encoding: BufferEncoding, done: () => void): void {
+    this.#pieces.push(piece.toString());
+    done();
+  }
+
+  get text(): string {
+    return this.#pieces.join('');
+  }
+
+  get lines(): string[] {
+    return this.text.split('\n').slice(0, -1);
+  }
+}
+
+export interface World {
+  readonly context: Context;
+  readonly stdin: PassThrough;
+  readonly stdout: Collected;
+  readonly stderr: Collected;
+  readonly interruption: AbortController;
+}
+
+export interface WorldOptions {
+  readonly terminal?: boolean;
+  readonly library?: Partial<Library>;
+  readonly env?: NodeJS.ProcessEnv;
+  readonly code?: string;
+  /** What the person types, or what is piped in. */
+  readonly input?: string;
+}
+
+export function makeWorld({
+  terminal = false,
+  library = {},
+  env = {},
+  code,
+  input,
+}: WorldOptions = {}): World {
+  const stdin = new PassThrough();
+  // A dumb terminal draws nothing in place, so that its lines can be read.
+  const stdout = new Collected({ isTTY: terminal });
+  const stderr = new Collected({ isTTY: terminal });
+  const interruption = new AbortController();
+  const unexpected = (): never => {
+    throw new Error('the test did not expect this call of the library');
+  };
+  if (input !== undefined) stdin.end(input);
+  const context: Context = {
+    library: { send: unexpected, receive: unexpected, listContent: unexpected, ...library },
+    stdin: Object.assign(stdin, { isTTY: terminal }) as Input,
+    stdout: stdout as Output,
+    stderr: stderr as Output,
+    env: { XFER_HOME: '/nonexistent', TERM: 'dumb', ...env },
+    code,
+    signal: interruption.signal,
+    interrupt: () => {
+      interruption.abort();
+    },
+  };
+  return { context, stdin, stdout, stderr, interruption };
+}
+
+/** An offer of one file, in which nothing is to be asked but the yes. */
+export function makeOffer(changes: Partial<OfferSummary> = {}): OfferSummary {
+  return {
+    kind: 'files',
+    roots: [{ name: 'a.txt', type: 'file', size: 5 }],
+    files: 1,
+    folders: 0,
+    bytes: 5,
+    complete: true,
+    skippedBySender: 0,
+    conflicts: [],
+    conflictCount: 0,
+    refused: [],
+    refusedCount: 0,
+    executables: [],
+    executableCount: 0,
+    dotNames: [],
+    freeBytes: undefined,
+    intoHome: false,
+    ...changes,
+  };
+}
+
+/** For `OfferWatch`: nothing changes and nobody leaves. */
+export const stillWatch = { onUpdate: () => undefined, signal: new AbortController().signal };
