@@ -6,9 +6,12 @@ export interface PrivateDht {
   close(): Promise<void>;
 }
 
-/** A DHT of three nodes on loopback. One node alone never answers an announcement. */
+/**
+ * A DHT on loopback. One node alone never answers an announcement, and with fewer than four hyperdht cannot find
+ * out how its own address looks from outside: every connection then waits for its time-outs, some 20 s.
+ */
 export async function startPrivateDht(): Promise<PrivateDht> {
-  const testnet = await createTestnet(3, { host: '127.0.0.1' });
+  const testnet = await createTestnet(6, { host: '127.0.0.1' });
   return {
     bootstrap: testnet.bootstrap.map(({ host, port }) => `${host}:${port}`),
     close: () => testnet.destroy(),
