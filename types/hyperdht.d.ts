@@ -66,6 +66,8 @@ declare module 'hyperdht' {
     readonly bootstrap?: readonly (string | Address)[];
     readonly host?: string;
     readonly ephemeral?: boolean;
+    /** `false` where others can reach this machine unasked. */
+    readonly firewalled?: boolean;
     readonly keyPair?: KeyPair;
   }
 

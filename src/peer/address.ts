@@ -45,6 +45,14 @@ export function isLoopback(host: string): boolean {
   );
 }
 
+/** Whether an address is one of loopback or of a private network (RFC 1918), where no translation stands between. */
+export function isPrivate(host: string): boolean {
+  const canonical = canonicalAddress(host);
+  return (
+    isLoopback(canonical) || (isIPv4(canonical) && /^(10|192\.168|172\.(1[6-9]|2\d|3[01]))\./.test(canonical))
+  );
+}
+
 /** Whether an address works only together with the name of an interface, or not beyond one cable at all. */
 export function isLinkLocal(address: string): boolean {
   return /^fe[89ab][0-9a-f]:/i.test(address) || address.startsWith('169.254.');

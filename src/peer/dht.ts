@@ -14,7 +14,7 @@ import Hyperswarm, { type Discovery } from 'hyperswarm';
 import b4a from 'b4a';
 import type { Topic } from '../crypto/code.js';
 import { XferError } from '../errors.js';
-import { isLoopback, prefixOf } from './address.js';
+import { isLoopback, isPrivate, prefixOf } from './address.js';
 import type { Admission } from './admission.js';
 import { Connection } from './connection.js';
 import { atMost } from './promises.js';
@@ -35,14 +35,22 @@ const MAX_PENDING_HANDSHAKES = 64;
 /** hyperdht forgets a handshake that led to nothing after this long. */
 const HANDSHAKE_MS = 10_000;
 
-/** Joins a DHT. Nothing is sent that was not asked for: this end never stores for others. */
+/** Joins a DHT. This end never stores anything for others. */
 export function openDht(bootstrap: Bootstrap): DhtNode {
   if (bootstrap === 'public') return new DhtNode(new DiscreetDht({ ephemeral: true }));
+  // An empty list would be refused by nobody, and reach nobody.
   if (bootstrap.length === 0) throw new XferError('internal', { subject: 'DHT without bootstrap nodes' });
-  const host = bootstrap.every((node) => isLoopback(node.slice(0, node.lastIndexOf(':'))))
-    ? '127.0.0.1'
-    : '0.0.0.0';
-  return new DhtNode(new DiscreetDht({ bootstrap, host, ephemeral: true }));
+  const hosts = bootstrap.map((node) => node.slice(0, node.lastIndexOf(':')));
+  return new DhtNode(
+    new DiscreetDht({
+      bootstrap,
+      host: hosts.every(isLoopback) ? '127.0.0.1' : '0.0.0.0',
+      // Nothing translates addresses on the way to nodes in our own network. hyperdht would need four nodes to find
+      // that out, and a private DHT may have fewer.
+      firewalled: !hosts.every(isPrivate),
+      ephemeral: true,
+    }),
+  );
 }
 
 export class DhtNode {
