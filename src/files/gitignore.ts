@@ -28,13 +28,23 @@ export class Gitignore {
 
   #test(below: string, isFolder: boolean): { ignored: boolean; unignored: boolean } {
     if (++this.#asked % REMEMBERED_PATHS === 0) this.#rules = newRules().add(this.#rules);
-    const result = this.#rules.test(isFolder ? `${below}/` : below);
-    // The walk came here, so a deeper file took the folder back in. It is not ignored for being inside it.
-    const slash = below.lastIndexOf('/');
-    if (result.ignored && slash !== -1 && this.#rules.test(below.slice(0, slash + 1)).ignored) {
-      return { ignored: false, unignored: false };
+    const asked = isFolder ? `${below}/` : below;
+    const result = this.#rules.test(asked);
+    return result.ignored && this.#takeFoldersIn(below) ? this.#rules.test(asked) : result;
+  }
+
+  /**
+   * The walk comes only to what lies in folders that are not left out. Where these rules say that one is, the
+   * file of a deeper folder took it in, and what lies in it is to be judged for itself. True where there was one.
+   */
+  #takeFoldersIn(below: string): boolean {
+    let wasThere = false;
+    for (let slash = below.indexOf('/'); slash !== -1; slash = below.indexOf('/', slash + 1)) {
+      if (!this.#rules.test(below.slice(0, slash + 1)).ignored) continue;
+      this.#rules.add(`!/${below.slice(0, slash).replace(/[\\*?[\]! #]/g, String.raw`\$&`)}`);
+      wasThere = true;
     }
-    return result;
+    return wasThere;
   }
 }
 

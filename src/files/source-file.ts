@@ -21,7 +21,7 @@ export interface Found {
 }
 
 /**
- * Reads the file at `location` whole, with synchronous calls; `undefined` when it is larger than `limit` now.
+ * Reads the file at `location` whole, with synchronous calls; `undefined` when it is larger than `limit`.
  * `path` is for messages. Throws `source-vanished`, `source-changed` or `path-unreadable`.
  */
 export function readSmallFile(
@@ -34,8 +34,8 @@ export function readSmallFile(
   try {
     fd = openSync(location, OPEN_FLAGS);
     const before = fstatSync(fd);
-    if (before.size > limit) return undefined;
     assertFound(before, found, path);
+    if (before.size > limit) return undefined;
     // One byte more than expected shows a file that grew.
     const content = Buffer.allocUnsafe(before.size + 1);
     let length = 0;

@@ -67,6 +67,8 @@ export class TargetTree {
 
   decide(policy: ConflictPolicy): void {
     this.#policy = policy;
+    // With `rename` the roots that were looked into are not the ones that will be written to.
+    this.#open.close();
   }
 
   /**
