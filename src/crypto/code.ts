@@ -24,6 +24,13 @@ const STRETCHED_FROM_WORDS = 5;
 /** Words that never leave the machine but through CPace. */
 const PRIVATE_WORDS = 2;
 
+/** Letters after which no two words of the list are equal. */
+const UNIQUE_PREFIX_LETTERS = 4;
+/** Letters above which a word is no typo of one of ours, which have 8 at most. */
+const LONGEST_TYPO = 12;
+
+const TOPIC_LABEL = Buffer.from('xfer/1 topic', 'ascii');
+
 /** What one person tells the other: a nameplate and 2 to 16 words. Prints as `[secret]`; see `formatCode`. */
 export class Code {
   readonly nameplate: Nameplate;
@@ -113,17 +120,18 @@ export function suggestWord(word: string): string | undefined {
   let bestCost = Infinity;
   for (const candidate of WORDS) {
     const edits = distance(typed, candidate);
-    // Among words equally near, one with the same first letter: people rarely miss that one.
-    const cost = edits + (candidate.startsWith(typed.slice(0, 1)) ? 0 : 0.5);
+    // Among words equally near, the one that begins most like what was typed: slips come late in a word.
+    const cost = edits - sharedBeginning(typed, candidate) / LONGEST_TYPO;
     if (edits <= farthest && cost < bestCost) [best, bestCost] = [candidate, cost];
   }
   return best;
 }
 
-/** Letters after which no two words of the list are equal. */
-const UNIQUE_PREFIX_LETTERS = 4;
-/** Letters above which a word is no typo of one of ours, which have 8 at most. */
-const LONGEST_TYPO = 12;
+function sharedBeginning(a: string, b: string): number {
+  let length = 0;
+  while (length < a.length && a[length] === b[length]) length += 1;
+  return length;
+}
 
 /** Nameplate and words as they stand in the input, lower case, not checked. */
 function codeParts(input: string): string[] {
@@ -136,8 +144,8 @@ function codeParts(input: string): string[] {
     .map(withoutPunctuation);
   const whole = tokens.find((token) => /^[0-9]+(-+[^-\s]+){2,}$/u.test(token));
   if (whole !== undefined) return whole.split(/-+/);
-  // Spoken apart: from the first number to the end, or to an option of the command it was pasted with.
-  const start = tokens.findIndex((token) => /^[0-9]+(-|$)/.test(token));
+  // Spoken apart: from the last number to the end, or to an option of the command it was pasted with.
+  const start = tokens.findLastIndex((token) => /^[0-9]+(-|$)/.test(token));
   if (start === -1) return [];
   const rest = tokens.slice(start);
   const option = rest.findIndex((token) => /^--[a-z]/.test(token));
@@ -154,11 +162,9 @@ function withoutPunctuation(token: string): string {
     .replace(/[^\p{L}\p{N}]+$/u, '');
 }
 
-const LABEL = Buffer.from('xfer/1 topic', 'ascii');
-
 /** The topic of a nameplate alone. Needs `loadSodium`. */
 export function topicFor(nameplate: Nameplate): Topic {
-  return blake2b256(LABEL, Uint8Array.of(0), Buffer.from(nameplate, 'ascii')) as Topic;
+  return blake2b256(TOPIC_LABEL, Uint8Array.of(0), Buffer.from(nameplate, 'ascii')) as Topic;
 }
 
 /**
@@ -168,7 +174,7 @@ export function topicFor(nameplate: Nameplate): Topic {
 export function stretchedTopicFor(nameplate: Nameplate, words: PublicWords): Topic {
   const salt = blake2b128(Buffer.from('xfer/1 topic salt', 'ascii'));
   const stretched = argon2id(Buffer.from([nameplate, ...words].join('-'), 'ascii'), salt, 3, 64 * 2 ** 20);
-  return blake2b256(LABEL, Uint8Array.of(1), stretched) as Topic;
+  return blake2b256(TOPIC_LABEL, Uint8Array.of(1), stretched) as Topic;
 }
 
 /** The topic of a code (protocol section 3). Its last two words change nothing. Needs `loadPairingSodium`. */
