@@ -24,6 +24,8 @@ export interface RawPart {
 export type ManifestEnd = Extract<ControlMessage, { type: 'manifest-end' }>;
 
 const MAX_GROUP_HEADER_BYTES = 2 * MAX_VARINT_BYTES;
+/** Entries cost credit: a part must cost less than what a receiver grants before its yes, 256 KiB. */
+const MAX_PART_ENTRIES = 1024;
 const MODE_BITS = 0o777;
 
 /** Turns listings into parts of at most 64 KiB. */
@@ -48,7 +50,10 @@ export class ManifestEncoder {
       this.#groupParent = entry.parent;
       const start = this.#group.length;
       encodeEntry(this.#group, entry);
-      if (this.#part.length + MAX_GROUP_HEADER_BYTES + this.#group.length > MANIFEST_PART_BYTES) {
+      const isFull =
+        this.#part.length + MAX_GROUP_HEADER_BYTES + this.#group.length > MANIFEST_PART_BYTES ||
+        entry.index - this.#partFirst === MAX_PART_ENTRIES;
+      if (isFull) {
         const overhanging = this.#group.cut(start);
         this.#endPart();
         this.#group.raw(overhanging);

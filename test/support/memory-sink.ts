@@ -1,0 +1,128 @@
+/** A place in memory where a transfer arrives. */
+import { XferError, type ErrorCode } from '../../src/errors.js';
+import {
+  ROOT,
+  type ConflictPolicy,
+  type Entry,
+  type FileSink,
+  type PartFile,
+  type Prospect,
+} from '../../src/transfer/ports.js';
+
+export interface SinkFaults {
+  /** Paths that are there already. */
+  readonly existing?: readonly string[];
+  /** Names that cannot be kept here. */
+  readonly refused?: readonly string[];
+  /** Writing of these paths fails. */
+  readonly failures?: Readonly<Record<string, ErrorCode>>;
+  /** Room for this many bytes. */
+  readonly capacity?: number;
+  /** Throws them away, for long transfers. */
+  readonly keepsNothing?: boolean;
+}
+
+export class MemorySink implements FileSink {
+  /** What has its final name. */
+  readonly arrived = new Map<string, Uint8Array | 'folder'>();
+  readonly metadata = new Map<string, Pick<Entry, 'mode' | 'mtimeMs'>>();
+  policy: ConflictPolicy | undefined;
+  isFinished = false;
+  isAborted = false;
+  /** Part files without a final name. */
+  openParts = 0;
+  examined = 0;
+  readonly #paths: string[] = [];
+  readonly #faults: SinkFaults;
+  #written = 0;
+
+  constructor(faults: SinkFaults = {}) {
+    this.#faults = faults;
+  }
+
+  async examine(entry: Entry): Promise<Prospect> {
+    if (entry.name === '' || entry.name === '..' || entry.name.includes('/')) throw new XferError('protocol');
+    const path = entry.parent === ROOT ? entry.name : `${this.#paths[entry.parent]!}/${entry.name}`;
+    this.#paths[entry.index] = path;
+    this.examined++;
+    if (this.#faults.refused?.includes(entry.name) === true)
+      return { status: 'refused', reason: 'name-refused' };
+    if (this.#faults.existing?.includes(path) !== true) return { status: 'new' };
+    return { status: entry.type === 'folder' ? 'merges' : 'exists' };
+  }
+
+  async freeBytes(): Promise<number | undefined> {
+    return this.#faults.capacity;
+  }
+
+  decide(policy: ConflictPolicy): void {
+    if (this.policy !== undefined) throw new Error('decided twice');
+    this.policy = policy;
+  }
+
+  async makeFolder(entry: Entry): Promise<void> {
+    this.#demandConsent(entry);
+    this.arrived.set(this.pathOf(entry), 'folder');
+    this.metadata.set(this.pathOf(entry), entry);
+  }
+
+  async writeWhole(entry: Entry, content: Uint8Array): Promise<void> {
+    this.#demandConsent(entry);
+    this.#write(content.length);
+    this.#place(entry, Uint8Array.from(content));
+  }
+
+  async create(entry: Entry): Promise<PartFile> {
+    this.#demandConsent(entry);
+    this.openParts++;
+    let isOpen = true;
+    const pieces: Uint8Array[] = [];
+    const close = (): void => {
+      if (isOpen) this.openParts--;
+      isOpen = false;
+    };
+    return {
+      write: async (bytes) => {
+        this.#write(bytes.length);
+        if (this.#faults.keepsNothing !== true) pieces.push(Uint8Array.from(bytes));
+      },
+      skip: async (length) => {
+        if (this.#faults.keepsNothing !== true) pieces.push(new Uint8Array(length));
+      },
+      commit: async () => {
+        close();
+        this.#place(entry, Buffer.concat(pieces));
+      },
+      discard: async () => close(),
+    };
+  }
+
+  async finish(): Promise<void> {
+    this.isFinished = true;
+  }
+
+  async abort(): Promise<void> {
+    this.isAborted = true;
+    this.openParts = 0;
+  }
+
+  pathOf(entry: Entry): string {
+    return this.#paths[entry.index]!;
+  }
+
+  #demandConsent(entry: Entry): void {
+    if (this.policy === undefined) throw new Error('written before the yes');
+    const code = this.#faults.failures?.[this.pathOf(entry)];
+    if (code !== undefined) throw new XferError(code);
+  }
+
+  #write(length: number): void {
+    this.#written += length;
+    if (this.#written > (this.#faults.capacity ?? Infinity)) throw new XferError('disk-full');
+  }
+
+  #place(entry: Entry, content: Uint8Array): void {
+    this.arrived.set(this.pathOf(entry), content);
+    this.metadata.set(this.pathOf(entry), entry);
+  }
+}

@@ -1,0 +1,211 @@
+/** A tree in memory as the source of a transfer. */
+import { XferError, type ErrorCode } from '../../src/errors.js';
+import {
+  CHUNK_BYTES,
+  ROOT,
+  type Entry,
+  type FileSource,
+  type Listing,
+  type Skipped,
+  type SourceFile,
+} from '../../src/transfer/ports.js';
+
+export type Piece = Uint8Array | { readonly hole: number };
+
+/** A file's content: bytes, or pieces with holes. */
+export type Content = Uint8Array | readonly Piece[];
+
+/** A folder: names and what is under them. */
+export interface Tree {
+  readonly [name: string]: Content | Tree;
+}
+
+export interface SourceFaults {
+  /** What happens when a file is read, by its path. */
+  readonly failures?: Readonly<Record<string, ErrorCode>>;
+  /** Fails only after this many bytes of the file. */
+  readonly failAfterBytes?: number;
+  readonly skipped?: readonly Skipped[];
+}
+
+interface Node {
+  readonly entry: Entry;
+  readonly path: string;
+  readonly content: Content | undefined;
+}
+
+export class MemorySource implements FileSource {
+  readonly roots: FileSource['roots'];
+  /** Entries in one listing of `scan`. */
+  listingSize = Infinity;
+  /** Called before each listing. */
+  onListing: () => Promise<void> = async () => {};
+  readonly #nodes: Node[] = [];
+  readonly #listings: Entry[][] = [];
+  readonly #faults: SourceFaults;
+
+  constructor(tree: Tree, faults: SourceFaults = {}) {
+    this.#faults = faults;
+    const open: [parent: number, path: string, folder: Tree][] = [[ROOT, '', tree]];
+    for (const [parent, path, folder] of open) {
+      const listing = Object.entries(folder).map(([name, content]) =>
+        this.#add(parent, `${path}${name}`, name, content),
+      );
+      this.#listings.push(listing.map(({ entry }) => entry));
+      for (const node of listing) {
+        const below = folder[node.entry.name];
+        if (below !== undefined && !isContent(below)) open.push([node.entry.index, `${node.path}/`, below]);
+      }
+    }
+    this.roots = this.#nodes.filter(({ entry }) => entry.parent === ROOT).map(({ entry }) => entry);
+  }
+
+  async *scan(): AsyncIterable<Listing> {
+    let skipped = this.#faults.skipped ?? [];
+    for (const entries of this.#listings) {
+      for (let start = 0; start < Math.max(entries.length, 1); start += this.listingSize) {
+        await this.onListing();
+        yield { entries: entries.slice(start, start + this.listingSize), skipped };
+        skipped = [];
+      }
+    }
+  }
+
+  async readWhole(entry: Entry, limit: number): Promise<Uint8Array | undefined> {
+    const { path, content } = this.#node(entry);
+    this.#failIfMeantTo(path, 0);
+    const bytes = Buffer.concat(piecesOf(content).map(bytesOf));
+    return bytes.length > limit ? undefined : bytes;
+  }
+
+  async open(entry: Entry): Promise<SourceFile> {
+    const { path, content } = this.#node(entry);
+    this.#failIfMeantTo(path, 0);
+    const pieces = piecesOf(content).flatMap(cut);
+    let read = 0;
+    return {
+      read: async () => {
+        this.#failIfMeantTo(path, read);
+        const piece = pieces.shift();
+        read += piece === undefined ? 0 : lengthOf(piece);
+        return piece;
+      },
+      close: async () => {},
+    };
+  }
+
+  pathOf(entry: Entry): string {
+    return this.#node(entry).path;
+  }
+
+  #add(parent: number, path: string, name: string, content: Content | Tree): Node {
+    const index = this.#nodes.length;
+    const isFile = isContent(content);
+    const entry: Entry = {
+      index,
+      parent,
+      name,
+      type: isFile ? 'file' : 'folder',
+      size: isFile ? sizeOf(content) : 0,
+      mtimeMs: 1_700_000_000_000 + index,
+      mode: isFile ? 0o640 : 0o750,
+    };
+    const node = { entry, path, content: isFile ? content : undefined };
+    this.#nodes.push(node);
+    return node;
+  }
+
+  #node({ index }: Entry): Node {
+    return this.#nodes[index]!;
+  }
+
+  #failIfMeantTo(path: string, readBytes: number): void {
+    const code = this.#faults.failures?.[path];
+    if (code !== undefined && readBytes >= (this.#faults.failAfterBytes ?? 0)) {
+      throw new XferError(code, { subject: path });
+    }
+  }
+}
+
+/** A source of one root whose length nobody knows. */
+export class MemoryPipe implements FileSource {
+  readonly roots = [{ name: 'stdin', type: 'file', size: undefined }] as const;
+  readonly #pieces: AsyncIterator<Uint8Array>;
+
+  constructor(pieces: AsyncIterable<Uint8Array>) {
+    this.#pieces = pieces[Symbol.asyncIterator]();
+  }
+
+  async *scan(): AsyncIterable<Listing> {
+    yield {
+      entries: [
+        { index: 0, parent: ROOT, name: 'stdin', type: 'file', size: undefined, mtimeMs: 0, mode: 0o600 },
+      ],
+      skipped: [],
+    };
+  }
+
+  async readWhole(): Promise<Uint8Array | undefined> {
+    return undefined;
+  }
+
+  async open(): Promise<SourceFile> {
+    return {
+      read: async () => {
+        const { done, value } = await this.#pieces.next();
+        return done === true ? undefined : value;
+      },
+      close: async () => {},
+    };
+  }
+
+  pathOf(): string {
+    return 'stdin';
+  }
+}
+
+/** The files and folders of a tree by their paths; holes as zeros. */
+export function flatten(tree: Tree, above = ''): Map<string, Uint8Array | 'folder'> {
+  const all = new Map<string, Uint8Array | 'folder'>();
+  for (const [name, content] of Object.entries(tree)) {
+    const path = `${above}${name}`;
+    if (isContent(content)) {
+      all.set(path, Buffer.concat(piecesOf(content).map(bytesOf)));
+    } else {
+      all.set(path, 'folder');
+      for (const [inner, value] of flatten(content, `${path}/`)) all.set(inner, value);
+    }
+  }
+  return all;
+}
+
+function isContent(value: Content | Tree): value is Content {
+  return value instanceof Uint8Array || Array.isArray(value);
+}
+
+function piecesOf(content: Content | undefined): readonly Piece[] {
+  if (content === undefined) return [];
+  return content instanceof Uint8Array ? [content] : content;
+}
+
+function lengthOf(piece: Piece): number {
+  return piece instanceof Uint8Array ? piece.length : piece.hole;
+}
+
+function sizeOf(content: Content): number {
+  return piecesOf(content).reduce((sum, piece) => sum + lengthOf(piece), 0);
+}
+
+function bytesOf(piece: Piece): Uint8Array {
+  return piece instanceof Uint8Array ? piece : new Uint8Array(piece.hole);
+}
+
+/** Pieces no larger than a chunk; none for no bytes. */
+function cut(piece: Piece): Piece[] {
+  if (!(piece instanceof Uint8Array)) return [piece];
+  const pieces: Piece[] = [];
+  for (let start = 0; start < piece.length; start += CHUNK_BYTES) {
+    pieces.push(piece.subarray(start, start + CHUNK_BYTES));
+  }
+  return pieces;
+}
