@@ -6,17 +6,37 @@ import { parentPort, workerData } from 'node:worker_threads';
 const { folder, away, outside, stop } =
   /** @type {{ folder: string, away: string, outside: string, stop: Int32Array }} */ (workerData);
 let swaps = 0;
+let aside = 0;
+
+/** A rename that succeeds: whatever the other side made in the gap is put aside first. */
+function rename(/** @type {string} */ from, /** @type {string} */ to) {
+  for (;;) {
+    try {
+      renameSync(from, to);
+      return;
+    } catch {
+      renameSync(to, `${away}-${++aside}`);
+    }
+  }
+}
+
+/** Long enough for the other side to take a step or two. */
+function pause() {
+  const end = performance.now() + 0.1;
+  while (performance.now() < end);
+}
+
 while (Atomics.load(stop, 0) === 0) {
-  renameSync(folder, away);
+  rename(folder, away);
   try {
     symlinkSync(outside, folder);
+    pause();
     unlinkSync(folder);
-    renameSync(away, folder);
-    swaps++;
   } catch {
-    // A folder was made in the gap: put it aside and start over.
-    renameSync(folder, `${away}-${swaps++}-${Date.now()}`);
-    renameSync(away, folder);
+    // The other side was quicker to make a folder here.
   }
+  rename(away, folder);
+  swaps++;
+  pause();
 }
 parentPort?.postMessage(swaps);
