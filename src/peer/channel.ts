@@ -3,8 +3,16 @@ import type { Direction, SessionKey } from '../crypto/key-schedule.js';
 import { RecordOpener, RecordSealer, SEAL_OVERHEAD_BYTES } from '../crypto/record-cipher.js';
 import { XferError, toXferError } from '../errors.js';
 import type { ControlMessage } from '../transfer/messages.js';
-import type { Channel, Compression, DataRecord, Path, Received } from '../transfer/ports.js';
 import {
+  CHUNK_BYTES,
+  type Channel,
+  type Compression,
+  type DataRecord,
+  type Path,
+  type Received,
+} from '../transfer/ports.js';
+import {
+  ENTRY_COST,
   costOf,
   decodeRecord,
   encodeRecord,
@@ -20,7 +28,9 @@ export const FIRST_CREDIT = 256 * 1024;
 
 const EPOCH = 0;
 const SENDS: Readonly<Record<Side, Direction>> = { joiner: 'joiner to host', host: 'host to joiner' };
-/** Credit is not worth a record before this part of the window was given back, unless nothing is under way. */
+/** No record costs more: 1 MiB of content, and its entries, of which each takes 34 bytes at least. */
+const LARGEST_COST = CHUNK_BYTES + Math.ceil(CHUNK_BYTES / 34) * ENTRY_COST;
+/** Credit is worth a record of its own when this part of the window was given back. */
 const WORTH_GRANTING = 1 / 8;
 
 /** Implements `Channel`: sealed records, credit in both directions, an authenticated end. */
@@ -186,8 +196,9 @@ export class SealedChannel implements Channel {
   /** Lets the peer send on. The largest total that it was told counts, so none is ever taken back. */
   #grant(): void {
     const total = this.#released + this.#window;
-    const isWorthIt = total - this.#granted >= this.#window * WORTH_GRANTING || this.#released === this.#cost;
-    if (total <= this.#granted || !isWorthIt || this.#peerEnded) return;
+    // A small window is given back at once: the peer could be waiting for all of it.
+    const mayWithhold = Math.max(0, Math.min(this.#window * WORTH_GRANTING, this.#window - LARGEST_COST));
+    if (total <= this.#granted || total - this.#granted < mayWithhold) return;
     this.#granted = total;
     // After our last record nothing may follow. A peer that still needs credit then sends out of turn.
     if (this.#failure !== undefined || this.#ourEnd !== 'open') return;
