@@ -53,7 +53,7 @@ export class TreeDigest {
   /** Takes in a hole of `length` zero bytes: a few milliseconds for each TiB. */
   skipZeros(length: number): this {
     const zero = zeros();
-    const head = Math.min(length, (LEAF_BYTES - this.#leafLength) % LEAF_BYTES);
+    const head = Math.min(length, LEAF_BYTES - this.#leafLength);
     this.update(zero.piece.subarray(0, head));
     const leaves = Math.floor((length - head) / LEAF_BYTES);
     for (let left = leaves; left > 0; left -= ZERO_LEAVES_AT_ONCE) {
