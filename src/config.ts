@@ -104,7 +104,10 @@ export async function saveSetting(
   const setting = SETTINGS[key];
   const value = setting.fromWords(words);
   if (words.length > 0 && !setting.accepts(value)) {
-    throw new XferError('usage', { subject: `${key} must be ${setting.expected}` });
+    throw new XferError('usage', {
+      subject: `${key} must be ${setting.expected}`,
+      detail: `xfer config set ${key} without a value removes it`,
+    });
   }
   const content = stringify(words.length === 0 ? others : { ...others, [key]: value });
   const temporary = `${path}.${randomBytes(6).toString('hex')}`;

@@ -3,6 +3,7 @@ import { completeWord, formatCode, parseCode, XferError } from '../index.js';
 import { canAsk, type Context, type OutputFlags } from './context.js';
 import { explain } from './explain.js';
 import type { Prompts } from './prompts.js';
+import { usageError } from './usage.js';
 
 /** A code is never longer than 16 words of 8 letters, with some room for a pasted command. */
 const LONGEST_LINE = 1_000;
@@ -23,10 +24,7 @@ export async function readCode(
   const given = argument ?? context.code;
   if (given !== undefined) return normalCode(given);
   if (!canAsk(context, flags)) {
-    throw new XferError('usage', {
-      subject: 'the code is missing',
-      detail: 'give it in XFER_CODE, or with - on the standard input',
-    });
+    throw usageError('the code is missing', 'give it in XFER_CODE, or with - on the standard input');
   }
   return askCode(context, prompts);
 }
@@ -37,7 +35,7 @@ async function askCode(context: Context, prompts: Prompts): Promise<string> {
     if (typed === undefined) {
       throw context.signal.aborted
         ? new XferError('interrupted')
-        : new XferError('usage', { subject: 'the code is missing' });
+        : usageError('the code is missing', 'type it as the other person sees it');
     }
     if (typed === '') continue;
     try {

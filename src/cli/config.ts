@@ -1,15 +1,8 @@
 /** `xfer config` */
-import {
-  CONFIG_KEYS,
-  configPath,
-  isConfigKey,
-  loadConfig,
-  saveSetting,
-  XferError,
-  type ConfigKey,
-} from '../index.js';
+import { CONFIG_KEYS, configPath, isConfigKey, loadConfig, saveSetting, type ConfigKey } from '../index.js';
 import type { Context } from './context.js';
 import { showOn } from './show.js';
+import { usageError } from './usage.js';
 
 /** Prints where the settings are. */
 export function runConfigPath({ env, stdout }: Context): number {
@@ -40,8 +33,5 @@ export async function runConfigSet(key: string, words: readonly string[], { env 
 
 function knownKey(key: string): ConfigKey {
   if (isConfigKey(key)) return key;
-  throw new XferError('usage', {
-    subject: `there is no setting '${key}'`,
-    detail: `the settings are ${CONFIG_KEYS.join(', ')}`,
-  });
+  throw usageError(`there is no setting '${key}'`, `the settings are ${CONFIG_KEYS.join(', ')}`);
 }

@@ -26,6 +26,8 @@ export interface ConsentOptions {
   readonly allowDotfiles: boolean;
   /** Somebody can be asked. */
   readonly canAsk: boolean;
+  /** Milliseconds that the question waits for the sender's count; 1,500 if not given. */
+  readonly patienceMs?: number;
   /** Aborted by Ctrl-C. */
   readonly signal: AbortSignal;
 }
@@ -94,7 +96,9 @@ export class Consent {
 
   async #ask(growing: GrowingOffer): Promise<ConflictPolicy> {
     const { policy } = this.#options;
-    const early = (await growing.completeWithin(PATIENCE_MS)) ? undefined : await this.#askEarly(growing);
+    const early = (await growing.completeWithin(this.#options.patienceMs ?? PATIENCE_MS))
+      ? undefined
+      : await this.#askEarly(growing);
     if (early === false) throw declined();
     if (early === true && policy !== undefined) {
       await this.#askProtected(growing.offer, growing.end);

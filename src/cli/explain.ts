@@ -33,7 +33,9 @@ interface Text {
 const TEXTS: Readonly<Record<ErrorCode, Text>> = {
   // What the person asked for cannot be started.
   usage: {
-    sentence: ({ subject }) => subject || 'this cannot be done',
+    // With advice the subject is a whole sentence, without it is a value that will not do.
+    sentence: ({ subject, detail }) =>
+      subject === '' ? 'this cannot be done' : detail === '' ? `'${subject}' cannot be used here` : subject,
     advice: ({ detail }) => detail || 'xfer --help lists what can be done',
     exitCode: 2,
   },
@@ -50,7 +52,8 @@ const TEXTS: Readonly<Record<ErrorCode, Text>> = {
     exitCode: 2,
   },
   'bad-address': {
-    sentence: ({ subject }) => (subject ? `'${subject}' is not an address` : 'this is not an address'),
+    sentence: ({ subject }) =>
+      subject ? `'${subject}' cannot be used as an address` : 'this is not an address',
     advice: 'write HOST:PORT, such as 192.168.1.5:7337 or [fe80::1]:7337',
     exitCode: 2,
   },
@@ -251,8 +254,11 @@ const TEXTS: Readonly<Record<ErrorCode, Text>> = {
     brief: 'too large',
   },
   incomplete: {
-    sentence: ({ detail }) => join('not everything arrived', goodBytes(detail)),
-    advice: 'the list says what is missing; send that again',
+    sentence: ({ subject, detail }) => join(subject || 'not everything arrived', goodBytes(detail)),
+    advice: ({ detail }) =>
+      detail === ''
+        ? 'the list says what is missing; send that again'
+        : 'do not take it for the whole; start again',
     exitCode: 1,
   },
   interrupted: {

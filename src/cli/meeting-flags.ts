@@ -1,6 +1,7 @@
 /** The flags by which two sides meet, the same for `send` and `receive`. */
 import {
   bootstrapNodes,
+  DEFAULT_PORT,
   parseDuration,
   parseEndpoint,
   XferError,
@@ -9,6 +10,7 @@ import {
   type MeetingOptions,
 } from '../index.js';
 import type { OutputFlags } from './context.js';
+import { usageError } from './usage.js';
 
 /** As commander gives them. */
 export interface MeetingFlags extends OutputFlags {
@@ -58,19 +60,22 @@ export function meetingOptions(
 function parseWordCount(text: string): number {
   const count = /^\d{1,2}$/.test(text) ? Number(text) : NaN;
   if (!(count >= 2 && count <= 16)) {
-    throw new XferError('usage', { subject: `a code has 2 to 16 words, not '${text}'` });
+    throw usageError(
+      `a code has 2 to 16 words, not '${text}'`,
+      '2 are enough for most; --words 4 is for the wary',
+    );
   }
   return count;
 }
 
 function listenEndpoint(value: string | true): Endpoint {
-  if (value === true) return parseEndpoint(':');
+  if (value === true) return { host: undefined, port: DEFAULT_PORT };
   // `--listen photos/` reads naturally and means something else.
   if (/[/\\]/.test(value)) {
-    throw new XferError('usage', {
-      subject: `'${value}' stands where --listen has its address`,
-      detail: 'put --listen last, or give a port: --listen 7337',
-    });
+    throw usageError(
+      `'${value}' stands where --listen has its address`,
+      'put --listen last, or give a port: --listen 7337',
+    );
   }
   return parseEndpoint(value);
 }

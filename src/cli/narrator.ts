@@ -117,6 +117,9 @@ export class Narrator implements Reporter {
       case 'dht-unreachable':
         this.say('the network that helps peers to meet (dht) does not answer');
         break;
+      case 'waiting':
+        this.say('nobody is there under this code yet; still looking');
+        break;
       case 'wrong-guess':
         this.say(`somebody tried a wrong code; after ${formatCount(event.left)} more the code is dead`);
         break;

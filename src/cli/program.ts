@@ -71,8 +71,6 @@ function buildProgram(actions: Actions, finish: Finish): Command {
       'Sends files, folders, text and pipes straight to another machine, encrypted, with a short code.',
     )
     .version(version(), '--version', 'show the version')
-    .helpOption('--help', 'show this help')
-    .helpCommand(false)
     .argument('[words...]')
     .usage('send|receive …')
     .allowUnknownOption()
@@ -151,7 +149,7 @@ function buildProgram(actions: Actions, finish: Finish): Command {
     .argument('[words...]')
     .action(finish((words: readonly string[]) => actions.complete(words, shapeOf(program))));
 
-  forEachCommand(program, (command) => command.helpOption('--help', 'show this help'));
+  forEachCommand(program, (command) => command.helpOption('--help', 'show this help').helpCommand(false));
   return program;
 }
 
@@ -178,7 +176,8 @@ examples:
   xfer send photos/             shows a code such as 417-apple-tiger
   xfer receive                  asks for the code on the other machine
   xfer send --text 'hello'      sends a line of text
-  tar c . | xfer send -         sends a pipe; xfer receive --stdout | tar x takes it
+  tar c . | xfer send -         sends a pipe
+  xfer receive --stdout | tar x takes it
 
 exit status: 0 everything verified and in place, 1 failed or declined, 2 usage,
 3 try again, 4 do not blindly try again, 70 a bug of xfer, 130 interrupted`;

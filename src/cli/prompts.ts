@@ -1,6 +1,6 @@
 /** Questions to a person, on the terminal. The end of the input is never a yes. */
 import { createInterface, type Interface } from 'node:readline';
-import type { Context } from './context.js';
+import type { Context, Input } from './context.js';
 
 export interface QuestionOptions {
   /** Takes the question back; its answer is `undefined` then. */
@@ -37,7 +37,7 @@ export class Prompts {
     };
     signal?.addEventListener('abort', takeBack, { once: true });
     try {
-      const answer = await nextLine(terminal, question);
+      const answer = await nextLine(terminal, stdin, question);
       // Without an answer the cursor still stands behind the question.
       if (answer === undefined) stderr.write('\n');
       return answer;
@@ -74,9 +74,15 @@ export class Prompts {
   }
 }
 
-function nextLine(terminal: Interface, question: string): Promise<string | undefined> {
+function nextLine(terminal: Interface, input: Input, question: string): Promise<string | undefined> {
   return new Promise((resolve) => {
+    // readline would take what stands before the end for a whole line: a `y` that nobody confirmed.
+    const onEnd = (): void => {
+      resolve(undefined);
+    };
+    input.prependOnceListener('end', onEnd);
     terminal.once('close', () => {
+      input.off('end', onEnd);
       resolve(undefined);
     });
     terminal.once('SIGINT', () => {

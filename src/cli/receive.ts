@@ -1,12 +1,14 @@
 /** `xfer receive` */
-import { loadConfig, XferError, type ConflictPolicy, type ReceiveOutcome } from '../index.js';
+import { loadConfig, type ConflictPolicy, type ReceiveOutcome } from '../index.js';
 import { withCodeExtras } from './code-extras.js';
 import { readCode } from './code-input.js';
 import { Consent } from './consent.js';
 import { canAsk, type Context } from './context.js';
 import { meetingOptions, type MeetingFlags } from './meeting-flags.js';
 import { Prompts } from './prompts.js';
+import { CountedOutput } from './counted-output.js';
 import { runTransfer, type Hooks } from './transfer.js';
+import { usageError } from './usage.js';
 
 /** As commander gives them. */
 export interface ReceiveFlags extends MeetingFlags {
@@ -31,7 +33,7 @@ export async function runReceive(
   context: Context,
 ): Promise<number> {
   if (flags.new === true && argument !== undefined) {
-    throw new XferError('usage', { subject: '--new makes a code, so none can be given' });
+    throw usageError('--new makes a code, so none can be given', 'leave one of them out');
   }
   const config = await loadConfig(context.env);
   const prompts = new Prompts(context);
@@ -40,9 +42,10 @@ export async function runReceive(
   const out = flags.out ?? config.out;
   const asks = canAsk(context, flags);
   const policy = policyOf(flags);
+  const output = flags.stdout === true ? new CountedOutput(context.stdout) : undefined;
   let decided: Consent | undefined;
 
-  const move = async ({ reporter, onEvent, compareWords }: Hooks): Promise<ReceiveOutcome> => {
+  const move = async ({ reporter, onEvent, compareWords }: Hooks): Promise<ReceiveOutcome | undefined> => {
     const options = {
       yes: flags.yes === true,
       dryRun: flags.dryRun === true,
@@ -57,7 +60,7 @@ export async function runReceive(
       return await context.library.receive({
         ...choices,
         ...(code === undefined ? {} : { code }),
-        ...(flags.stdout === true ? { output: context.stdout } : out === undefined ? {} : { out }),
+        ...(output !== undefined ? { output } : out === undefined ? {} : { out }),
         ...(flags.only === undefined ? {} : { only: flags.only }),
         ...(flags.exec === false ? { noExec: true } : {}),
         ...(flags.allowDotfiles === true ? { allowDotfiles: true } : {}),
@@ -69,7 +72,9 @@ export async function runReceive(
       });
     } catch (error) {
       // What the library says about a no is less than what is known here, unless the end came first.
-      throw context.signal.aborted ? error : (consent.refusal ?? error);
+      const refusal = context.signal.aborted ? undefined : consent.refusal;
+      if (refusal?.code === 'dry-run') return undefined;
+      throw refusal ?? output?.explain(error) ?? error;
     }
   };
   const meeting = { role: 'receive' as const, joins: code !== undefined, ...choices };

@@ -8,6 +8,7 @@ import type { Context } from './context.js';
 import { meetingOptions, type MeetingFlags } from './meeting-flags.js';
 import { Prompts } from './prompts.js';
 import { openReporter, runTransfer } from './transfer.js';
+import { usageError } from './usage.js';
 
 /** As commander gives them. */
 export interface SendFlags extends MeetingFlags {
@@ -51,26 +52,20 @@ async function contentOf(paths: readonly string[], flags: SendFlags, context: Co
   const all = [...paths, ...listed];
   if (flags.text !== undefined) {
     if (all.length > 0)
-      throw new XferError('usage', { subject: '--text cannot be sent together with paths' });
+      throw usageError('--text cannot be sent together with paths', 'send one after the other');
     const text = flags.text === '-' ? await readAll(context.stdin, LONGEST_TEXT, 'the text') : flags.text;
     return { kind: 'text', text };
   }
   if (paths.includes('-')) {
     if (all.length > 1)
-      throw new XferError('usage', { subject: 'a pipe (-) cannot be sent together with paths' });
+      throw usageError('a pipe (-) cannot be sent together with paths', 'send one after the other');
     if (context.stdin.isTTY === true) {
-      throw new XferError('usage', {
-        subject: 'nothing is piped in',
-        detail: 'try tar c folder | xfer send -',
-      });
+      throw usageError('nothing is piped in', 'try tar c folder | xfer send -');
     }
     return { kind: 'pipe', input: context.stdin };
   }
   if (all.length === 0) {
-    throw new XferError('usage', {
-      subject: 'there is nothing to send',
-      detail: 'name files or folders: xfer send photos/',
-    });
+    throw usageError('there is nothing to send', 'name files or folders: xfer send photos/');
   }
   return {
     kind: 'files',
@@ -109,7 +104,7 @@ async function readAll(input: Readable, limit: number, what: string): Promise<st
 /** `--dry-run`: what would be sent on stdout, what would be left out behind it. */
 async function list(content: Content, flags: SendFlags, context: Context): Promise<number> {
   if (content.kind !== 'files') {
-    throw new XferError('usage', { subject: '--dry-run lists files, a text or a pipe has none' });
+    throw usageError('--dry-run lists files, and a text or a pipe has none', 'leave --dry-run out');
   }
   const reporter = await openReporter(context, flags, { role: 'send', joins: false });
   const leftOut: Skipped[] = [];

@@ -39,12 +39,15 @@ export interface TransferOptions {
   readonly chosen?: () => readonly ErrorCode[];
 }
 
-/** Runs `move` with a reporter. Gives back the exit status; throws only what is a bug. */
+/**
+ * Runs `move` with a reporter and gives back the exit status. `move` gives `undefined` where nothing was to be moved,
+ * and that went well.
+ */
 export async function runTransfer(
   context: Context,
   prompts: Prompts,
   options: TransferOptions,
-  move: (hooks: Hooks) => Promise<TransferOutcome | ReceiveOutcome>,
+  move: (hooks: Hooks) => Promise<TransferOutcome | ReceiveOutcome | undefined>,
 ): Promise<number> {
   const now = (): number => performance.now();
   const { flags } = options;
@@ -66,6 +69,7 @@ export async function runTransfer(
   };
   try {
     const outcome = await move(hooks);
+    if (outcome === undefined) return 0;
     const result = resultOf(outcome, skipped, options.chosen?.() ?? []);
     reporter.done(result);
     return result.exitCode;

@@ -20,7 +20,7 @@ describe.each(ERROR_CODES)('%s', (code) => {
   test('row 55: shows foreign values harmlessly', () => {
     const values = { subject: 'a\u001b[2J', detail: 'b\u202e' };
     const { sentence, hint } = explain(new XferError(code, values));
-    // eslint-disable-next-line no-control-regex -- finding them is the point
+
     expect(`${sentence}${hint ?? ''}`).not.toMatch(/[\u0000-\u001f\u202e]/);
   });
 });

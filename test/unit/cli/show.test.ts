@@ -4,7 +4,6 @@ import { cut, displayWidth, show, showJson, showText } from '../../../src/cli/sh
 
 /** What may never reach a terminal, written another way than in the code under test. */
 const OBEYED =
-  // eslint-disable-next-line no-control-regex -- finding them is the point
   /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]/u;
 
 /** Text with many of the characters that matter. */

@@ -63,9 +63,9 @@ export function makeWorld({
   if (input !== undefined) stdin.end(input);
   const context: Context = {
     library: { send: unexpected, receive: unexpected, listContent: unexpected, ...library },
-    stdin: Object.assign(stdin, { isTTY: terminal }) as Input,
-    stdout: stdout as Output,
-    stderr: stderr as Output,
+    stdin: Object.assign(stdin, { isTTY: terminal }),
+    stdout: stdout,
+    stderr: stderr,
     env: { XFER_HOME: '/nonexistent', TERM: 'dumb', ...env },
     code,
     signal: interruption.signal,
@@ -74,6 +74,15 @@ export function makeWorld({
     },
   };
   return { context, stdin, stdout, stderr, interruption };
+}
+
+/** Types as a person does: what follows comes after what was typed had its effect. */
+export async function type(stdin: PassThrough, keys: readonly string[]): Promise<void> {
+  for (const key of keys) {
+    await new Promise(setImmediate);
+    await new Promise(setImmediate);
+    stdin.write(key);
+  }
 }
 
 /** An offer of one file, in which nothing is to be asked but the yes. */

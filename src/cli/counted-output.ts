@@ -1,0 +1,34 @@
+/** The standard output as the place for the bytes of a transfer. */
+import { Writable } from 'node:stream';
+import { toXferError, XferError, type ErrorCode } from '../index.js';
+import type { Output } from './context.js';
+import { explain } from './explain.js';
+
+/** Errors that say by themselves how much is good, or that a person caused. */
+const KEPT: ReadonlySet<ErrorCode> = new Set(['output-closed', 'interrupted']);
+
+/** Passes bytes on and counts them: each of them was authenticated before it came here. */
+export class CountedOutput extends Writable {
+  readonly #output: Output;
+  #bytes = 0;
+
+  constructor(output: Output) {
+    super();
+    this.#output = output;
+  }
+
+  override _write(piece: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
+    this.#output.write(piece, (error) => {
+      if (error === null || error === undefined) this.#bytes += piece.length;
+      done(error);
+    });
+  }
+
+  /** Why a transfer failed whose first bytes went out already: it is incomplete, however it came about. */
+  explain(thrown: unknown): XferError {
+    const error = toXferError(thrown);
+    if (this.#bytes === 0 || KEPT.has(error.code)) return error;
+    const { sentence } = explain({ code: error.code, subject: error.subject, detail: undefined });
+    return new XferError('incomplete', { subject: sentence, detail: this.#bytes, cause: error });
+  }
+}

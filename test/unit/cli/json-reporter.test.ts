@@ -1,0 +1,118 @@
+import { readFile } from 'node:fs/promises';
+import { expect, test } from 'vitest';
+import { JsonReporter } from '../../../src/cli/json-reporter.js';
+import { XferError, type XferEvent } from '../../../src/index.js';
+import { Collected } from './world.js';
+
+const EVENTS: { readonly [Type in XferEvent['type']]: Extract<XferEvent, { type: Type }> } = {
+  code: { type: 'code', code: '417-apple-tiger' },
+  listening: { type: 'listening', addresses: ['127.0.0.1:7337'] },
+  'dht-ready': { type: 'dht-ready' },
+  'dht-unreachable': { type: 'dht-unreachable' },
+  waiting: { type: 'waiting' },
+  'wrong-guess': { type: 'wrong-guess', left: 7 },
+  connected: { type: 'connected', path: 'dht', address: undefined },
+  stalled: { type: 'stalled', silentMs: 10_000 },
+  flowing: { type: 'flowing' },
+  scanning: { type: 'scanning', files: 1, bytes: 2, done: true },
+  offer: { type: 'offer', kind: 'files', roots: [{ name: 'a', type: 'file', size: 5 }] },
+  counting: { type: 'counting', entries: 1, bytes: 2, done: true },
+  'peer-state': { type: 'peer-state', state: 'receiving' },
+  accepted: { type: 'accepted' },
+  declined: { type: 'declined', reason: 'dry-run' },
+  'file-started': { type: 'file-started', path: 'a', size: 5 },
+  'file-received': { type: 'file-received', path: '/x/a', size: 5 },
+  progress: {
+    type: 'progress',
+    progress: { bytes: 1, files: 0, totalBytes: 5, totalFiles: 1, totalKnown: true },
+  },
+  skipped: { type: 'skipped', skipped: { path: 'l', reason: 'link-skipped' } },
+};
+
+const outcome = { files: 1, bytes: 5, elapsedMs: 9, missing: [], missingCount: 0 };
+
+function makeReporter(): { reporter: JsonReporter; lines: () => unknown[]; wait: (ms: number) => void } {
+  const stdout = new Collected();
+  let nowMs = 0;
+  const reporter = new JsonReporter(stdout, () => nowMs);
+  return {
+    reporter,
+    lines: () => stdout.lines.map((line) => JSON.parse(line) as unknown),
+    wait: (ms) => {
+      nowMs += ms;
+    },
+  };
+}
+
+test.each(Object.values(EVENTS))('$type is one line', (event) => {
+  const { reporter, lines } = makeReporter();
+  reporter.event(event);
+  const { type, ...fields } = event;
+  expect(lines()).toEqual([JSON.parse(JSON.stringify({ event: type, ...fields }))]);
+});
+
+test('the end is done or error', () => {
+  const { reporter, lines } = makeReporter();
+  const leftOut = [{ path: 'l', reason: 'link-skipped' }] as const;
+  reporter.done({ outcome, leftOut, leftOutCount: 1, exitCode: 0 });
+  reporter.done({
+    outcome: { ...outcome, paths: ['/x/a'], text: 'hi' },
+    leftOut: [],
+    leftOutCount: 0,
+    exitCode: 0,
+  });
+  reporter.failed(new XferError('wrong-code'));
+  expect(lines()).toEqual([
+    { event: 'done', files: 1, bytes: 5, elapsedMs: 9, leftOut, leftOutCount: 1, exitCode: 0 },
+    {
+      event: 'done',
+      files: 1,
+      bytes: 5,
+      elapsedMs: 9,
+      paths: ['/x/a'],
+      text: 'hi',
+      leftOut: [],
+      leftOutCount: 0,
+      exitCode: 0,
+    },
+    {
+      event: 'error',
+      code: 'wrong-code',
+      exitCode: 4,
+      sentence: 'the code is wrong',
+      hint: 'compare it, word for word, with what the other side shows',
+    },
+  ]);
+});
+
+test('what comes often is sampled, but its end is said', () => {
+  const { reporter, lines, wait } = makeReporter();
+  for (let count = 0; count < 10; count += 1) {
+    reporter.event(EVENTS.progress);
+    reporter.event({ ...EVENTS.scanning, done: false });
+    reporter.event(EVENTS.skipped);
+    wait(30);
+  }
+  reporter.event(EVENTS.scanning);
+
+  const names = lines().map((line) => (line as { event: string }).event);
+  const count = (name: string): number => names.filter((event) => event === name).length;
+  expect([count('progress'), count('scanning'), count('skipped')]).toEqual([3, 4, 10]);
+});
+
+test('the documentation names every event and every field of it', async () => {
+  const page = await readFile(new URL('../../../docs/events.md', import.meta.url), 'utf8');
+  for (const [name, event] of Object.entries(EVENTS)) {
+    const section = page.split(/^### /m).find((part) => part.startsWith(`\`${name}\`\n`));
+    expect(section, name).toBeDefined();
+    const { type: _type, ...fields } = event;
+    const nested = Object.values(fields).flatMap((value) => fieldsOf(value));
+    for (const field of [...Object.keys(fields), ...nested])
+      expect(section, `${name}.${field}`).toContain(`\`${field}\``);
+  }
+});
+
+function fieldsOf(value: unknown): string[] {
+  if (Array.isArray(value)) return value.flatMap(fieldsOf);
+  return typeof value === 'object' && value !== null ? Object.keys(value) : [];
+}

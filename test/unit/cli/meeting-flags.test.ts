@@ -1,0 +1,58 @@
+import { describe, expect, test } from 'vitest';
+import { meetingOptions, type MeetingFlags } from '../../../src/cli/meeting-flags.js';
+import type { Config } from '../../../src/index.js';
+
+function options(flags: MeetingFlags, config: Config = {}, isHost = true): unknown {
+  return meetingOptions(flags, config, {}, isHost);
+}
+
+test('without flags nothing is decided', () => {
+  expect(options({})).toEqual({});
+});
+
+test('flags become options of the library', () => {
+  expect(
+    options({ words: '4', expire: '10m', listen: '0', connect: 'example.org', alsoDht: true, verify: true }),
+  ).toEqual({
+    words: 4,
+    expireMs: 600_000,
+    listen: { host: undefined, port: 0 },
+    connect: { host: 'example.org', port: 7337 },
+    alsoDht: true,
+    verify: true,
+  });
+});
+
+test('--listen alone means every address and the usual port', () => {
+  expect(options({ listen: true })).toEqual({ listen: { host: undefined, port: 7337 } });
+});
+
+describe('settings', () => {
+  const config = { words: 3, expire: '2h', verify: true, bootstrap: ['127.0.0.1:1'] };
+
+  test('stand where no flag does', () => {
+    expect(options({ words: '5' }, config)).toEqual({
+      words: 5,
+      expireMs: 7_200_000,
+      verify: true,
+      bootstrap: ['127.0.0.1:1'],
+    });
+  });
+
+  test('say nothing about a code that the other side made', () => {
+    expect(options({}, config, false)).toEqual({ verify: true, bootstrap: ['127.0.0.1:1'] });
+  });
+});
+
+test.each<[MeetingFlags, string]>([
+  [{ words: '1' }, 'usage'],
+  [{ words: '17' }, 'usage'],
+  [{ words: 'many' }, 'usage'],
+  [{ expire: 'soon' }, 'usage'],
+  [{ listen: 'photos/' }, 'usage'],
+  [{ listen: 'a b' }, 'bad-address'],
+  [{ connect: '7337' }, 'bad-address'],
+  [{ connect: 'host:0' }, 'bad-address'],
+])('%j is refused', (flags, code) => {
+  expect(() => options(flags)).toThrow(expect.objectContaining({ code }) as Error);
+});

@@ -1,0 +1,179 @@
+import { describe, expect, test } from 'vitest';
+import { Narrator } from '../../../src/cli/narrator.js';
+import type { Meeting } from '../../../src/cli/other-side.js';
+import type { Result } from '../../../src/cli/reporter.js';
+import { PlainScreen } from '../../../src/cli/screen.js';
+import { XferError, type XferEvent } from '../../../src/index.js';
+import { Collected } from './world.js';
+
+interface Told {
+  readonly narrator: Narrator;
+  readonly stdout: Collected;
+  readonly stderr: Collected;
+  /** Tells the narrator, one second apart. */
+  readonly tell: (...events: XferEvent[]) => void;
+}
+
+function tellTo(meeting: Partial<Meeting>, { terminal = false } = {}): Told {
+  const stdout = new Collected({ isTTY: terminal });
+  const stderr = new Collected();
+  let nowMs = 0;
+  const now = (): number => nowMs;
+  const narrator = new Narrator({
+    meeting: { role: 'send', joins: false, ...meeting },
+    screen: new PlainScreen(stderr, now),
+    stdout,
+    stderr,
+    now,
+  });
+  const tell = (...events: XferEvent[]): void => {
+    for (const event of events) {
+      nowMs += 1000;
+      narrator.event(event);
+    }
+  };
+  return { narrator, stdout, stderr, tell };
+}
+
+function progress(bytes: number): XferEvent {
+  return {
+    type: 'progress',
+    progress: { bytes, files: 0, totalBytes: 3_100_000_000, totalFiles: 12, totalKnown: true },
+  };
+}
+
+function result(changes: Partial<Result> = {}): Result {
+  const outcome = { files: 12, bytes: 3_100_000_000, elapsedMs: 41_000, missing: [], missingCount: 0 };
+  return { outcome, leftOut: [], leftOutCount: 0, exitCode: 0, ...changes };
+}
+
+test('a sender sees the whole story', () => {
+  const { narrator, stdout, stderr, tell } = tellTo({});
+  tell(
+    { type: 'code', code: '417-apple-tiger' },
+    { type: 'dht-ready' },
+    { type: 'wrong-guess', left: 7 },
+    { type: 'connected', path: 'direct', address: '192.168.1.5:7337' },
+    { type: 'offer', kind: 'files', roots: [] },
+    { type: 'scanning', files: 120_000, bytes: 3e9, done: false },
+    { type: 'peer-state', state: 'asking' },
+    { type: 'accepted' },
+    { type: 'peer-state', state: 'receiving' },
+    { type: 'scanning', files: 130_000, bytes: 3.1e9, done: true },
+    { type: 'file-started', path: 'photos/a.jpg', size: 5 },
+    progress(0),
+    progress(76_000_000),
+    progress(152_000_000),
+    progress(228_000_000),
+    progress(304_000_000),
+    progress(380_000_000),
+    { type: 'stalled', silentMs: 10_000 },
+    { type: 'flowing' },
+    { type: 'peer-state', state: 'verifying' },
+  );
+  narrator.done(result());
+  expect(stdout.text).toBe('417-apple-tiger\n');
+  expect(stderr.lines).toEqual([
+    'on the other machine:',
+    '  xfer receive 417-apple-tiger',
+    'waiting for the other side',
+    'somebody tried a wrong code; after 7 more the code is dead',
+    'connected directly to 192.168.1.5:7337; the code is used up',
+    'connected',
+    'the other side is asked',
+    'the other side said yes',
+    'starting to send, still counting: 120,000 files, 3.0 GB',
+    'sending  0 %  0 B/3.1 GB  direct  photos/a.jpg',
+    'sending  12 %  380 MB/3.1 GB  76 MB/s  36 s left  direct  photos/a.jpg',
+    'no data for 10 s, waiting for the peer',
+    'sending  12 %  380 MB/3.1 GB  76 MB/s  36 s left  direct  photos/a.jpg',
+    'verifying  12 %  380 MB/3.1 GB  76 MB/s  36 s left  direct  photos/a.jpg',
+    'verified: 12 files, 3.1 GB, 41 s, 76 MB/s, direct',
+  ]);
+});
+
+test('a receiver sees the whole story', () => {
+  const { narrator, stdout, stderr, tell } = tellTo({ role: 'receive', joins: true });
+  tell(
+    { type: 'connected', path: 'relay', address: undefined },
+    { type: 'offer', kind: 'files', roots: [] },
+    { type: 'counting', entries: 500, bytes: 5e6, done: false },
+    { type: 'accepted' },
+    progress(3_100_000_000),
+  );
+  narrator.done(
+    result({
+      outcome: { ...result().outcome, paths: ['/home/z/photos', '/home/z/a b'], text: undefined },
+      leftOut: [{ path: 'photos/link', reason: 'link-skipped' }],
+      leftOutCount: 12,
+      exitCode: 1,
+    }),
+  );
+  expect(stdout.text).toBe('/home/z/photos\n/home/z/a b\n');
+  expect(stderr.lines).toEqual([
+    'looking for the other side',
+    'connected through a relay; the code is used up',
+    'waiting for the offer',
+    'reading the offer',
+    'starting to receive',
+    'receiving  100 %  3.1/3.1 GB  relay',
+    '12 entries left out:',
+    '  photos/link  a symbolic link',
+    '  … and 11 more',
+    'verified: 12 files, 3.1 GB, 41 s, 76 MB/s, relay',
+    'xfer: error: not everything arrived',
+    'xfer: hint: the list says what is missing; send that again',
+  ]);
+});
+
+test('with --listen the commands wait for the addresses', () => {
+  const { stderr, tell } = tellTo({ listen: { host: undefined, port: 7337 } });
+  tell({ type: 'code', code: '1-a-b' });
+  expect(stderr.text).not.toContain('xfer receive');
+  tell({ type: 'listening', addresses: ['10.0.0.2:7337', '[fd00::2]:7337'] });
+  expect(stderr.text).toContain('  xfer receive 1-a-b --connect 10.0.0.2:7337\n');
+  expect(stderr.text).toContain('  xfer receive 1-a-b --connect [fd00::2]:7337\n');
+});
+
+describe('a text', () => {
+  const text = 'hello\n\tworld\u001b[2J';
+  const outcome = { ...result().outcome, paths: [], text };
+
+  test('is raw for a script', () => {
+    const { narrator, stdout } = tellTo({ role: 'receive', joins: true });
+    narrator.done(result({ outcome }));
+    expect(stdout.text).toBe(text);
+  });
+
+  test('row 55: is harmless on a terminal, with its lines', () => {
+    const { narrator, stdout } = tellTo({ role: 'receive', joins: true }, { terminal: true });
+    narrator.done(result({ outcome }));
+    expect(stdout.text).toBe('hello\n\tworld\\u{1b}[2J\n');
+  });
+});
+
+test('row 55: paths are harmless on a terminal and exact for a script', () => {
+  for (const [terminal, shown] of [
+    [true, 'a\\u{202e}b\n'],
+    [false, 'a\u202eb\n'],
+  ] as const) {
+    const { narrator, stdout } = tellTo({ role: 'receive', joins: true }, { terminal });
+    narrator.done(result({ outcome: { ...result().outcome, paths: ['a\u202eb'], text: undefined } }));
+    expect(stdout.text).toBe(shown);
+  }
+});
+
+test('an error is a sentence and a hint', () => {
+  const { narrator, stderr } = tellTo({});
+  narrator.failed(new XferError('wrong-code'));
+  expect(stderr.lines).toEqual([
+    'xfer: error: the code is wrong',
+    'xfer: hint: compare it, word for word, with what the other side shows',
+  ]);
+});
+
+test('without a terminal progress is a line every few seconds', () => {
+  const { stderr, tell } = tellTo({ role: 'receive', joins: true });
+  for (let second = 0; second < 31; second += 1) tell(progress(second * 1e6));
+  expect(stderr.lines.filter((line) => line.startsWith('receiving'))).toHaveLength(7);
+});

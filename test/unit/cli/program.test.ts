@@ -1,0 +1,126 @@
+import { describe, expect, test } from 'vitest';
+import { runProgram, type Actions } from '../../../src/cli/program.js';
+import { Collected } from './world.js';
+
+/** What the action was called with, or what was refused. */
+async function run(line: string): Promise<{ called: unknown[]; status: number; out: string; err: string }> {
+  let called: unknown[] = [];
+  const note =
+    (name: string) =>
+    async (...values: unknown[]): Promise<number> => {
+      called = [name, ...values.slice(0, 2).filter((value) => value !== undefined)];
+      return 7;
+    };
+  const actions: Actions = {
+    send: note('send'),
+    receive: note('receive'),
+    configPath: note('config path'),
+    configGet: note('config get'),
+    configSet: note('config set'),
+    completion: note('completion'),
+    complete: async (words) => note('complete')(words),
+    misdirected: note('misdirected'),
+    refuse: async (sentence, hint) => {
+      called = ['refused', sentence, hint];
+      throw new Error('refused');
+    },
+  };
+  const stdout = new Collected();
+  const stderr = new Collected();
+  const words = line.split(' ').filter((word) => word !== '');
+  const status = await runProgram(words, actions, { stdout, stderr }).catch(() => 2);
+  return { called, status, out: stdout.text, err: stderr.text };
+}
+
+describe('a command line becomes options', () => {
+  test.each<[string, unknown[]]>([
+    ['send a b/', ['send', ['a', 'b/'], {}]],
+    ['send -', ['send', ['-'], {}]],
+    ['send --text hello', ['send', [], { text: 'hello' }]],
+    ['send --text -', ['send', [], { text: '-' }]],
+    ['send --code 417-apple-tiger a', ['send', ['a'], { code: '417-apple-tiger' }]],
+    [
+      'send a --words 4 --expire 2h --copy --qr',
+      ['send', ['a'], { words: '4', expire: '2h', copy: true, qr: true }],
+    ],
+    ['send a --exclude *.o --exclude tmp b', ['send', ['a', 'b'], { exclude: ['*.o', 'tmp'] }]],
+    [
+      'send a --follow --gitignore --portable --dry-run',
+      ['send', ['a'], { follow: true, gitignore: true, portable: true, dryRun: true }],
+    ],
+    ['send --files-from list.txt', ['send', [], { filesFrom: 'list.txt' }]],
+    ['send a --listen', ['send', ['a'], { listen: true }]],
+    ['send a --listen 7338', ['send', ['a'], { listen: '7338' }]],
+    ['send a --listen=[::1]:0 --also-dht', ['send', ['a'], { listen: '[::1]:0', alsoDht: true }]],
+    ['send a --connect 10.0.0.1:7337', ['send', ['a'], { connect: '10.0.0.1:7337' }]],
+    [
+      'send a --verify --json --quiet --debug',
+      ['send', ['a'], { verify: true, json: true, quiet: true, debug: true }],
+    ],
+    ['send -- --odd-name', ['send', ['--odd-name'], {}]],
+    ['receive', ['receive', { exec: true }]],
+    ['receive 417-apple-tiger', ['receive', '417-apple-tiger', { exec: true }]],
+    ['recv -', ['receive', '-', { exec: true }]],
+    ['receive --new --words 3', ['receive', { exec: true, new: true, words: '3' }]],
+    ['receive --out d --overwrite', ['receive', { exec: true, out: 'd', overwrite: true }]],
+    ['receive --stdout --yes', ['receive', { exec: true, stdout: true, yes: true }]],
+    ['receive --rename --no-exec', ['receive', { exec: false, rename: true }]],
+    [
+      'receive --skip --allow-dotfiles --dry-run --only *.jpg --only *.png',
+      ['receive', { exec: true, skip: true, allowDotfiles: true, dryRun: true, only: ['*.jpg', '*.png'] }],
+    ],
+    ['config path', ['config path']],
+    ['config get', ['config get']],
+    ['config get words', ['config get', 'words']],
+    ['config set bootstrap a:1 b:2', ['config set', 'bootstrap', ['a:1', 'b:2']]],
+    ['completion zsh', ['completion', 'zsh']],
+    ['complete -- send --fo', ['complete', ['send', '--fo']]],
+    ['photos/', ['misdirected', ['photos/']]],
+    ['417-apple-tiger --yes', ['misdirected', ['417-apple-tiger', '--yes']]],
+  ])('xfer %s', async (line, called) => {
+    expect(await run(line)).toEqual({ called, status: 7, out: '', err: '' });
+  });
+});
+
+test.each([
+  ['send --foo', "unknown option '--foo'"],
+  ['send --code', "option '--code <code>' argument missing"],
+  ['receive a b', "too many arguments for 'receive'. Expected 1 argument but got 2."],
+  ['receive --rename --skip', "option '--rename' cannot be used with option '--skip'"],
+  ['receive --stdout --out d', "option '--stdout' cannot be used with option '--out <path>'"],
+  ['receive --stdout --json', "option '--stdout' cannot be used with option '--json'"],
+  ['send --code 1-a-b --words 3 x', "option '--code <code>' cannot be used with option '--words <count>'"],
+  ['completion csh', "command-argument value 'csh' is invalid"],
+])('xfer %s is refused', async (line, sentence) => {
+  const { called, status } = await run(line);
+  expect(called.slice(0, 2)).toEqual(['refused', expect.stringContaining(sentence) as string]);
+  expect(status).toBe(2);
+});
+
+describe('help', () => {
+  test('comes on stdout with status 0 when it is asked for', async () => {
+    for (const line of ['--help', 'send --help', 'receive --help', 'config --help', '--version']) {
+      const { status, out, err } = await run(line);
+      expect({ status, err }).toEqual({ status: 0, err: '' });
+      expect(out).not.toBe('');
+    }
+  });
+
+  test('comes on stderr with status 2 when nothing was asked for', async () => {
+    expect(await run('')).toMatchObject({
+      status: 2,
+      out: '',
+      err: expect.stringContaining('send') as string,
+    });
+  });
+
+  test('fits 80 columns', async () => {
+    for (const line of ['--help', 'send --help', 'receive --help']) {
+      for (const text of (await run(line)).out.split('\n')) expect(text.length).toBeLessThanOrEqual(80);
+    }
+  });
+
+  test('keeps what is internal to itself', async () => {
+    expect((await run('--help')).out).not.toContain('complete --');
+  });
+});

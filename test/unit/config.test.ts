@@ -1,0 +1,160 @@
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import {
+  bootstrapNodes,
+  configPath,
+  loadConfig,
+  parseDuration,
+  parseEndpoint,
+  saveSetting,
+} from '../../src/config.js';
+
+let home: string;
+let env: NodeJS.ProcessEnv;
+
+beforeEach(async () => {
+  home = await mkdtemp(join(tmpdir(), 'xfer-config-'));
+  env = { XFER_HOME: home };
+});
+
+afterEach(() => rm(home, { recursive: true }));
+
+describe('settings', () => {
+  test('are empty where there is no file', async () => {
+    expect(await loadConfig(env)).toEqual({});
+  });
+
+  test('stay, in a file of their owner only', async () => {
+    env = { XFER_HOME: join(home, 'new', 'folder') };
+    await saveSetting('bootstrap', ['127.0.0.1:49737,[::1]:49737', 'dht.example:1'], env);
+    await saveSetting('words', ['3'], env);
+    await saveSetting('expire', ['30m'], env);
+    await saveSetting('out', ['my', 'folder'], env);
+    await saveSetting('verify', ['true'], env);
+    expect(await loadConfig(env)).toEqual({
+      bootstrap: ['127.0.0.1:49737', '[::1]:49737', 'dht.example:1'],
+      words: 3,
+      expire: '30m',
+      out: 'my folder',
+      verify: true,
+    });
+    expect((await stat(configPath(env))).mode & 0o777).toBe(0o600);
+    expect(await readdir(join(home, 'new', 'folder'))).toEqual(['config.toml']);
+  });
+
+  test('are removed by no value', async () => {
+    await saveSetting('words', ['3'], env);
+    await saveSetting('out', ['x'], env);
+    await saveSetting('words', [], env);
+    expect(await loadConfig(env)).toEqual({ out: 'x' });
+  });
+
+  test.each([
+    ['words', ['1']],
+    ['words', ['seventeen']],
+    ['bootstrap', ['localhost']],
+    ['bootstrap', [',']],
+    ['expire', ['soon']],
+    ['verify', ['yes']],
+    ['out', ['']],
+  ] as const)('%s cannot be %j', async (key, words) => {
+    await saveSetting('out', ['kept'], env);
+    await expect(saveSetting(key, words, env)).rejects.toMatchObject({ code: 'usage' });
+    expect(await loadConfig(env)).toEqual({ out: 'kept' });
+  });
+
+  test.each([
+    ['words = "two"', 'words must be a number from 2 to 16'],
+    ['wrods = 2', "there is no setting 'wrods'"],
+    ['bootstrap = []', 'bootstrap must be a list of host:port'],
+    ['words = ', 'Invalid TOML'],
+    ['__proto__ = { words = 2 }', "there is no setting '__proto__'"],
+    ['constructor = 1', "there is no setting 'constructor'"],
+  ])('a file with %j is refused and left alone', async (content, detail) => {
+    const path = join(home, 'config.toml');
+    await writeFile(path, content);
+    const refusal = {
+      code: 'config-invalid',
+      subject: path,
+      detail: expect.stringContaining(detail) as string,
+    };
+    await expect(loadConfig(env)).rejects.toMatchObject(refusal);
+    await expect(saveSetting('out', ['x'], env)).rejects.toMatchObject(refusal);
+    expect(await readFile(path, 'utf8')).toBe(content);
+  });
+
+  test('a place that cannot be written is said', async () => {
+    env = { XFER_HOME: join(home, 'file') };
+    await writeFile(join(home, 'file'), '');
+    await expect(saveSetting('out', ['x'], env)).rejects.toMatchObject({
+      code: expect.any(String) as string,
+    });
+  });
+});
+
+describe('nodes of a private DHT', () => {
+  test('come from the environment first', () => {
+    const config = { bootstrap: ['a.example:1'] };
+    expect(bootstrapNodes(config, { XFER_BOOTSTRAP: '127.0.0.1:1, [::1]:2' })).toEqual([
+      '127.0.0.1:1',
+      '[::1]:2',
+    ]);
+    expect(bootstrapNodes(config, { XFER_BOOTSTRAP: '' })).toEqual(['a.example:1']);
+    expect(bootstrapNodes({}, {})).toBeUndefined();
+  });
+
+  test.each(['localhost', '127.0.0.1', 'a:b', ':1', '127.0.0.1:0', '127.0.0.1:65536'])(
+    '%j is not one, and never becomes the public DHT',
+    (node) => {
+      expect(() => bootstrapNodes({}, { XFER_BOOTSTRAP: node })).toThrow(
+        expect.objectContaining({ code: 'bad-address', subject: node }) as Error,
+      );
+    },
+  );
+});
+
+test.each([
+  ['192.168.1.5:80', '192.168.1.5', 80],
+  ['192.168.1.5', '192.168.1.5', 7337],
+  ['example.org:80', 'example.org', 80],
+  ['my_host', 'my_host', 7337],
+  ['7338', undefined, 7338],
+  [':7338', undefined, 7338],
+  ['[::1]:80', '::1', 80],
+  ['[::1]', '::1', 7337],
+  ['::1', '::1', 7337],
+  ['fe80::1%eth0', 'fe80::1%eth0', 7337],
+])('%j is an address', (text, host, port) => {
+  expect(parseEndpoint(text)).toEqual({ host, port });
+});
+
+test.each([
+  '',
+  'a b',
+  'host:',
+  'host:x',
+  'host:65536',
+  '[::1',
+  '::1]:80',
+  '[1.2.3.4]:5',
+  '1:2:3',
+  'a/b',
+  '-x',
+])('%j is no address', (text) => {
+  expect(() => parseEndpoint(text)).toThrow(expect.objectContaining({ code: 'bad-address' }) as Error);
+});
+
+test.each([
+  ['90s', 90_000],
+  ['1.5h', 5_400_000],
+  ['30 m', 1_800_000],
+  ['24d', 2_073_600_000],
+])('%j is a duration', (text, ms) => {
+  expect(parseDuration(text)).toBe(ms);
+});
+
+test.each(['', '10', '0s', '-1h', '1w', '25d', 'h', '1e3s'])('%j is no duration', (text) => {
+  expect(() => parseDuration(text)).toThrow(expect.objectContaining({ code: 'usage' }) as Error);
+});
