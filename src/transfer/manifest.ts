@@ -136,6 +136,7 @@ export class ManifestDecoder {
   /** `FOLDER` and `LISTED` of each entry. */
   #flags = new Uint8Array(1024);
   #parent: number | undefined;
+  #rootsListed = 0;
   readonly #siblings = new Set<string>();
 
   constructor(kind: OfferKind, roots: readonly OfferedRoot[]) {
@@ -172,7 +173,7 @@ export class ManifestDecoder {
     if (entries !== end.entries || files !== end.files || bytes !== end.bytes) {
       throw malformed('a manifest with other figures');
     }
-    if (entries < this.#roots.length) throw malformed('a root of the offer is missing');
+    if (this.#rootsListed < this.#roots.length) throw malformed('a root of the offer is missing');
     this.#siblings.clear();
   }
 
@@ -195,6 +196,7 @@ export class ManifestDecoder {
     if (offered?.name !== entry.name || offered.type !== entry.type || offered.size !== size) {
       throw malformed('a root that was not offered');
     }
+    this.#rootsListed++;
   }
 
   #note(entry: Entry): void {

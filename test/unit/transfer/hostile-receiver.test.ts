@@ -1,0 +1,87 @@
+import { describe, expect, it } from 'vitest';
+import type { ControlMessage } from '../../../src/transfer/messages.js';
+import type { Item } from '../../support/memory-channel.js';
+import { MemorySource, type Tree } from '../../support/memory-source.js';
+import { ending, sendToScript } from '../../support/memory-transfer.js';
+
+const transfer = 1;
+const tree: Tree = { d: { a: Buffer.from('a'), b: Buffer.from('b') }, e: Buffer.alloc(100_000) };
+const answer = (accepted: boolean): Item => ({ type: 'answer', transfer, accepted, reason: undefined });
+const want = (part: number, ...runs: [number, number][]): Item => ({ type: 'want', transfer, part, runs });
+const all = want(0, [0, 4]);
+const received = (files: number, bytes: number, missing = 0): Item => ({ type: 'received', transfer, files, bytes, missing }); // prettier-ignore
+
+describe('a receiver by hand', () => {
+  it('gets what it wants and no more', async () => {
+    const [sender, peer] = sendToScript(new MemorySource(tree));
+    await peer.hear('manifest-end');
+    await peer.say(answer(true), want(0, [1, 1], [1, 1]));
+    expect(await peer.hear('sent')).toMatchObject({ files: 2, bytes: 100_001 });
+    await peer.say(received(2, 100_001));
+    await peer.hearAll();
+    await peer.channel.end();
+    expect(await sender.outcome).toMatchObject({ files: 2, bytes: 100_001, missingCount: 0 });
+    const content = sender.channel.sent.filter(
+      (item) => 'kind' in item && ['batch', 'chunk'].includes(item.kind),
+    );
+    expect(content).toMatchObject([
+      { kind: 'chunk', entry: 1, offset: 0 },
+      { kind: 'batch', count: 1 },
+    ]);
+  });
+
+  it.each<[string, Item[]]>([
+    ['row 46: a want before the answer', [all]],
+    ['row 46: a second answer', [answer(true), answer(true)]],
+    ['row 46: a no after the yes', [answer(true), answer(false)]],
+    ['row 20: a want of an unknown part', [answer(true), want(1, [0, 4])]],
+    ['row 20: a want twice', [answer(true), all, all]],
+    ['row 20: a want beyond its part', [answer(true), want(0, [0, 5])]],
+    [
+      'row 20: a want far beyond its part',
+      [answer(true), want(0, [0, 1], [Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER])],
+    ],
+    ['row 20: the last word before content', [answer(true), received(0, 0)]],
+    ['row 20: content from the receiver', [{ kind: 'hole', transfer, entry: 0, offset: 0, length: 1 }]],
+    ['row 20: an offer from the receiver', [{ type: 'offer', transfer, kind: 'files', roots: [] }]],
+    ['row 20: another transfer', [{ type: 'progress', transfer: 2, state: 'asking', files: 0, bytes: 0 }]],
+    ['row 20: a message of the pairing', [{ type: 'verified' }]],
+  ])('%s', async (_, items) => {
+    const [sender, peer] = sendToScript(new MemorySource(tree));
+    await peer.hear('manifest-end');
+    await peer.say(...items).catch(() => {});
+    expect(await ending(sender)).toBe('protocol');
+    expect(sender.channel.isDestroyed && !sender.channel.isEnded).toBe(true);
+  });
+
+  it.each<[string, Item]>([
+    ['more files than were sent', received(4, 10)],
+    ['more bytes than were sent', received(3, 200_000)],
+    ['fewer files, with none missing', received(2, 10)],
+  ])('row 45: received %s', async (_, last) => {
+    const [sender, peer] = sendToScript(new MemorySource(tree));
+    await peer.say(answer(true));
+    await peer.hear('manifest-end');
+    await peer.say(all);
+    await peer.hear('sent');
+    await peer.say(last);
+    expect(await ending(sender)).toBe('protocol');
+  });
+
+  it.each<[ControlMessage, string]>([
+    [{ type: 'error', code: 'disk-full' }, 'peer-failed disk-full'],
+    [{ type: 'error', code: 'interrupted' }, 'peer-interrupted'],
+    [{ type: 'answer', transfer, accepted: false, reason: 'target-exists' }, 'declined target-exists'],
+  ])('that ends with %o', async (message, expected) => {
+    const [sender, peer] = sendToScript(new MemorySource(tree));
+    await peer.say(message);
+    await peer.channel.end();
+    expect(await ending(sender)).toBe(expected);
+  });
+
+  it('that ends without a word', async () => {
+    const [sender, peer] = sendToScript(new MemorySource(tree));
+    await peer.channel.end();
+    expect(await ending(sender)).toBe('peer-gone');
+  });
+});

@@ -1,0 +1,193 @@
+import { readFileSync } from 'node:fs';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { ERROR_CODES, XferError } from '../../../src/errors.js';
+import { decodeMessage, encodeMessage } from '../../../src/transfer/message-codec.js';
+import type { ControlMessage } from '../../../src/transfer/messages.js';
+import type { Packed } from '../../../src/transfer/ports.js';
+import { costOf, decodeRecord, encodeRecord, type WireRecord } from '../../../src/transfer/records.js';
+
+interface Vectors {
+  readonly records: readonly { readonly name: string; readonly hex: string; readonly record: unknown }[];
+  readonly faulty: readonly { readonly name: string; readonly hex: string; readonly code: string }[];
+}
+
+const vectors = JSON.parse(
+  readFileSync(new URL('../../vectors/wire.json', import.meta.url), 'utf8'),
+) as Vectors;
+
+const joined = (record: WireRecord): Buffer => Buffer.concat(encodeRecord(record));
+
+/** Bytes as hex, and nothing for what is undefined. */
+const plain = (value: unknown): unknown =>
+  JSON.parse(JSON.stringify(value, (_key, inner: unknown) => bytesAsHex(inner)));
+function bytesAsHex(value: unknown): unknown {
+  if (value instanceof Uint8Array) return Buffer.from(value).toString('hex');
+  // A Buffer has become this before a replacer sees it.
+  if (
+    typeof value === 'object' &&
+    value !== null &&
+    'data' in value &&
+    'type' in value &&
+    value.type === 'Buffer'
+  ) {
+    return Buffer.from(value.data as number[]).toString('hex');
+  }
+  return value;
+}
+
+const digest = fc.uint8Array({ minLength: 32, maxLength: 32 });
+const count = fc.nat(2_000_000);
+const code = fc.constantFrom(...ERROR_CODES);
+const size = fc.option(fc.nat(), { nil: undefined });
+const transfer = fc.nat();
+const number = fc.maxSafeNat();
+const root = fc.oneof(
+  fc.record({ name: fc.string({ maxLength: 50 }), type: fc.constant('file' as const), size }),
+  fc.record({ name: fc.string({ unit: 'grapheme', maxLength: 20 }), type: fc.constant('folder' as const), size: fc.constant(undefined) }),
+); // prettier-ignore
+const type = <T extends string>(name: T): fc.Arbitrary<T> => fc.constant(name);
+
+const message: fc.Arbitrary<ControlMessage> = fc.oneof(
+  fc.record({ type: type('chosen') }),
+  fc.record({ type: type('session'), role: fc.constantFrom('send', 'receive'), verify: fc.boolean() }),
+  fc.record({ type: type('verified') }),
+  fc.record({ type: type('offer'), transfer, kind: fc.constantFrom('files', 'text', 'pipe'), roots: fc.array(root) }),
+  fc.record({ type: type('counting'), transfer, entries: count, bytes: number }),
+  fc.record({ type: type('manifest-end'), transfer, entries: count, files: count, bytes: number, skipped: number, digest }),
+  fc.record({ type: type('answer'), transfer, accepted: fc.constant(true), reason: fc.constant(undefined) }),
+  fc.record({ type: type('answer'), transfer, accepted: fc.constant(false), reason: fc.option(code, { nil: undefined }) }),
+  fc.record({ type: type('want'), transfer, part: number, runs: fc.array(fc.tuple(number, number)) }),
+  fc.record({ type: type('entry-failed'), transfer, entry: number, reason: code }),
+  fc.record({ type: type('sent'), transfer, files: number, bytes: number }),
+  fc.record({ type: type('received'), transfer, files: number, bytes: number, missing: number }),
+  fc.record({ type: type('progress'), transfer, state: fc.constantFrom('asking', 'receiving', 'verifying'), files: number, bytes: number }),
+  fc.record({ type: type('error'), code }),
+); // prettier-ignore
+
+const body: fc.Arbitrary<Packed> = fc.oneof(
+  fc.uint8Array({ minLength: 1 }).map((bytes) => ({ compression: 'stored' as const, rawLength: bytes.length, bytes })),
+  fc
+    .tuple(fc.uint8Array({ minLength: 1 }), fc.nat(1000), fc.constantFrom('brotli' as const, 'zstd' as const))
+    .map(([bytes, more, compression]) => ({ compression, rawLength: bytes.length + more, bytes })),
+); // prettier-ignore
+const entry = fc.nat();
+const offset = fc.nat(2 ** 40);
+
+const record: fc.Arbitrary<WireRecord> = fc.oneof(
+  fc.record({ kind: type('control'), sequence: number, message }),
+  fc.record({ kind: type('credit'), granted: number, acknowledged: number }),
+  fc.record({ kind: type('manifest'), transfer, part: number, count, body }),
+  fc.record({ kind: type('chunk'), transfer, entry, offset, body }),
+  fc.record({ kind: type('chunk'), transfer, entry, offset, body, digest }),
+  fc.record({ kind: type('batch'), transfer, count, body }),
+  fc.record({ kind: type('hole'), transfer, entry, offset, length: fc.integer({ min: 1, max: 2 ** 31 - 1 }) }),
+); // prettier-ignore
+
+const shorter = (bytes: Uint8Array): Buffer => Buffer.from(bytes.subarray(0, -1));
+
+describe('a record', () => {
+  it('comes back as it was', () => {
+    fc.assert(
+      fc.property(record, (one) => {
+        expect(plain(decodeRecord(joined(one)))).toEqual(plain(one));
+      }),
+    );
+  });
+
+  it('row 21: is a value or an XferError, whatever the bytes', () => {
+    const start = fc.uint8Array({ maxLength: 200 });
+    fc.assert(
+      fc.property(start, fc.nat(5), (bytes, kind) => {
+        for (const one of [bytes, Uint8Array.of(kind, ...bytes)]) expectValueOrError(() => decodeRecord(one));
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  it('is a value or an XferError with any byte of it changed, or cut anywhere', () => {
+    fc.assert(
+      fc.property(record, fc.nat(), fc.integer({ min: 1, max: 255 }), (one, at, change) => {
+        const bytes = joined(one);
+        const place = at % bytes.length;
+        expectValueOrError(() => decodeRecord(bytes.subarray(0, place)));
+        bytes[place]! ^= change;
+        expectValueOrError(() => decodeRecord(bytes));
+      }),
+    );
+  });
+
+  it('does not copy its body', () => {
+    const bytes = Buffer.alloc(1 << 20);
+    const one: WireRecord = { kind: 'batch', transfer: 1, count: 1, body: { compression: 'stored', rawLength: bytes.length, bytes } }; // prettier-ignore
+    expect(encodeRecord(one)[1]).toBe(bytes);
+  });
+
+  it('costs what its receiver has to keep', () => {
+    const packed: Packed = { compression: 'brotli', rawLength: 5000, bytes: Buffer.alloc(100) };
+    const place = { transfer: 1, entry: 0, offset: 0 };
+    expect(costOf({ kind: 'manifest', transfer: 1, part: 0, count: 3, body: packed }, 130)).toBe(5000 + 192);
+    expect(costOf({ kind: 'batch', transfer: 1, count: 2, body: { ...packed, rawLength: 100 } }, 130)).toBe(
+      130 + 128,
+    );
+    expect(costOf({ kind: 'chunk', ...place, body: packed }, 130)).toBe(5064);
+    expect(costOf({ kind: 'hole', ...place, length: 9e15 }, 30)).toBe(94);
+    expect(costOf({ kind: 'control', sequence: 0, message: { type: 'chosen' } }, 20)).toBe(20);
+    expect(costOf({ kind: 'credit', granted: 1, acknowledged: 1 }, 20)).toBe(0);
+  });
+});
+
+describe('a control message', () => {
+  it('comes back as it was', () => {
+    fc.assert(
+      fc.property(message, (one) => {
+        const bytes = encodeMessage(one);
+        expect(plain(decodeMessage(bytes))).toEqual(plain(one));
+        expectError('protocol', () => decodeMessage(Buffer.concat([bytes, Buffer.from([0])])));
+        if (one.type !== 'error' || one.code !== 'internal')
+          expectValueOrError(() => decodeMessage(shorter(bytes)));
+      }),
+    );
+  });
+
+  it('row 52: is at most 64 KiB, on both sides', () => {
+    const roots = Array.from({ length: 1000 }, (_, index) => ({
+      name: `${index}`.padEnd(100),
+      type: 'file' as const,
+      size: 1,
+    }));
+    expectError('limit', () => encodeMessage({ type: 'offer', transfer: 1, kind: 'files', roots }));
+    expectError('limit', () => decodeMessage(Buffer.alloc((1 << 16) + 1)));
+  });
+
+  it('reads a code that it does not know as peer-failed', () => {
+    const bytes = Buffer.concat([Buffer.from([32, 7]), Buffer.from('strange')]);
+    expect(decodeMessage(bytes)).toEqual({ type: 'error', code: 'peer-failed' });
+  });
+});
+
+describe('the vectors of docs/protocol.md', () => {
+  it.each(vectors.records)('$name', ({ hex, record: expected }) => {
+    const bytes = Buffer.from(hex, 'hex');
+    const decoded = decodeRecord(bytes);
+    expect(plain(decoded)).toEqual(expected);
+    expect(joined(decoded).toString('hex')).toBe(hex);
+  });
+
+  it.each(vectors.faulty)('faulty: $name', ({ hex, code: expected }) => {
+    expectError(expected, () => decodeRecord(Buffer.from(hex, 'hex')));
+  });
+});
+
+function expectValueOrError(work: () => unknown): void {
+  try {
+    work();
+  } catch (error) {
+    expect(error).toBeInstanceOf(XferError);
+    expect((error as XferError).code).toMatch(/^(protocol|limit)$/);
+  }
+}
+
+function expectError(expected: string, work: () => unknown): void {
+  expect(work).toThrow(expect.objectContaining({ code: expected }));
+}
