@@ -4,6 +4,7 @@
  *
  *     node scripts/test.js [--soak] [--project unit|net|e2e] [part of a file's path]…
  */
+import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { startVitest } from 'vitest/node';
 
@@ -15,6 +16,8 @@ if (values.soak === true) process.env['XFER_SOAK'] = '1';
 
 const vitest = await startVitest('test', positionals, {
   watch: false,
+  // Most tests that take long wait for other processes.
+  maxWorkers: Math.max(3, availableParallelism()),
   ...(values.project === undefined ? {} : { project: values.project }),
 });
 

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { createInterface } from 'node:readline/promises';
 import { text } from 'node:stream/consumers';
 import { expect, it } from 'vitest';
 import { startPrivateDht } from '../support/private-dht.js';
@@ -26,10 +26,11 @@ it('the examples send and receive', async ({ onTestFinished }) => {
   };
 
   const sender = run(path.join(examples, 'send.js'), path.join(from, 'note'));
-  const [first] = (await once(sender.stdout, 'data')) as [Buffer];
-  const receiver = run(path.join(examples, 'receive.js'), first.toString().trim(), to);
+  const lines: AsyncIterator<string, undefined> = createInterface(sender.stdout)[Symbol.asyncIterator]();
+  const { value: code = '' } = await lines.next();
+  const receiver = run(path.join(examples, 'receive.js'), code, to);
 
   expect(await text(receiver.stdout)).toBe(`${path.join(to, 'note')}\n`);
-  expect(await text(sender.stdout)).toMatch(/^1 files, 7 bytes/);
+  expect((await lines.next()).value).toMatch(/^1 files, 7 bytes/);
   await expectSameTree(to, from);
 });

@@ -77,9 +77,9 @@ describe('Ctrl-C while files move', () => {
   // An endless stream is in the middle for as long as the test needs it.
   it.each(['receiver', 'sender'] as const)('at the %s tells the other side', async (who) => {
     const { host: sender, join } = await listening(['send', '-'], { keepInputOpen: true });
-    const receiver = await xfer(['receive', ...join, '--yes', '--out', path.join(to, 'stream')]);
+    const receiver = await xfer(['receive', ...join, '--yes', '--debug', '--out', path.join(to, 'stream')]);
     sender.input.write(noise(3 * MIB, 'stream'));
-    await sender.waitFor(/receiving|3\.\d/i);
+    await receiver.waitFor(/debug: .* progress .*"bytes":[1-9]/);
     const [one, other] = who === 'receiver' ? [receiver, sender] : [sender, receiver];
     one.kill('SIGINT');
     expect(await one.status(5_000)).toBe(130);

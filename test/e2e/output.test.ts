@@ -111,9 +111,9 @@ describe('--verify', () => {
     const sender = await xferOnTerminal(['send', file, '--verify', '--listen', `127.0.0.1:${port}`]);
     const join = joining(['send'], await sender.code(), port);
     const receiver = await xferOnTerminal(['receive', ...join, '--out', to]);
-    const words = /(?:[a-z]{3,8}[ -]){5}[a-z]{3,8}/;
-    const [sendersWords] = await sender.waitFor(words);
-    const [receiversWords] = await receiver.waitFor(words);
+    const words = /((?:[a-z]{3,8} ){5}[a-z]{3,8})\s+do both screens show the same words/;
+    const [, sendersWords] = await sender.waitFor(words);
+    const [, receiversWords] = await receiver.waitFor(words);
     expect(receiversWords).toBe(sendersWords);
     return { sender, receiver };
   }
