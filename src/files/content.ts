@@ -14,6 +14,7 @@ import {
 } from '../transfer/ports.js';
 import { errnoOf, writeError } from './disk-errors.js';
 import { checkName } from './paths.js';
+import type { OpenedSource } from './source.js';
 
 /** The protocol has a text fit one chunk. */
 const MAX_TEXT_BYTES = CHUNK_BYTES;
@@ -26,7 +27,7 @@ const PRIVATE_MODE = 0o600;
 const ZEROS = Buffer.alloc(1 << 16);
 
 /** Offers a text. Throws `limit` when it has more than 1 MiB, `nothing-to-send` when it is empty. */
-export function textSource(text: string): FileSource {
+export function textSource(text: string): OpenedSource {
   const bytes = Buffer.from(text);
   if (bytes.length === 0) throw new XferError('nothing-to-send');
   if (bytes.length > MAX_TEXT_BYTES) throw new XferError('limit', { detail: MAX_TEXT_BYTES });
@@ -36,6 +37,7 @@ export function textSource(text: string): FileSource {
       const pieces = [bytes];
       return { read: async () => pieces.pop(), close: async () => undefined };
     },
+    close: () => undefined,
   });
 }
 
@@ -43,17 +45,22 @@ export function textSource(text: string): FileSource {
  * Offers what comes out of `input` until it ends. It can be read once; nothing is taken from `input` before that. Reading throws
  * `path-unreadable` when `input` fails or closes without an end.
  */
-export function pipeSource(input: Readable): FileSource {
+export function pipeSource(input: Readable): OpenedSource {
   const pipe = new Pipe(input);
-  return singleSource(PIPE_NAME, undefined, { readWhole: () => undefined, open: () => pipe.open() });
+  return singleSource(PIPE_NAME, undefined, {
+    readWhole: () => undefined,
+    open: () => pipe.open(),
+    close: () => input.destroy(),
+  });
 }
 
 interface Single {
   readWhole(limit: number): Uint8Array | undefined;
   open(): SourceFile;
+  close(): void;
 }
 
-function singleSource(name: string, size: number | undefined, content: Single): FileSource {
+function singleSource(name: string, size: number | undefined, content: Single): OpenedSource {
   return {
     roots: [{ name, type: 'file', size }],
     async *scan() {
@@ -71,6 +78,7 @@ function singleSource(name: string, size: number | undefined, content: Single): 
     readWhole: async (_entry, limit) => content.readWhole(limit),
     open: async () => content.open(),
     pathOf: () => name,
+    close: () => content.close(),
   };
 }
 
@@ -112,6 +120,7 @@ class Pipe implements SourceFile {
     return undefined;
   }
 
+  /** What is left goes with the source: an input that is cut off tells whoever fills it. */
   async close(): Promise<void> {
     this.#input.destroy();
   }

@@ -33,11 +33,17 @@ export interface SourceOptions {
   readonly portable?: boolean;
 }
 
+/** A source that somebody opened, and closes when the transfer is over, however it ended. */
+export interface OpenedSource extends FileSource {
+  /** Lets go of what is held open. Nothing can be read afterwards. */
+  close(): void;
+}
+
 /**
  * Opens what `options.paths` name. Throws `path-missing`, `path-unreadable`, `special-skipped`, `name-refused`,
  * `same-name` or `nothing-to-send`, each before anything is offered, and `usage` for a bad glob.
  */
-export async function openSource(options: SourceOptions): Promise<FileSource> {
+export async function openSource(options: SourceOptions): Promise<OpenedSource> {
   const portable = options.portable === true;
   const excludes = matchGlobs(options.exclude ?? []);
   const named = options.paths.map((given) => findRoot(given, portable));
@@ -68,12 +74,12 @@ interface Pending {
 /** What is listed at once: bounds the work between two breaths and what a huge folder takes. */
 const LISTING_ENTRIES = 1000;
 
-class DiskSource implements FileSource {
+class DiskSource implements OpenedSource {
   readonly roots: FileSource['roots'];
   readonly #found: readonly Root[];
   readonly #choice: Choice;
   readonly #folders = new FolderCache();
-  readonly #table = new EntryTable();
+  #table = new EntryTable();
   /** Identities of what was scanned. File systems are few: `#devs` holds their places in `#devNumbers`. */
   readonly #inos = new Column((length) => new Float64Array(length));
   readonly #devs = new Column((length) => new Uint16Array(length));
@@ -92,6 +98,10 @@ class DiskSource implements FileSource {
   }
 
   async *scan(): AsyncGenerator<Listing> {
+    // A second scan numbers anew.
+    this.#table = new EntryTable();
+    this.#linked.clear();
+    this.#folders.close();
     const entries = this.#found.map(({ name, stat }) => this.#add(ROOT, name, stat));
     yield { entries, skipped: [] };
     const pending = foldersToList(entries, undefined);
@@ -112,6 +122,10 @@ class DiskSource implements FileSource {
 
   pathOf({ index, parent, name }: Entry): string {
     return parent === ROOT ? this.#root(index).given : path.join(this.#folderPath(parent), name);
+  }
+
+  close(): void {
+    this.#folders.close();
   }
 
   /** Lists one folder, sorted by name, so that the same tree gives the same manifest. */

@@ -158,9 +158,12 @@ describe('arrival', () => {
   test('keeps more folders than may be open at once', async () => {
     const names = Array.from({ length: 300 }, (_, number) => [`r/${number}/`]).flat();
     const files = Array.from({ length: 300 }, (_, number) => `r/${number}/file`);
+    const openFiles = (): number => (isLinux ? readdirSync('/proc/self/fd').length : 0);
+    const before = openFiles();
     expect(await write(await arrive(manifest(['r/', ...names, ...files])))).toEqual({});
     expect(tree()).toHaveLength(601);
     expect(statSync(at('r/7')).mtimeMs).toBe(1e12);
+    expect(openFiles()).toBe(before);
   });
 
   test('a deep tree arrives', async () => {

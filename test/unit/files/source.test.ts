@@ -6,6 +6,7 @@ import {
   closeSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
   realpathSync,
   renameSync,
@@ -187,6 +188,19 @@ describe('scan', () => {
     expect(most).toBeLessThanOrEqual(1000);
     // The roots, then each folder once.
     expect(parents).toEqual([-1, 0, 502, 2502]);
+  });
+
+  test.skipIf(!isLinux)('holds few folders open at once, and none when closed', async () => {
+    for (let number = 0; number < 300; number++) make({ [`r/${number}/x`]: '' });
+    const openFiles = (): number => readdirSync('/proc/self/fd').length;
+    const before = openFiles();
+    const source = await openSource({ paths: [at('r')] });
+    expect((await scan(source)).entries).toHaveLength(601);
+    expect((await scan(source)).entries).toHaveLength(601);
+    expect(openFiles() - before).toBeGreaterThan(0);
+    expect(openFiles() - before).toBeLessThanOrEqual(128);
+    source.close();
+    expect(openFiles()).toBe(before);
   });
 
   test.skipIf(!isLinux)(
