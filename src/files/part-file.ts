@@ -123,8 +123,8 @@ export class OpenPart {
   }
 }
 
-/** File systems without hard links, such as FAT, answer one of these. */
-const NO_HARD_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
+/** File systems without hard links, such as FAT, answer one of these; `EISDIR` is how Node tells it on Windows. */
+const NO_HARD_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EISDIR']);
 
 /**
  * Moves a file, unless something has the new name. `rename` would replace it, `link` fails. Without hard links

@@ -10,16 +10,15 @@ import {
   type Skipped,
   type SourceFile,
 } from '../transfer/ports.js';
-import { FolderCache, OpenFolder } from './directory.js';
 import { readError } from './disk-errors.js';
-import { Column, EntryTable } from './entry-table.js';
 import { Gitignore } from './gitignore.js';
 import { matchGlobs, type PathMatcher } from './filter.js';
 import { isReadable, readGitignore, readNames } from './folder-listing.js';
 import { breathe } from './pace.js';
-import { collisionKey, MAX_DEPTH, MAX_PATH_BYTES } from './paths.js';
+import { collisionKey } from './paths.js';
 import { assertDistinct, findRoot, travels, type Root } from './roots.js';
-import { openSourceFile, readSmallFile, type Found } from './source-file.js';
+import { ScannedTree } from './scanned-tree.js';
+import { openSourceFile, readSmallFile } from './source-file.js';
 
 export interface SourceOptions {
   readonly paths: readonly string[];
@@ -71,6 +70,15 @@ interface Pending {
   readonly rules: Gitignore | undefined;
 }
 
+/** What was read of a folder. */
+interface FolderContent {
+  readonly offeredPath: string;
+  readonly names: readonly string[];
+  readonly notUtf8: readonly string[];
+  /** What holds in it, its own `.gitignore` included. */
+  readonly rules: Gitignore | undefined;
+}
+
 /** What is listed at once: bounds the work between two breaths and what a huge folder takes. */
 const LISTING_ENTRIES = 1000;
 
@@ -78,18 +86,12 @@ class DiskSource implements OpenedSource {
   readonly roots: FileSource['roots'];
   readonly #found: readonly Root[];
   readonly #choice: Choice;
-  readonly #folders = new FolderCache();
-  #table = new EntryTable();
-  /** Identities of what was scanned. File systems are few: `#devs` holds their places in `#devNumbers`. */
-  readonly #inos = new Column((length) => new Float64Array(length));
-  readonly #devs = new Column((length) => new Uint16Array(length));
-  readonly #devNumbers: number[] = [];
-  /** Where followed links lead. */
-  readonly #linked = new Map<number, string>();
+  #tree: ScannedTree;
 
   constructor(found: readonly Root[], choice: Choice) {
     this.#found = found;
     this.#choice = choice;
+    this.#tree = new ScannedTree(found);
     this.roots = found.map(({ name, stat }) =>
       stat.isDirectory()
         ? { name, type: 'folder', size: undefined }
@@ -99,109 +101,111 @@ class DiskSource implements OpenedSource {
 
   async *scan(): AsyncGenerator<Listing> {
     // A second scan numbers anew.
-    this.#table = new EntryTable();
-    this.#linked.clear();
-    this.#folders.close();
-    const entries = this.#found.map(({ name, stat }) => this.#add(ROOT, name, stat));
+    this.#tree.close();
+    this.#tree = new ScannedTree(this.#found);
+    const entries = this.#found.map(({ name, stat }) => this.#tree.add(ROOT, name, stat));
     yield { entries, skipped: [] };
-    const pending = foldersToList(entries, undefined);
+    // A stack: the next folder is the first one in the folder listed last, near the handles that are open.
+    const pending = foldersOf(entries, undefined).reverse();
     for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
-      yield* this.#list(next, pending);
+      const subfolders: Pending[] = [];
+      yield* this.#list(next, subfolders);
+      while (subfolders.length > 0) pending.push(...subfolders.splice(-LISTING_ENTRIES).reverse());
     }
   }
 
   async readWhole(entry: Entry, limit: number): Promise<Uint8Array | undefined> {
     await breathe();
-    return readSmallFile(this.#locate(entry), this.pathOf(entry), this.#identity(entry), limit);
+    return readSmallFile(this.#tree.locate(entry), this.pathOf(entry), this.#tree.identityOf(entry), limit);
   }
 
   async open(entry: Entry): Promise<SourceFile> {
     await breathe();
-    return openSourceFile(this.#locate(entry), this.pathOf(entry), this.#identity(entry));
+    return openSourceFile(this.#tree.locate(entry), this.pathOf(entry), this.#tree.identityOf(entry));
   }
 
-  pathOf({ index, parent, name }: Entry): string {
-    return parent === ROOT ? this.#root(index).given : path.join(this.#folderPath(parent), name);
+  pathOf(entry: Entry): string {
+    return this.#tree.pathOf(entry);
   }
 
   close(): void {
-    this.#folders.close();
+    this.#tree.close();
   }
 
-  /** Lists one folder, sorted by name, so that the same tree gives the same manifest. */
-  async *#list({ folder, rules: rulesAbove }: Pending, pending: Pending[]): AsyncGenerator<Listing> {
-    let names: string[];
-    let skipped: Skipped[] = [];
-    let rules = rulesAbove;
-    const shownPath = this.#folderPath(folder);
-    const sentPath = this.#sentPath(folder);
+  /** Lists one folder, sorted by name, so that the same tree gives the same manifest. Adds to `subfolders`. */
+  async *#list({ folder, rules: rulesAbove }: Pending, subfolders: Pending[]): AsyncGenerator<Listing> {
+    const shownPath = this.#tree.folderPath(folder);
+    let content: FolderContent;
     try {
-      const { prefix } = this.#folder(folder);
-      const content = readNames(prefix);
-      names = content.names;
-      skipped = content.notUtf8.map((name) => ({ path: path.join(shownPath, name), reason: 'name-refused' }));
-      if (this.#choice.gitignore && names.includes('.gitignore')) {
-        rules = new Gitignore(sentPath, readGitignore(prefix), rulesAbove);
-      }
+      content = this.#read(folder, rulesAbove);
     } catch (thrown) {
       yield { entries: [], skipped: [{ path: shownPath, reason: readError(thrown, shownPath).code }] };
       return;
     }
-    const taken = this.#choice.portable ? new Set<string>() : undefined;
-    const subfolders: Pending[] = [];
+    const { names, rules, notUtf8 } = content;
+    const taken = new Set<string>();
+    let skipped: Skipped[] = notUtf8.map((name) => ({
+      path: path.join(shownPath, name),
+      reason: 'name-refused',
+    }));
     for (let start = 0; start < names.length; start += LISTING_ENTRIES) {
       await breathe();
       const entries: Entry[] = [];
       for (const name of names.slice(start, start + LISTING_ENTRIES)) {
-        const entry = this.#examine(folder, name, `${sentPath}/${name}`, rules, taken);
+        const entry = this.#examine({ folder, rules }, content.offeredPath, name, taken);
         if (typeof entry === 'string') skipped.push({ path: path.join(shownPath, name), reason: entry });
         else if (entry !== undefined) entries.push(entry);
       }
-      subfolders.push(...foldersToList(entries, rules).reverse());
+      subfolders.push(...foldersOf(entries, rules));
       yield { entries, skipped };
       skipped = [];
     }
     if (skipped.length > 0) yield { entries: [], skipped };
-    pending.push(...subfolders.reverse());
+  }
+
+  #read(folder: number, rulesAbove: Gitignore | undefined): FolderContent {
+    const { prefix } = this.#tree.folder(folder);
+    const { names, notUtf8 } = readNames(prefix);
+    const offeredPath = this.#tree.offeredPath(folder);
+    const hasRules = this.#choice.gitignore && names.includes('.gitignore');
+    const rules = hasRules ? new Gitignore(offeredPath, readGitignore(prefix), rulesAbove) : rulesAbove;
+    return { offeredPath, names, notUtf8, rules };
   }
 
   /** The entry called `name`, or why it is left out; `undefined` when the person asked for that. */
   #examine(
-    folder: number,
+    { folder, rules }: Pending,
+    folderPath: string,
     name: string,
-    sentPath: string,
-    rules: Gitignore | undefined,
-    taken: Set<string> | undefined,
+    taken: Set<string>,
   ): Entry | ErrorCode | undefined {
-    const location = `${this.#folder(folder).prefix}/${name}`;
-    let stat: Stats | undefined;
+    const isLeftOut = (stat: Stats): boolean =>
+      this.#isLeftOut(`${folderPath}/${name}`, stat.isDirectory(), rules);
     let target: string | undefined;
     try {
-      stat = lstatSync(location, { throwIfNoEntry: false });
+      const location = `${this.#tree.folder(folder).prefix}/${name}`;
+      let stat = lstatSync(location, { throwIfNoEntry: false });
       // Gone since the folder was read: as if it had never been there.
-      if (stat === undefined) return undefined;
-      if (this.#isLeftOut(sentPath, stat.isDirectory(), rules)) return undefined;
+      if (stat === undefined || isLeftOut(stat)) return undefined;
       if (stat.isSymbolicLink()) {
         target = this.#follow(folder, location);
         if (target === undefined) return 'link-skipped';
         stat = statSync(target);
-        if (this.#isLeftOut(sentPath, stat.isDirectory(), rules)) return undefined;
-        if (stat.isDirectory() && this.#isInside(folder, stat)) return 'link-skipped';
+        if (isLeftOut(stat)) return undefined;
+        // Following it would never end.
+        if (stat.isDirectory() && this.#tree.isInside(folder, stat)) return 'link-skipped';
       }
       if (!stat.isFile() && !stat.isDirectory()) return 'special-skipped';
       if (!isReadable(location, stat)) return 'path-unreadable';
+      if (!this.#travels(folder, name, taken)) return 'name-refused';
+      return this.#tree.add(folder, name, stat, target);
     } catch (thrown) {
-      return target === undefined ? readError(thrown, location).code : 'link-skipped';
+      return target === undefined ? readError(thrown, name).code : 'link-skipped';
     }
-    if (!travels(name, this.#choice.portable) || !this.#fits(folder, name)) return 'name-refused';
-    if (taken !== undefined && taken.size === taken.add(collisionKey(name)).size) return 'name-refused';
-    const entry = this.#add(folder, name, stat);
-    if (target !== undefined) this.#linked.set(entry.index, target);
-    return entry;
   }
 
-  #isLeftOut(sentPath: string, isFolder: boolean, rules: Gitignore | undefined): boolean {
-    return this.#choice.excludes(sentPath, isFolder) || rules?.ignores(sentPath, isFolder) === true;
+  #isLeftOut(offeredPath: string, isFolder: boolean, rules: Gitignore | undefined): boolean {
+    return this.#choice.excludes(offeredPath, isFolder) || rules?.ignores(offeredPath, isFolder) === true;
   }
 
   /** Where a link leads, when the person wants links followed and it stays inside its root. */
@@ -214,96 +218,19 @@ class DiskSource implements OpenedSource {
       // Dangling, or a loop of links.
       return undefined;
     }
-    const below = path.relative(this.#root(this.#table.rootOf(folder)).location, target);
+    const below = path.relative(this.#tree.rootOf(folder).location, target);
     const isOutside = below === '..' || below.startsWith(`..${path.sep}`) || path.isAbsolute(below);
     return isOutside ? undefined : target;
   }
 
-  /** Whether `folder` is, or lies in, the very folder that `stat` is of: following it would never end. */
-  #isInside(folder: number, stat: Stats): boolean {
-    return this.#table.chain(folder).some((above) => this.#isScanned(above, stat));
-  }
-
-  #fits(folder: number, name: string): boolean {
-    return (
-      this.#table.depthBelow(folder) <= MAX_DEPTH &&
-      this.#table.pathBytesBelow(folder, name) <= MAX_PATH_BYTES
-    );
-  }
-
-  #add(parent: number, name: string, stat: Stats): Entry {
-    const index = this.#table.length;
-    const type = stat.isDirectory() ? 'folder' : 'file';
-    this.#table.add({ parent, type, name });
-    this.#inos.set(index, stat.ino);
-    this.#devs.set(index, this.#devPlace(stat.dev));
-    const size = type === 'folder' ? 0 : stat.size;
-    return { index, parent, type, name, size, mtimeMs: Math.floor(stat.mtimeMs), mode: stat.mode & 0o777 };
-  }
-
-  #devPlace(dev: number): number {
-    const place = this.#devNumbers.indexOf(dev);
-    return place === -1 ? this.#devNumbers.push(dev) - 1 : place;
-  }
-
-  #isScanned(index: number, { dev, ino }: Stats): boolean {
-    return this.#inos.at(index) === ino && this.#devNumbers[this.#devs.at(index)] === dev;
-  }
-
-  #identity({ index, size, mtimeMs }: Entry): Found {
-    const dev = this.#devNumbers[this.#devs.at(index)] ?? 0;
-    return { dev, ino: this.#inos.at(index), size: size ?? 0, mtimeMs };
-  }
-
-  /** The path to give to the system for a file. Throws as `readWhole` when a folder above is not as it was. */
-  #locate({ index, parent, name }: Entry): string {
-    if (parent === ROOT) return this.#root(index).location;
-    const linked = this.#linked.get(index);
-    if (linked !== undefined) return linked;
-    try {
-      return `${this.#folder(parent).prefix}/${name}`;
-    } catch (thrown) {
-      throw readError(thrown, path.join(this.#folderPath(parent), name));
-    }
-  }
-
-  /** The scanned folder itself, not what may stand in its place now. */
-  #folder(index: number): OpenFolder {
-    return this.#folders.get(index, () => {
-      const parent = this.#table.parentOf(index);
-      const location =
-        parent === ROOT
-          ? this.#root(index).location
-          : (this.#linked.get(index) ?? `${this.#folder(parent).prefix}/${this.#table.nameOf(index)}`);
-      const opened = new OpenFolder(location, false);
-      if (this.#isScanned(index, opened.stat())) return opened;
-      opened.close();
-      throw new XferError('source-changed', { subject: this.#folderPath(index) });
-    });
-  }
-
-  #root(index: number): Root {
-    const root = this.#found[index];
-    if (root === undefined) throw new XferError('internal', { detail: `no root ${index}` });
-    return root;
-  }
-
-  #folderPath(folder: number): string {
-    const [root = ROOT, ...below] = this.#table.chain(folder);
-    return path.join(this.#root(root).given, ...below.map((index) => this.#table.nameOf(index)));
-  }
-
-  #sentPath(folder: number): string {
-    return this.#table
-      .chain(folder)
-      .map((index) => this.#table.nameOf(index))
-      .join('/');
+  /** Whether the name may be sent; under `--portable` no two in a folder (`taken`) may be one elsewhere. */
+  #travels(folder: number, name: string, taken: Set<string>): boolean {
+    const { portable } = this.#choice;
+    if (!travels(name, portable) || !this.#tree.fits(folder, name)) return false;
+    return !portable || taken.size < taken.add(collisionKey(name)).size;
   }
 }
 
-function foldersToList(entries: readonly Entry[], rules: Gitignore | undefined): Pending[] {
-  return entries
-    .filter(({ type }) => type === 'folder')
-    .map(({ index }) => ({ folder: index, rules }))
-    .reverse();
+function foldersOf(entries: readonly Entry[], rules: Gitignore | undefined): Pending[] {
+  return entries.filter(({ type }) => type === 'folder').map(({ index }) => ({ folder: index, rules }));
 }
