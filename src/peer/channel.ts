@@ -210,8 +210,8 @@ export class SealedChannel implements Channel {
   }
 
   #demandAlive(): void {
-    if (this.#failure !== undefined) throw this.#failure;
     if (this.#ourEnd !== 'open') throw new XferError('internal', { subject: 'channel after its end' });
+    if (this.#failure !== undefined) throw this.#failure;
   }
 
   /** The first reason counts. What was opened before it stays to be received. */

@@ -1,11 +1,11 @@
 /** What host and joiner have in common: several ways to meet, raced, of which one may win. */
 import type { SessionKey } from '../crypto/key-schedule.js';
+import { setMaxListeners } from 'node:events';
 import { XferError, toXferError } from '../errors.js';
 import type { Channel, Path } from '../transfer/ports.js';
 import type { Endpoint } from './address.js';
 import type { Authenticated } from './authenticate.js';
-import type { Transport } from './connection.js';
-import type { Connection } from './connection.js';
+import type { Connection, Transport } from './connection.js';
 import type { Bootstrap, DhtNode } from './dht.js';
 import { deferred } from './promises.js';
 
@@ -59,6 +59,8 @@ export class Meeting {
 
   constructor(dht: DhtNode | undefined, signal: AbortSignal) {
     this.#dht = dht;
+    // Every connection listens; there may be dozens.
+    setMaxListeners(0, this.#over.signal);
     const interrupt = (): void => {
       this.fail(new XferError('interrupted'));
     };

@@ -1,0 +1,58 @@
+/** Channels between two peers that have paired, without the pairing. */
+import { randomBytes } from 'node:crypto';
+import { SessionKey, type Direction } from '../../src/crypto/key-schedule.js';
+import { RecordSealer, type Aead } from '../../src/crypto/record-cipher.js';
+import { Secret } from '../../src/crypto/secret.js';
+import { SealedChannel } from '../../src/peer/channel.js';
+import type { Connection } from '../../src/peer/connection.js';
+import type { Agreement } from '../../src/peer/pairing-messages.js';
+import { encodeRecord, type WireRecord } from '../../src/transfer/records.js';
+import { connectionPair, type Tamper } from './connections.js';
+
+const AGREEMENT: Agreement = { aead: 'chacha20-poly1305', compressions: new Set(['stored', 'brotli']) };
+
+/** The joiner's and the host's end of a channel. */
+export async function channelPair(tamper?: Tamper): Promise<[SealedChannel, SealedChannel]> {
+  const { joiner, host, key } = await pairedConnections(tamper);
+  return [
+    new SealedChannel(joiner, key, 'joiner', AGREEMENT),
+    new SealedChannel(host, key, 'host', AGREEMENT),
+  ];
+}
+
+/** The host's end of a channel, and a joiner that seals by itself and so may send anything. */
+export async function hostAndForger(): Promise<{ readonly host: SealedChannel; readonly forger: Forger }> {
+  const { joiner, host, key } = await pairedConnections();
+  return {
+    host: new SealedChannel(host, key, 'host', AGREEMENT),
+    forger: new Forger(joiner, key, 'joiner to host', AGREEMENT.aead),
+  };
+}
+
+/** A peer with the right keys and its own idea of what to send. */
+export class Forger {
+  readonly connection: Connection;
+  readonly #sealer: RecordSealer;
+
+  constructor(connection: Connection, key: SessionKey, direction: Direction, aead: Aead) {
+    this.connection = connection;
+    this.#sealer = new RecordSealer(key.recordSecret(connection.handshakeHash, 0, direction), aead);
+  }
+
+  seal(record: WireRecord, last = false): Buffer {
+    return Buffer.concat(this.#sealer.seal(encodeRecord(record), last));
+  }
+
+  async send(...messages: Uint8Array[]): Promise<void> {
+    for (const message of messages) await this.connection.send([message]).catch(() => undefined);
+  }
+}
+
+async function pairedConnections(
+  tamper?: Tamper,
+): Promise<{ readonly joiner: Connection; readonly host: Connection; readonly key: SessionKey }> {
+  const [joiner, host] = await connectionPair(tamper);
+  joiner.confirm();
+  host.confirm();
+  return { joiner, host, key: new SessionKey(new Secret(randomBytes(64))) };
+}

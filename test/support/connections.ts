@@ -1,0 +1,48 @@
+/** Two ends of a real Noise connection in one process, with or without somebody on the line. */
+import { duplexPair, type Duplex } from 'node:stream';
+import { Connection } from '../../src/peer/connection.js';
+import { NoiseStream } from '../../src/peer/noise.js';
+
+/** What somebody on the way does to the bytes that the first end sends; `undefined` ends the stream cleanly there. */
+export type Tamper = (bytes: Buffer, before: number) => Buffer | undefined;
+
+export interface Line {
+  /** Ends of a raw duplex, as two TCP sockets would be. */
+  readonly near: Duplex;
+  readonly far: Duplex;
+}
+
+/** A line in memory on which `tamper` sits. */
+export function line(tamper: Tamper = (bytes) => bytes): Line {
+  const [near, left] = duplexPair();
+  const [right, far] = duplexPair();
+  let before = 0;
+  let cut = false;
+  left.on('data', (bytes: Buffer) => {
+    if (cut) return;
+    const out = tamper(bytes, before);
+    before += bytes.length;
+    cut = out === undefined || out.length < bytes.length;
+    if (out !== undefined && out.length > 0) right.write(out);
+    if (cut) right.end();
+  });
+  right.on('data', (bytes: Buffer) => left.write(bytes));
+  left.on('end', () => right.end());
+  right.on('end', () => left.end());
+  for (const end of [near, far, left, right]) end.on('error', () => undefined);
+  near.on('close', () => right.end());
+  far.on('close', () => left.end());
+  return { near, far };
+}
+
+/** One end of a connection over a raw stream. */
+export function connectionOver(raw: Duplex, isInitiator: boolean): Promise<Connection> {
+  const origin = { transport: 'direct' as const, host: '127.0.0.1', port: 7337 };
+  return Connection.open(new NoiseStream(isInitiator, raw), () => origin);
+}
+
+/** Both ends of one connection. */
+export async function connectionPair(tamper?: Tamper): Promise<[Connection, Connection]> {
+  const { near, far } = line(tamper);
+  return Promise.all([connectionOver(near, true), connectionOver(far, false)]);
+}

@@ -1,0 +1,38 @@
+import { expect, test } from 'vitest';
+import { Admission, MAX_STRANGERS, MAX_STRANGERS_PER_PREFIX } from '../../../src/peer/admission.js';
+
+test('row 30: a flood from one prefix drops its own, the oldest first', () => {
+  const admission = new Admission();
+  const dropped: string[] = [];
+  const honest = (): number => dropped.push('honest');
+  admission.admit('192.0.2', honest);
+  for (let index = 0; index < 2_000; index++) admission.admit('203.0.113', () => dropped.push(String(index)));
+  expect(dropped).not.toContain('honest');
+  expect(dropped).toEqual(
+    Array.from({ length: 2_000 - MAX_STRANGERS_PER_PREFIX }, (_, index) => String(index)),
+  );
+});
+
+test('row 30: a flood from many prefixes drops of the most crowded one', () => {
+  const admission = new Admission();
+  let open = 0;
+  let honestIsOpen = true;
+  admission.admit('192.0.2', () => (honestIsOpen = false));
+  for (let index = 0; index < 2_000; index++) {
+    open += 1;
+    admission.admit(`10.0.${String(index % 20)}`, () => (open -= 1));
+  }
+  expect(honestIsOpen).toBe(true);
+  expect(open).toBe(MAX_STRANGERS - 1);
+});
+
+test('a place that is given back is free', () => {
+  const admission = new Admission();
+  let dropped = 0;
+  for (let index = 0; index < 1_000; index++) {
+    const leave = admission.admit('203.0.113', () => (dropped += 1));
+    leave();
+    leave();
+  }
+  expect(dropped).toBe(0);
+});
