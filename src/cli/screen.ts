@@ -1,6 +1,7 @@
 /** Lines that stay and one line that is drawn in place, on a terminal or without one. The only file that knows ora. */
 import type { Ora } from 'ora';
 import type { Output } from './context.js';
+import { wrap } from './show.js';
 
 /** Without a terminal a line about progress is written this often. */
 const PLAIN_EVERY_MS = 5_000;
@@ -74,6 +75,7 @@ class TerminalScreen implements Screen {
   readonly #output: Output;
   readonly #spinner: Ora;
   #status: Status | undefined;
+  #isAsking = false;
   readonly #redraw = (): void => {
     if (this.#status !== undefined) this.#spinner.text = this.#status.draw(this.width - MARGIN);
   };
@@ -90,20 +92,23 @@ class TerminalScreen implements Screen {
 
   say(line: string): void {
     // ora takes its line away before a write to the stream, and draws it again below.
-    this.#output.write(`${line}\n`);
+    for (const part of wrap(line, this.width)) this.#output.write(`${part}\n`);
   }
 
   status(status: Status): void {
     this.#status = status;
+    if (this.#isAsking) return;
     this.#redraw();
     if (!this.#spinner.isSpinning) this.#spinner.start();
   }
 
   async aside<T>(ask: () => Promise<T>): Promise<T> {
+    this.#isAsking = true;
     this.#spinner.stop();
     try {
       return await ask();
     } finally {
+      this.#isAsking = false;
       if (this.#status !== undefined) this.status(this.#status);
     }
   }

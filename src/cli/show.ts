@@ -55,6 +55,26 @@ export function cut(text: string, width: number): string {
   return `${start.join('')}…${end.join('')}`;
 }
 
+/**
+ * A sentence in lines of at most `width` columns, broken between words. What is indented is a name or a command
+ * to copy: it stays whole, and the terminal breaks it.
+ */
+export function wrap(sentence: string, width: number): string[] {
+  if (sentence.startsWith(' ') || displayWidth(sentence) <= width) return [sentence];
+  const lines: string[] = [];
+  let line = '';
+  for (const word of sentence.split(' ')) {
+    const longer = line === '' ? word : `${line} ${word}`;
+    if (displayWidth(longer) > width && line !== '') {
+      lines.push(line);
+      line = word;
+    } else {
+      line = longer;
+    }
+  }
+  return [...lines, line];
+}
+
 /** The first clusters that fit into `width` columns. */
 function take(clusters: readonly string[], width: number): string[] {
   const taken: string[] = [];

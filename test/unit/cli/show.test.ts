@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { cut, displayWidth, show, showJson, showText } from '../../../src/cli/show.js';
+import { cut, displayWidth, show, showJson, showText, wrap } from '../../../src/cli/show.js';
 
 /** What may never reach a terminal, written another way than in the code under test. */
 const OBEYED =
@@ -96,4 +96,19 @@ test('row 55: JSON keeps its meaning', () => {
     }),
   );
   expect(showJson('\u202e\u009b')).toBe('"\\u202e\\u009b"');
+});
+
+describe('row 57: a sentence on a narrow terminal', () => {
+  const sentence = 'connected directly to 192.168.1.5:7337; the code is used up';
+
+  test('is broken between words', () => {
+    expect(wrap(sentence, 40)).toEqual(['connected directly to 192.168.1.5:7337;', 'the code is used up']);
+    expect(wrap(sentence, 80)).toEqual([sentence]);
+    expect(wrap('a-word-that-is-too-long for it', 10)).toEqual(['a-word-that-is-too-long', 'for it']);
+  });
+
+  test('but not what is there to be copied', () => {
+    const command = '  xfer receive 417-apple-tiger --connect 192.168.1.5:7337';
+    expect(wrap(command, 40)).toEqual([command]);
+  });
 });

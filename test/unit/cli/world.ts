@@ -1,6 +1,6 @@
 /** A terminal, or none, for commands under test. */
 import { PassThrough, Writable } from 'node:stream';
-import type { Context, Input, Library, Output } from '../../../src/cli/context.js';
+import type { Context, Library } from '../../../src/cli/context.js';
 import type { OfferSummary } from '../../../src/index.js';
 
 export class Collected extends Writable {
