@@ -78,7 +78,8 @@ export interface Channel {
   readonly compressions: ReadonlySet<Compression>;
   /**
    * Sends one control message or record. Resolves when the next one may be given: it waits for the peer's
-   * credit and for the connection. Rejects with an `XferError` once the channel is dead.
+   * credit and for the connection. Calls may overlap: items leave in the order of the calls. Rejects with an
+   * `XferError` once the channel is dead.
    */
   send(item: ControlMessage | DataRecord): Promise<void>;
   /**
@@ -169,7 +170,11 @@ export type Prospect =
 
 export type ConflictPolicy = 'overwrite' | 'rename' | 'skip' | 'refuse';
 
-/** Where a receiver puts what arrives. Every path from the wire passes the one path check. */
+/**
+ * Where a receiver puts what arrives. Every path from the wire passes the one path check. A folder that a wanted entry
+ * lies in is made when the entry is, where nobody asked for it before. `target-exists`, `target-protected` and
+ * `name-refused` of an entry leave that entry out; every other error ends the transfer.
+ */
 export interface FileSink {
   /**
    * Takes note of an entry and says what would happen to it; changes nothing on the disk. Entries come in the

@@ -152,8 +152,8 @@ export class MemoryPipe implements FileSource {
   async open(): Promise<SourceFile> {
     return {
       read: async () => {
-        const { done, value } = await this.#pieces.next();
-        return done === true ? undefined : value;
+        const next = await this.#pieces.next();
+        return next.done === true ? undefined : next.value;
       },
       close: async () => {},
     };

@@ -1,0 +1,52 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { digestOf } from '../../../src/crypto/digest.js';
+import { XferError } from '../../../src/errors.js';
+import { BatchWriter, MAX_BATCHED_BYTES, decodeBatch } from '../../../src/transfer/batch.js';
+import { CHUNK_BYTES } from '../../../src/transfer/ports.js';
+
+describe('a batch', () => {
+  it('comes back as it was', () => {
+    const files = fc.uniqueArray(fc.tuple(fc.nat(2_000_000), fc.uint8Array()), {
+      selector: ([entry]) => entry,
+    });
+    fc.assert(
+      fc.property(files, (unordered) => {
+        const batch = unordered.toSorted(([a], [b]) => a - b);
+        const writer = new BatchWriter();
+        for (const [entry, content] of batch) writer.add(entry, content);
+        const decoded = decodeBatch(writer.finish(), writer.count);
+        expect(decoded.map(({ entry, content }) => [entry, [...content]])).toEqual(
+          batch.map(([entry, content]) => [entry, [...content]]),
+        );
+        for (const { content, digest } of decoded)
+          expect(Buffer.from(digest).equals(digestOf(content))).toBe(true);
+      }),
+    );
+  });
+
+  it('is full before it is larger than a record', () => {
+    const writer = new BatchWriter();
+    while (!writer.full) writer.add(writer.count, Buffer.alloc(MAX_BATCHED_BYTES));
+    expect(writer.finish().length).toBeLessThan(CHUNK_BYTES);
+  });
+
+  it('row 24: holds no file above 64 KiB', () => {
+    const writer = new BatchWriter();
+    writer.add(0, Buffer.alloc(MAX_BATCHED_BYTES + 1));
+    expect(() => decodeBatch(writer.finish(), 1)).toThrow(expect.objectContaining({ code: 'limit' }));
+  });
+
+  it('is a value or an XferError, whatever the bytes', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 300 }), fc.nat(2_000_000), (bytes, count) => {
+        try {
+          decodeBatch(bytes, count);
+        } catch (error) {
+          expect(error).toBeInstanceOf(XferError);
+          expect((error as XferError).code).toMatch(/^(protocol|limit)$/);
+        }
+      }),
+    );
+  });
+});

@@ -1,0 +1,140 @@
+import { randomBytes } from 'node:crypto';
+import { readFileSync, readdirSync } from 'node:fs';
+import { brotliCompressSync, constants } from 'node:zlib';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { toXferError } from '../../../src/errors.js';
+import {
+  Packer,
+  SUPPORTED_COMPRESSIONS,
+  chooseCompression,
+  pack,
+  unpack,
+} from '../../../src/transfer/compression.js';
+import type { Compression, Packed } from '../../../src/transfer/ports.js';
+
+const supported = [...SUPPORTED_COMPRESSIONS];
+const codeOf = (work: Promise<unknown>): Promise<string> =>
+  work.then(
+    () => 'no error',
+    (error: unknown) => toXferError(error).code,
+  );
+const text = Buffer.from('the quick brown fox jumps over the lazy dog. '.repeat(20_000));
+const brotli = (raw: Uint8Array, rawLength = raw.length): Packed => ({
+  compression: 'brotli',
+  rawLength,
+  bytes: brotliCompressSync(raw),
+});
+
+describe.each(supported)('%s', (compression) => {
+  it('gives back what it took', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.uint8Array({ maxLength: 2000, size: 'max' }), fc.integer({ min: 1, max: 40 }), async (piece, times) => {
+        const raw = Buffer.concat(Array.from({ length: times }, () => piece));
+        const packed = await pack(raw, compression);
+        expect(packed.rawLength).toBe(raw.length);
+        expect(packed.bytes.length).toBeLessThanOrEqual(raw.length);
+        expect(Buffer.from(await unpack(packed)).equals(raw)).toBe(true);
+      }),
+    ); // prettier-ignore
+  });
+
+  it('makes large and small bodies smaller, and never larger', async () => {
+    for (const raw of [text, text.subarray(0, 1000)]) {
+      const packed = await pack(raw, compression);
+      expect(packed.bytes.length).toBeLessThanOrEqual(compression === 'stored' ? raw.length : raw.length / 5);
+    }
+    const random = randomBytes(1 << 20);
+    const unpacked = await pack(random, compression);
+    expect([unpacked.compression, unpacked.rawLength]).toEqual(['stored', random.length]);
+    expect(unpacked.bytes).toBe(random);
+  });
+});
+
+describe('a body of the peer', () => {
+  it.each([1000, text.length])('row 24: must have exactly the length it states: %i', async (length) => {
+    const raw = text.subarray(0, length);
+    expect(Buffer.from(await unpack(brotli(raw))).equals(raw)).toBe(true);
+    expect(await codeOf(unpack(brotli(raw, length - 1)))).toBe('protocol');
+    expect(await codeOf(unpack(brotli(raw, length + 1)))).toBe('protocol');
+    expect(await codeOf(unpack(brotli(raw, 0)))).toBe('protocol');
+  });
+
+  it('row 24: must not hold less or more than one compressed piece', async () => {
+    const { bytes, ...stated } = brotli(text);
+    expect(await codeOf(unpack({ ...stated, bytes: bytes.subarray(0, -1) }))).toBe('protocol');
+    expect(await codeOf(unpack({ ...stated, bytes: Buffer.concat([bytes, Buffer.from('x')]) }))).toBe(
+      'protocol',
+    );
+    expect(await codeOf(unpack({ ...stated, bytes: new Uint8Array(0) }))).toBe('protocol');
+  });
+
+  it('row 24: does not grow beyond the length it states', async () => {
+    const bomb = brotliCompressSync(Buffer.alloc(50_000_000));
+    expect(await codeOf(unpack({ compression: 'brotli', rawLength: 1 << 20, bytes: bomb }))).toBe('protocol');
+  });
+
+  it('is a value or an XferError, whatever the bytes', async () => {
+    const compressions = fc.constantFrom<Compression>('brotli', 'zstd');
+    await fc.assert(
+      fc.asyncProperty(compressions, fc.uint8Array({ maxLength: 200 }), fc.nat(100_000), async (compression, bytes, rawLength) => {
+        expect(await codeOf(unpack({ compression, rawLength, bytes }))).toMatch(/^(no error|protocol)$/);
+      }),
+    ); // prettier-ignore
+  });
+
+  it('row 26: cannot demand a larger window than its format has', async () => {
+    const params = { [constants.BROTLI_PARAM_LARGE_WINDOW]: 1, [constants.BROTLI_PARAM_LGWIN]: 30 };
+    const bytes = brotliCompressSync(text, { params });
+    expect(await codeOf(unpack({ compression: 'brotli', rawLength: text.length, bytes }))).toBe('protocol');
+  });
+
+  it.skipIf(!SUPPORTED_COMPRESSIONS.has('zstd'))(
+    'row 26: cannot demand a zstd window above 8 MiB',
+    async () => {
+      // Magic number, no checksum and no content size, a window of 2^31 bytes, an empty last block.
+      const bytes = Buffer.from('28b52ffd00a8010000', 'hex');
+      expect(await codeOf(unpack({ compression: 'zstd', rawLength: 100, bytes }))).toBe('protocol');
+    },
+  );
+
+  it.skipIf(SUPPORTED_COMPRESSIONS.has('zstd'))('is refused where this Node has no zstd', async () => {
+    const bytes = Buffer.from('28b52ffd00a8010000', 'hex');
+    expect(await codeOf(unpack({ compression: 'zstd', rawLength: 100, bytes }))).toBe('protocol');
+  });
+});
+
+describe('the choice', () => {
+  it('is the best that both have', () => {
+    const best = SUPPORTED_COMPRESSIONS.has('zstd') ? 'zstd' : 'brotli';
+    expect(chooseCompression(new Set<Compression>(['stored', 'brotli', 'zstd']))).toBe(best);
+    expect(chooseCompression(new Set<Compression>(['stored', 'brotli']))).toBe('brotli');
+    expect(chooseCompression(new Set<Compression>(['stored']))).toBe('stored');
+    expect(chooseCompression(new Set())).toBe('stored');
+  });
+});
+
+describe('a packer', () => {
+  it('stores what a sample says does not shrink, and looks again after 16 MiB', async () => {
+    const packer = new Packer('brotli');
+    const random = randomBytes(1 << 20);
+    const mixed = Buffer.concat([random.subarray(0, 1 << 16), text, text]).subarray(0, 1 << 20);
+    const results: Compression[] = [];
+    for (let chunk = 0; chunk < 17; chunk++) {
+      results.push((await packer.pack(chunk === 0 ? random : chunk < 16 ? mixed : text)).compression);
+    }
+    expect(results.slice(0, 16).every((one) => one === 'stored')).toBe(true);
+    expect(results[16]).toBe('brotli');
+  });
+});
+
+it('row 25: nothing in the sources uses a streaming call of zlib', () => {
+  const root = new URL('../../../src/', import.meta.url);
+  const sources = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((name) =>
+    name.endsWith('.ts'),
+  );
+  const streaming =
+    /\bcreate(?:Gunzip|Gzip|Inflate|InflateRaw|Deflate|DeflateRaw|Unzip|Brotli\w+|Zstd\w+)\b|\bDecompressionStream\b|\bBrotli(?:De)?[Cc]ompress\s*\(/;
+  expect(sources.length).toBeGreaterThan(20);
+  expect(sources.filter((name) => streaming.test(readFileSync(new URL(name, root), 'utf8')))).toEqual([]);
+});
