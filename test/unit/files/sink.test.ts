@@ -31,6 +31,7 @@ import {
 } from '../../../src/transfer/ports.js';
 import { temporaryFolder } from '../../support/temporary-folder.js';
 import { codeOf } from './collect.js';
+import { withFailing } from './faults.js';
 
 const isWindows = process.platform === 'win32';
 const isLinux = process.platform === 'linux';
@@ -664,6 +665,50 @@ describe('metadata', () => {
 });
 
 describe('failing disks', () => {
+  test.each([
+    ['writeSync', 'ENOSPC', 'disk-full'],
+    ['writeSync', 'EDQUOT', 'disk-full'],
+    ['writeSync', 'EIO', 'disk-failed'],
+    ['openSync', 'EROFS', 'permission-denied'],
+    ['openSync', 'EMFILE', 'disk-failed'],
+    ['openSync', 'ENAMETOOLONG', 'name-refused'],
+    ['fchmodSync', 'EIO', 'disk-failed'],
+    ['futimesSync', 'EIO', 'disk-failed'],
+    ['linkSync', 'ENOSPC', 'disk-full'],
+    ['linkSync', 'EACCES', 'permission-denied'],
+  ] as const)('row 35: %s that fails with %s is %s and leaves nothing', async (call, errno, code) => {
+    const { sink, entries } = await arrive(manifest(['a', 'b']));
+    sink.decide('refuse');
+    await sink.writeWhole(entries[0]!, Buffer.from('fresh'));
+    const failed = withFailing(call, errno, () => sink.writeWhole(entries[1]!, Buffer.from('fresh')));
+    await expect(failed).rejects.toMatchObject({ code, subject: at('b') });
+    await sink.abort();
+    expect(tree()).toEqual(['a']);
+  });
+
+  test.each(['EPERM', 'ENOTSUP'])(
+    'row 43: without hard links (%s) nothing is replaced either',
+    async (errno) => {
+      writeFileSync(at('there'), 'old');
+      const entries = manifest(['there', 'new']);
+      await withFailing('linkSync', errno, async () => {
+        expect(await write(await arrive(entries), 'refuse')).toEqual({ there: 'target-exists' });
+        expect([read('there'), read('new')]).toEqual(['old', 'fresh']);
+        expect(await write(await arrive(entries), 'rename')).toEqual({});
+      });
+      expect(tree()).toEqual(['new', 'new (1)', 'there', 'there (1)']);
+    },
+  );
+
+  test.each(['fchmodSync', 'futimesSync'] as const)(
+    'row 54: a file system that keeps no modes or times (%s) keeps the file',
+    async (call) => {
+      const arriving = await arrive(manifest(['r/', 'r/a']));
+      expect(await withFailing(call, 'EPERM', () => write(arriving))).toEqual({});
+      expect(read('r/a')).toBe('fresh');
+    },
+  );
+
   const small = isLinux && isRoot && canMount();
   test.skipIf(!small)('row 35: a full disk is said, nothing of the file stays, other files do', async () => {
     mkdirSync(at('small'));
