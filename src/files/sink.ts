@@ -82,7 +82,7 @@ class DiskSink implements FileSink {
       const folder = this.#tree.folder(entry.parent).hold();
       try {
         return new DiskPartFile(folder, {
-          place: (part) => this.#naming(entry, () => this.#place(entry, part)),
+          place: (part) => this.#place(entry, part),
           explain: (thrown) => writeError(thrown, this.pathOf(entry)),
           closed: () => this.#parts.delete(file),
         });
@@ -170,10 +170,11 @@ class DiskPartFile implements PartFile {
   async commit(): Promise<void> {
     try {
       await this.#part.extend();
+      this.#owner.place(this.#part);
     } catch (thrown) {
+      await this.discard();
       throw this.#owner.explain(thrown);
     }
-    this.#owner.place(this.#part);
     this.#close();
   }
 

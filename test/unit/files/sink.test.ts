@@ -624,6 +624,8 @@ describe('part files', () => {
     const part = await arriving.sink.create(arriving.entries[0]!);
     await part.write(Buffer.from('fresh'));
     expect(await codeOf(() => part.commit())).toBe('target-exists');
+    expect(tree()).toEqual(['a']);
+    await part.discard();
     await arriving.sink.abort();
     expect([tree(), read('a')]).toEqual([['a'], 'came first']);
   });
