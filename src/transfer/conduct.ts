@@ -8,18 +8,19 @@ const LAST_WORD_MS = 1_000;
 /** How long both sides of a complete transfer wait for each other's end, on a slow line too. */
 export const PARTING_MS = 10_000;
 
-/** A peer that breaks the rules gets no answer. */
-const SILENT: readonly ErrorCode[] = ['protocol', 'limit'];
 /** The peer knows, or is not there. */
 const KNOWN: readonly ErrorCode[] = ['peer-failed', 'peer-interrupted', 'peer-gone', 'stalled'];
 
 /**
- * Runs one side of a transfer. A failure of it is told to the peer and thrown; `signal` ends it even where it waits for
- * a person or a pipe. What it throws is an `XferError`, `interrupted` after an abort.
+ * Runs one side of a transfer. A failure is told to the peer and thrown; `signal` ends it even where it waits for a
+ * person or a pipe. What it throws is an `XferError`, `interrupted` after an abort.
+ *
+ * @param breaches Codes that mean here that the peer broke the rules: it gets no answer.
  */
 export async function conduct<T>(
   channel: Channel,
   signal: AbortSignal,
+  breaches: readonly ErrorCode[],
   side: (inbox: Inbox) => Promise<T>,
 ): Promise<T> {
   const inbox = new Inbox(channel);
@@ -34,7 +35,8 @@ export async function conduct<T>(
     return await Promise.race([aborted, running]);
   } catch (thrown) {
     const error = toXferError(thrown);
-    await giveUp(channel, inbox, error);
+    if (!breaches.includes(error.code) && !KNOWN.includes(error.code)) await tell(channel, inbox, error.code);
+    channel.destroy(error);
     // Nothing of this side is still at work when its caller cleans up.
     await atLast(running);
     throw error;
@@ -43,12 +45,9 @@ export async function conduct<T>(
   }
 }
 
-async function giveUp(channel: Channel, inbox: Inbox, error: XferError): Promise<void> {
-  if (!SILENT.includes(error.code) && !KNOWN.includes(error.code)) {
-    // Until the peer ends too: a connection dropped with bytes unread takes the last word along.
-    await atLast(sayLast(channel, error.code).then(() => inbox.drain()));
-  }
-  channel.destroy(error);
+/** Says why this side ends, and waits for the peer to end too: a connection dropped with bytes unread takes the word along. */
+async function tell(channel: Channel, inbox: Inbox, code: ErrorCode): Promise<void> {
+  await atLast(sayLast(channel, code).then(() => inbox.drain()));
 }
 
 async function sayLast(channel: Channel, code: ErrorCode): Promise<void> {

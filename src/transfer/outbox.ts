@@ -10,19 +10,25 @@ const DEPTH = 4;
  * may share one: whoever puts waits for room, and sees the error of whatever failed before.
  */
 export class Outbox {
+  /** Rejects when an item cannot be prepared or sent, also where nobody puts in another. */
+  readonly failure: Promise<never>;
   readonly #channel: Channel;
+  #fail: (error: unknown) => void = () => {};
   readonly #underway: Promise<void>[] = [];
   #last: Promise<void> = Promise.resolve();
 
   constructor(channel: Channel) {
     this.#channel = channel;
+    this.failure = new Promise((_, reject) => {
+      this.#fail = reject;
+    });
+    this.failure.catch(() => {});
   }
 
   /** Resolves when the next item may be put in. */
   async put(item: ControlMessage | DataRecord | Promise<DataRecord>): Promise<void> {
     const sent = Promise.all([item, this.#last]).then(([ready]) => this.#channel.send(ready));
-    // Whoever waits for this or a later item gets the error.
-    sent.catch(() => {});
+    sent.catch(this.#fail);
     this.#last = sent;
     this.#underway.push(sent);
     if (this.#underway.length > DEPTH) await this.#underway.shift();

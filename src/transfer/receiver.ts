@@ -43,6 +43,7 @@ interface Taking {
   readonly intake: Intake;
 }
 
+const BREACHES: readonly ErrorCode[] = ['protocol', 'limit'];
 /** How much the sender may have under way after the yes. */
 const WINDOW_BYTES = 1 << 24;
 const PROGRESS_EVERY_MS = 100;
@@ -64,7 +65,7 @@ export async function receiveFiles(
   const watch = new AbortController();
   let receiving: Receiving | undefined;
   try {
-    const result = await conduct(channel, options.signal, async (inbox) => {
+    const result = await conduct(channel, options.signal, BREACHES, async (inbox) => {
       const offer = await takeOffer(channel, inbox);
       const target = typeof sink === 'function' ? await sink(offer) : sink;
       receiving = new Receiving(channel, inbox, target, new Review(offer, target, options), options);

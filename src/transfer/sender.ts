@@ -22,6 +22,8 @@ export interface SenderOptions {
   readonly now?: () => number;
 }
 
+/** A limit is one that the source passes. */
+const BREACHES: readonly ErrorCode[] = ['protocol'];
 /** How often the sender says how far its scan is, while it lasts. */
 const COUNT_EVERY_MS = 250;
 /** Left out as a rule that the person knows, not by misfortune. */
@@ -53,7 +55,9 @@ export function sendFiles(
   source: FileSource,
   options: SenderOptions,
 ): Promise<TransferOutcome> {
-  return conduct(channel, options.signal, (inbox) => new Sending(channel, inbox, source, options).run());
+  return conduct(channel, options.signal, BREACHES, (inbox) =>
+    new Sending(channel, inbox, source, options).run(),
+  );
 }
 
 class Sending {
@@ -103,7 +107,8 @@ class Sending {
       );
       onEvent({ type: 'offer', kind, roots });
       await this.#outbox.put({ type: 'offer', transfer: TRANSFER, kind, roots });
-      await Promise.all([this.#listen(), this.#scan(), this.#sendWanted()]);
+      const work = Promise.all([this.#listen(), this.#scan(), this.#sendWanted()]);
+      await Promise.race([work, this.#outbox.failure]);
       // The receiver's last word is said: an end that gets lost on the way changes nothing.
       await atLast(
         this.#channel.end().then(() => this.#inbox.drain()),

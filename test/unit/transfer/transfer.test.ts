@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { ErrorCode } from '../../../src/errors.js';
+import { XferError, type ErrorCode } from '../../../src/errors.js';
 import type { OfferSummary } from '../../../src/transfer/events.js';
 import type { Compression, ConflictPolicy } from '../../../src/transfer/ports.js';
 import { MemorySink } from '../../support/memory-sink.js';
@@ -213,7 +213,7 @@ describe('the question', () => {
     const sink = new MemorySink();
     const run = transfer(new MemorySource(mixed), sink, {
       decide: async () => {
-        throw Object.assign(new (await import('../../../src/errors.js')).XferError('no-terminal'));
+        throw new XferError('no-terminal');
       },
     });
     expect(await both(run)).toEqual(['peer-failed no-terminal', 'no-terminal']);
@@ -404,6 +404,13 @@ describe('a transfer that breaks', () => {
       expect([...sink.arrived.keys()]).toEqual(['a']);
     },
   );
+
+  it('row 52: for more roots than an offer holds', async () => {
+    const name = (index: number): string => String(index).padEnd(200, 'x');
+    const roots = Array.from({ length: 500 }, (_, index) => [name(index), Buffer.from('')] as const);
+    const run = transfer(new MemorySource(Object.fromEntries(roots)), new MemorySink());
+    expect(await both(run)).toEqual(['limit', 'peer-failed limit']);
+  });
 
   it('in the middle of a file leaves none of it', async () => {
     const sink = new MemorySink({ capacity: 2_000_000 });
