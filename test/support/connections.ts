@@ -1,4 +1,6 @@
 /** Two ends of a real Noise connection in one process, with or without somebody on the line. */
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { duplexPair, type Duplex } from 'node:stream';
 import { Connection } from '../../src/peer/connection.js';
 import { NoiseStream } from '../../src/peer/noise.js';
@@ -45,4 +47,13 @@ export function connectionOver(raw: Duplex, isInitiator: boolean): Promise<Conne
 export async function connectionPair(tamper?: Tamper): Promise<[Connection, Connection]> {
   const { near, far } = line(tamper);
   return Promise.all([connectionOver(near, true), connectionOver(far, false)]);
+}
+
+/** Dials a listener on 127.0.0.1 from another address of loopback, as a stranger on another network would. */
+export async function dialFrom(localAddress: string, port: number): Promise<Connection> {
+  const socket = connect({ host: '127.0.0.1', port, localAddress });
+  socket.on('error', () => undefined);
+  await once(socket, 'connect');
+  socket.write('xfer\x01\x01', 'latin1');
+  return connectionOver(socket, true);
 }

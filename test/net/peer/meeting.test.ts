@@ -1,0 +1,284 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { parseCode, passwordOf, topicOf, type Topic } from '../../../src/crypto/code.js';
+import { Admission } from '../../../src/peer/admission.js';
+import type { Connection } from '../../../src/peer/connection.js';
+import { openDht, type DhtNode } from '../../../src/peer/dht.js';
+import { dial, listen } from '../../../src/peer/direct.js';
+import { freePort } from '../../support/direct.js';
+import { dialFrom } from '../../support/connections.js';
+import { guessWrong, HARMLESS_JOINERS } from '../../support/hostile-peer.js';
+import { host, join, meet, mistyped } from '../../support/meetings.js';
+import { startPrivateDht, type PrivateDht } from '../../support/private-dht.js';
+
+const soak = process.env['XFER_SOAK'] === '1';
+const ANY_PORT = { host: '127.0.0.1', port: 0 };
+const never = new AbortController().signal;
+
+/** A loopback address of another prefix, as strangers on different networks have. */
+function alias(index: number): string {
+  return `127.0.${String(1 + index)}.1`;
+}
+
+describe('directly', () => {
+  test('a host and a joiner meet, and close everything', async () => {
+    const a = host({ listen: ANY_PORT });
+    await meet(a, join(await a.code, { connect: await a.endpoint() }));
+    expect(a.events.map(({ type }) => type)).toEqual(['code', 'listening']);
+  });
+
+  test('either side may listen, and either may start first', async () => {
+    const port = await freePort();
+    const a = host({ connect: { host: '127.0.0.1', port } });
+    const code = await a.code;
+    await new Promise((resolve) => setTimeout(resolve, 700));
+    await meet(a, join(code, { listen: { host: '127.0.0.1', port } }));
+
+    const later = await freePort();
+    const waiting = join('417-apple-tiger', { connect: { host: '127.0.0.1', port: later } });
+    await waiting.event('waiting');
+    waiting.stop();
+    expect(await waiting.outcome).toBe('interrupted');
+  });
+
+  test('row 1: a wrong code ends the joiner soon, and the right one works within 5 s', async () => {
+    const a = host({ listen: ANY_PORT });
+    const [code, connect] = [await a.code, await a.endpoint()];
+    const started = performance.now();
+    expect(await join(mistyped(code), { connect }).outcome).toBe('wrong-code');
+    expect(performance.now() - started).toBeLessThan(4_000);
+    expect(await a.event('wrong-guess')).toEqual({ type: 'wrong-guess', left: 7 });
+    const again = performance.now();
+    await meet(a, join(code, { connect }));
+    expect(performance.now() - again).toBeLessThan(5_000);
+  });
+
+  test('row 2: eight wrong guesses at once and the code is dead, the right one too', async () => {
+    const a = host({ listen: ANY_PORT });
+    const [code, { port }] = [await a.code, await a.endpoint()];
+    const wrong = passwordOf(parseCode(mistyped(code)));
+    const guesses = Array.from({ length: 24 }, async (_, index) => {
+      const connection = await dialFrom(alias(index), port);
+      await guessWrong(connection, wrong);
+    });
+    expect(await a.outcome).toBe('code-dead');
+    await Promise.allSettled(guesses);
+    expect(a.events.filter(({ type }) => type === 'wrong-guess')).toHaveLength(8);
+    const late = join(code, { connect: { host: '127.0.0.1', port } });
+    await late.event('waiting');
+    late.stop();
+  });
+
+  test('row 3: a hundred strangers that hang up cost no guess', async () => {
+    const a = host({ listen: ANY_PORT });
+    const [code, endpoint] = [await a.code, await a.endpoint()];
+    const strangers = Object.values(HARMLESS_JOINERS);
+    const password = passwordOf(parseCode(code));
+    for (let index = 0; index < (soak ? 100 : 40); index++) {
+      const connection = await dial(endpoint, never);
+      await strangers[index % strangers.length]!(connection, password);
+    }
+    await meet(a, join(code, { connect: endpoint }));
+    expect(a.events.filter(({ type }) => type === 'wrong-guess')).toHaveLength(0);
+  });
+
+  test('row 4: who chose first wins, another who knew the code hears that it is used up', async () => {
+    const a = host({ listen: ANY_PORT });
+    const [code, connect] = [await a.code, await a.endpoint()];
+    const joiners = [join(code, { connect }), join(code, { connect })];
+    const outcome = await a.outcome;
+    if (typeof outcome === 'string') throw new Error(outcome);
+    // Both may hold a channel: only the host knows which one it took.
+    await outcome.channel.send({ type: 'verified' });
+    const heard: string[] = [];
+    for (const joiner of joiners) {
+      const side = await Promise.race([
+        joiner.outcome,
+        new Promise<string>((resolve) => setTimeout(resolve, 3_000, 'left alone')),
+      ]);
+      if (typeof side === 'string') {
+        heard.push(side);
+        continue;
+      }
+      const received = await side.channel.receive().catch(() => undefined);
+      const item = received?.item;
+      heard.push(
+        item !== undefined && 'type' in item ? (item.type === 'error' ? item.code : item.type) : 'nothing',
+      );
+      side.channel.destroy();
+    }
+    expect(heard).toContain('verified');
+    expect(heard.filter((word) => word === 'verified')).toHaveLength(1);
+    expect(['code-used', 'left alone', 'nothing']).toContain(heard.find((word) => word !== 'verified'));
+    outcome.channel.destroy();
+    for (const joiner of joiners) joiner.stop();
+  });
+
+  test('row 9: a man in the middle with a Noise handshake on each leg pairs with nobody', async () => {
+    const a = host({ listen: ANY_PORT });
+    const [code, endpoint] = [await a.code, await a.endpoint()];
+    const relayed: number[] = [];
+    const middle = await listen(ANY_PORT, new Admission(), (near) => {
+      void (async () => {
+        const far = await dial(endpoint, never);
+        await Promise.race([forward(near, far, relayed), forward(far, near, relayed)]);
+        near.destroy();
+        far.destroy();
+      })();
+    });
+    const port = Number(middle.addresses[0]!.split(':')[1]);
+    expect(await join(code, { connect: { host: '127.0.0.1', port } }).outcome).toBe('wrong-code');
+    middle.close();
+    // start, reply, confirm, and no accept.
+    expect(relayed).toEqual([1, 2, 3]);
+    expect(await a.event('wrong-guess')).toMatchObject({ left: 7 });
+    a.stop();
+    expect(await a.outcome).toBe('interrupted');
+  });
+
+  test('row 30: through a flood of the listener the honest joiner gets', async () => {
+    const a = host({ listen: ANY_PORT });
+    const [code, { port }] = [await a.code, await a.endpoint()];
+    const floods = Array.from({ length: soak ? 2_000 : 300 }, (_, index) =>
+      dialFrom(alias(index % 10), port).catch(() => undefined),
+    );
+    await meet(a, join(code, { connect: { host: '127.0.0.1', port } }));
+    for (const connection of await Promise.all(floods)) connection?.destroy();
+  });
+
+  test('ends by itself: expiry, a port in use, a host name that does not exist', async () => {
+    expect(await host({ listen: ANY_PORT, expireMs: 50 }).outcome).toBe('code-expired');
+    const a = host({ listen: ANY_PORT });
+    expect(await host({ listen: await a.endpoint() }).outcome).toBe('port-in-use');
+    a.stop();
+    expect(await a.outcome).toBe('interrupted');
+  });
+
+  test('an aborted signal ends it before it begins', async () => {
+    const run = host({ listen: ANY_PORT });
+    run.stop();
+    expect(await run.outcome).toBe('interrupted');
+  });
+});
+
+describe('through a private DHT', () => {
+  let dht: PrivateDht;
+  beforeAll(async () => (dht = await startPrivateDht()));
+  afterAll(() => dht.close());
+
+  test('a host and a joiner meet', async () => {
+    const { bootstrap } = dht;
+    const a = host({ bootstrap });
+    await meet(a, join(await a.code, { bootstrap }));
+    expect(a.events.map(({ type }) => type)).toEqual(['code', 'dht-ready']);
+  });
+
+  test('with nobody there a joiner says so, and keeps looking until it is stopped', async () => {
+    const joiner = join('417-apple-tiger', { bootstrap: dht.bootstrap });
+    await joiner.event('waiting');
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    joiner.stop();
+    expect(await joiner.outcome).toBe('interrupted');
+  });
+
+  test('row 1: a wrong code ends the joiner soon, and the right one works within 5 s', async () => {
+    const { bootstrap } = dht;
+    const a = host({ bootstrap });
+    const code = await a.code;
+    await a.event('dht-ready');
+    expect(await join(mistyped(code), { bootstrap }).outcome).toBe('wrong-code');
+    const again = performance.now();
+    await meet(a, join(code, { bootstrap }));
+    expect(performance.now() - again).toBeLessThan(5_000);
+  });
+
+  test('row 4: after the pairing nobody is announced any more', async () => {
+    const { bootstrap } = dht;
+    const a = host({ bootstrap });
+    const code = await a.code;
+    await meet(a, join(code, { bootstrap }));
+    const node = openDht(bootstrap);
+    expect(await node.lookup(topicOf(parseCode(code)))).toEqual([]);
+    await node.close();
+  });
+
+  test('whichever way is first wins, and the other is closed', async () => {
+    const { bootstrap } = dht;
+    const a = host({ bootstrap, listen: ANY_PORT });
+    const [code, connect] = [await a.code, await a.endpoint()];
+    await meet(a, join(code, { bootstrap, connect }));
+  });
+
+  test('row 17: among fake announcers the guesses are few and the end is clear', async () => {
+    const { bootstrap } = dht;
+    const a = host({ bootstrap });
+    const code = await a.code;
+    await a.event('dht-ready');
+    const fakes = await Promise.all(
+      Array.from({ length: soak ? 300 : 12 }, () => announceFake(bootstrap, topicOf(parseCode(code)))),
+    );
+    const started = performance.now();
+    const joiner = join(code, { bootstrap });
+    const outcome = await joiner.outcome;
+    expect(performance.now() - started).toBeLessThan(62_000);
+    expect(fakes.reduce((sum, { proofs }) => sum + proofs(), 0)).toBeLessThanOrEqual(8);
+    if (typeof outcome === 'string') {
+      expect(['wrong-code', 'code-dead', 'no-peer']).toContain(outcome);
+      a.stop();
+    } else {
+      await meet(a, joiner);
+    }
+    await Promise.all(fakes.map(({ node }) => node.close()));
+  }, 120_000);
+});
+
+test('with no DHT to be reached and no other way it says so within 15 s', async () => {
+  const bootstrap = [`127.0.0.1:${String(await freePort())}`];
+  const started = performance.now();
+  const a = host({ bootstrap });
+  const b = join('417-apple-tiger', { bootstrap });
+  expect(await Promise.all([a.outcome, b.outcome])).toEqual(['no-network', 'no-network']);
+  expect(performance.now() - started).toBeLessThan(15_000);
+  expect(b.events).toEqual(expect.arrayContaining([{ type: 'dht-unreachable' }]));
+});
+
+test('with no DHT to be reached a direct way goes on', async () => {
+  const bootstrap = [`127.0.0.1:${String(await freePort())}`];
+  const a = host({ bootstrap, listen: ANY_PORT });
+  const [code, connect] = [await a.code, await a.endpoint()];
+  await a.event('dht-unreachable');
+  await meet(a, join(code, { connect }));
+});
+
+/** Passes messages on, and notes their first bytes. */
+async function forward(from: Connection, to: Connection, seen: number[]): Promise<void> {
+  try {
+    for (let message = await from.receive(); message !== undefined; message = await from.receive()) {
+      seen.push(message[0] ?? -1);
+      await to.send([message]);
+    }
+  } catch {
+    // One of the legs closed.
+  }
+}
+
+/** A live stranger under the topic, which answers as a host with another code would, and counts the proofs it got. */
+async function announceFake(
+  bootstrap: readonly string[],
+  topic: Topic,
+): Promise<{ readonly node: DhtNode; readonly proofs: () => number }> {
+  const { authenticateAsHost } = await import('../../../src/peer/authenticate.js');
+  const node = openDht(bootstrap);
+  const password = passwordOf(parseCode('1-apple-tiger'));
+  let proofs = 0;
+  await node.announce(topic, new Admission(), (connection) => {
+    const guess = { spend: () => undefined, giveBack: () => undefined };
+    const count = (): Promise<typeof guess> => {
+      proofs += 1;
+      return Promise.resolve(guess);
+    };
+    authenticateAsHost(connection, password, count).catch(() => {
+      connection.destroy();
+    });
+  });
+  return { node, proofs: () => proofs };
+}
