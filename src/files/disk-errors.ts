@@ -32,7 +32,11 @@ function readErrorCode(errno: string | undefined): ErrorCode {
  * `name-refused` or `disk-failed`.
  */
 export function writeError(thrown: unknown, path: string): XferError {
-  if (thrown instanceof XferError) return thrown;
+  if (thrown instanceof XferError) {
+    return thrown.subject === undefined
+      ? new XferError(thrown.code, { subject: path, cause: thrown })
+      : thrown;
+  }
   return new XferError(writeErrorCode(errnoOf(thrown)), { subject: path, cause: thrown });
 }
 

@@ -143,8 +143,8 @@ class DiskPartFile implements PartFile {
   readonly #folder: OpenFolder;
   readonly #owner: Owner;
   readonly #part: OpenPart;
-  /** The write under way: the file is not closed before. */
-  #writing: Promise<void> = Promise.resolve();
+  /** The call under way: the file is not closed before it is over. */
+  #busy: Promise<void> = Promise.resolve();
   #isOpen = true;
 
   constructor(folder: OpenFolder, owner: Owner) {
@@ -154,10 +154,8 @@ class DiskPartFile implements PartFile {
   }
 
   async write(bytes: Uint8Array): Promise<void> {
-    const writing = this.#part.append(bytes);
-    this.#writing = writing.catch(() => undefined);
     try {
-      await writing;
+      await this.#busyWith(this.#part.append(bytes));
     } catch (thrown) {
       throw this.#owner.explain(thrown);
     }
@@ -169,7 +167,7 @@ class DiskPartFile implements PartFile {
 
   async commit(): Promise<void> {
     try {
-      await this.#part.extend();
+      await this.#busyWith(this.#part.extend());
       this.#owner.place(this.#part);
     } catch (thrown) {
       await this.discard();
@@ -179,10 +177,15 @@ class DiskPartFile implements PartFile {
   }
 
   async discard(): Promise<void> {
-    await this.#writing;
+    await this.#busy;
     if (!this.#isOpen) return;
     this.#part.remove();
     this.#close();
+  }
+
+  #busyWith(call: Promise<void>): Promise<void> {
+    this.#busy = call.catch(() => undefined);
+    return call;
   }
 
   #close(): void {

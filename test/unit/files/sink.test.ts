@@ -329,6 +329,16 @@ describe('what exists', () => {
     },
   );
 
+  test('an error names the path', async () => {
+    const { sink, entries } = await arrive(manifest(['file.txt', 'r/', 'r/a']));
+    sink.decide('skip');
+    const content = Buffer.from('fresh');
+    const expected = { code: 'target-exists', subject: at('r/a') };
+    await expect(sink.writeWhole(entries[2]!, content)).rejects.toMatchObject(expected);
+    await expect((await sink.create(entries[2]!)).commit()).rejects.toMatchObject(expected);
+    await sink.abort();
+  });
+
   test('overwrite replaces files in one step', async () => {
     const inode = statSync(at('r/a')).ino;
     expect(await write(await arrive(manifest(paths)), 'overwrite')).toEqual({});
