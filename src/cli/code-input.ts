@@ -31,7 +31,7 @@ export async function readCode(
 
 async function askCode(context: Context, prompts: Prompts): Promise<string> {
   for (;;) {
-    const typed = await prompts.line('code: ', { complete: completeCode, signal: context.signal });
+    const typed = await prompts.line('code:', { complete: completeCode, signal: context.signal });
     if (typed === undefined) {
       throw context.signal.aborted
         ? new XferError('interrupted')

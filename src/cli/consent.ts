@@ -157,7 +157,7 @@ export class Consent {
       c: 'cancel',
       cancel: 'cancel',
     };
-    const question = 'what exists already: (o)verwrite, (r)ename the new ones, (s)kip or (c)ancel? ';
+    const question = 'overwrite them, rename the new ones, skip them, or cancel? [o/r/s/c]';
     const choice = await this.#prompts.choose(question, choices, undefined, { signal });
     if (choice === undefined || choice === 'cancel') throw declined();
     return choice;

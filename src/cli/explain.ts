@@ -313,7 +313,8 @@ export function explain(error: Pick<XferError, 'code' | 'subject' | 'detail'>): 
   const about = {
     subject: show(error.subject ?? ''),
     // The reason of a decline or a failure over there is an error code too.
-    detail: isExplained(detail) ? brief(detail) : show(detail),
+    // That it declined because it declined says nothing.
+    detail: detail === error.code ? '' : isExplained(detail) ? brief(detail) : show(detail),
   };
   const hint = advice === undefined ? '' : say(advice, about);
   return { sentence: say(sentence, about), hint: hint === '' ? undefined : hint, exitCode };

@@ -13,7 +13,7 @@ const interruption = new AbortController();
 /** Once: the peer is told and what is unfinished is removed. Twice: the end. */
 function interrupt(): void {
   if (interruption.signal.aborted) process.exit(130);
-  stderr.write('xfer: stopping, the other side is told; press Ctrl-C again to stop at once\n');
+  stderr.write('xfer: stopping; press Ctrl-C again to stop at once\n');
   interruption.abort();
 }
 

@@ -231,7 +231,7 @@ export class Narrator implements Reporter {
 
   #summary(files: number, bytes: number, elapsedMs: number): string {
     const what = { files: countOf(files, 'file'), text: 'a text', pipe: 'a stream' }[this.#kind];
-    const rate = elapsedMs > 0 ? [formatRate((bytes / elapsedMs) * 1000)] : [];
+    const rate = elapsedMs > 0 && bytes > 0 ? [formatRate((bytes / elapsedMs) * 1000)] : [];
     const path = this.#path === undefined ? [] : [this.#path];
     return [what, formatSize(bytes), formatDuration(elapsedMs), ...rate, ...path].join(', ');
   }

@@ -1,6 +1,7 @@
 /** Questions to a person, on the terminal. The end of the input is never a yes. */
 import { createInterface, type Interface } from 'node:readline';
 import type { Context, Input } from './context.js';
+import { USUAL_WIDTH, wrap } from './show.js';
 
 export interface QuestionOptions {
   /** Takes the question back; its answer is `undefined` then. */
@@ -31,15 +32,23 @@ export class Prompts {
       ...(complete === undefined ? {} : { completer: (typed: string) => [complete(typed), typed] }),
     });
     // readline reads the keys one by one, so that Ctrl-C arrives here and not as a signal.
-    terminal.once('SIGINT', interrupt);
+    let interrupted = false as boolean;
+    terminal.once('SIGINT', () => {
+      interrupted = true;
+      terminal.close();
+    });
     const takeBack = (): void => {
       terminal.close();
     };
     signal?.addEventListener('abort', takeBack, { once: true });
     try {
-      const answer = await nextLine(terminal, stdin, question);
+      const lines = question.split('\n').flatMap((line) => wrap(line, stderr.columns ?? USUAL_WIDTH));
+      // readline draws its prompt again and again: one line of it is enough.
+      for (const line of lines.slice(0, -1)) stderr.write(`${line}\n`);
+      const answer = await nextLine(terminal, stdin, `${lines.at(-1) ?? ''} `);
       // Without an answer the cursor still stands behind the question.
       if (answer === undefined) stderr.write('\n');
+      if (interrupted) interrupt();
       return answer;
     } finally {
       signal?.removeEventListener('abort', takeBack);
@@ -54,7 +63,7 @@ export class Prompts {
     options: QuestionOptions = {},
   ): Promise<boolean | undefined> {
     const choices: Choices<boolean> = { y: true, yes: true, n: false, no: false };
-    return this.choose(`${question} ${usual ? '[Y/n]' : '[y/N]'} `, choices, usual, options);
+    return this.choose(`${question} ${usual ? '[Y/n]' : '[y/N]'}`, choices, usual, options);
   }
 
   /** One of several answers, asked again until it is one of them; Enter alone means `usual`, if there is one. */
@@ -84,9 +93,6 @@ function nextLine(terminal: Interface, input: Input, question: string): Promise<
     terminal.once('close', () => {
       input.off('end', onEnd);
       resolve(undefined);
-    });
-    terminal.once('SIGINT', () => {
-      terminal.close();
     });
     terminal.once('line', (line) => {
       resolve(line.trim());

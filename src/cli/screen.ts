@@ -1,12 +1,11 @@
 /** Lines that stay and one line that is drawn in place, on a terminal or without one. The only file that knows ora. */
 import type { Ora } from 'ora';
 import type { Output } from './context.js';
-import { wrap } from './show.js';
+import { USUAL_WIDTH, wrap } from './show.js';
 
 /** Without a terminal a line about progress is written this often. */
 const PLAIN_EVERY_MS = 5_000;
-/** Columns where the terminal does not say how many it has, and those of a log file. */
-const USUAL_WIDTH = 80;
+/** Columns of a log file. */
 const LOG_WIDTH = 120;
 /** The spinner, the space behind it, and the last column, where many terminals would wrap. */
 const MARGIN = 3;

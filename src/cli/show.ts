@@ -16,6 +16,9 @@ const EVERY_UNSAFE_IN_TEXT = new RegExp(`[${UNSAFE}--[\\n\\t]]`, 'gv');
 /** Most columns that a foreign text may take where nobody says how many there are. */
 const WIDEST = 200;
 
+/** Columns of a terminal that does not say how many it has. */
+export const USUAL_WIDTH = 80;
+
 const segmenter = new Intl.Segmenter();
 
 /** `text` on one line and harmless: `\u{202e}` for what is not, cut in its middle to at most `width` columns. */

@@ -31,6 +31,7 @@ test.each([
   [new XferError('code-dead'), 'the code is dead: it was guessed wrong too often', 4],
   [new XferError('declined'), 'the other side declined', 1],
   [new XferError('declined', { detail: 'target-exists' }), 'the other side declined: exists already', 1],
+  [new XferError('declined', { detail: 'declined' }), 'the other side declined', 1],
   [new XferError('declined', { subject: 'you' }), 'you declined, nothing was received', 1],
   [
     new XferError('integrity', { detail: 3_100_000 }),

@@ -30,7 +30,7 @@ test('NO_COLOR leaves color out', async () => {
   const screen = await openScreen(terminal, { NO_COLOR: '1' });
   screen.status(status);
   screen.close();
-   
+
   expect(terminal.text).not.toMatch(/\u001b\[3\dm/);
 });
 
