@@ -240,8 +240,12 @@ class Receiving {
       this.#sayReceived(folder, this.#rootBytes.get(folder.index) ?? 0);
     }
     const { files, bytes, missingCount: missing } = this.#tally;
-    await this.#channel.send({ type: 'received', transfer: TRANSFER, files, bytes, missing });
     const outcome = this.#tally.outcome();
+    // Everything is in place: a line that breaks now takes the news from the sender, not the files from us.
+    await atLast(
+      this.#channel.send({ type: 'received', transfer: TRANSFER, files, bytes, missing }),
+      PARTING_MS,
+    );
     await this.#part();
     return outcome;
   }
