@@ -5,12 +5,13 @@ import { XferError, type ErrorCode } from './errors.js';
 import { pipeSource, streamSink, textSink, textSource } from './files/content.js';
 import { pathMatcher } from './files/filter.js';
 import { isHomeFolder, openSink } from './files/sink.js';
-import { openSource } from './files/source.js';
+import { openSource, type OpenedSource } from './files/source.js';
 import type { Content, MeetingOptions, ReceiveOptions, ReceiveOutcome, XferEvent } from './options.js';
 import { hostSession, joinSession, type PairedChannel } from './peer/connect.js';
+import { atLast } from './transfer/conduct.js';
 import type { TransferOutcome } from './transfer/events.js';
 import type { ControlMessage } from './transfer/messages.js';
-import type { Channel, FileSource } from './transfer/ports.js';
+import type { Channel } from './transfer/ports.js';
 import { peerError, receiveFiles } from './transfer/receiver.js';
 import { sendFiles } from './transfer/sender.js';
 import { watchChannel, type Watch } from './transfer/watch.js';
@@ -18,8 +19,6 @@ import { watchChannel, type Watch } from './transfer/watch.js';
 const EXPIRE_MS = 3_600_000;
 /** Within this long after the pairing both sides have said what they are about to do. */
 const INTRODUCTION_MS = 10_000;
-/** How long a last word to the peer may take. */
-const LAST_WORD_MS = 1_000;
 
 type Role = 'send' | 'receive';
 
@@ -39,17 +38,21 @@ interface Session {
  */
 export async function send(content: Content, options: MeetingOptions): Promise<TransferOutcome> {
   const source = await openContent(content);
-  return withSession('send', options, ({ channel, watch, signal, onEvent }) =>
-    sendFiles(channel, source, {
-      kind: content.kind,
-      signal,
-      onEvent: (event) => {
-        // The other person may think for as long as it takes.
-        if (event.type === 'peer-state') watch[event.state === 'asking' ? 'pause' : 'resume']();
-        onEvent(event);
-      },
-    }),
-  );
+  try {
+    return await withSession('send', options, ({ channel, watch, signal, onEvent }) =>
+      sendFiles(channel, source, {
+        kind: content.kind,
+        signal,
+        onEvent: (event) => {
+          // The other person may think for as long as it takes.
+          if (event.type === 'peer-state') watch[event.state === 'asking' ? 'pause' : 'resume']();
+          onEvent(event);
+        },
+      }),
+    );
+  } finally {
+    source.close();
+  }
 }
 
 /**
@@ -91,10 +94,10 @@ export async function receive(options: ReceiveOptions): Promise<ReceiveOutcome> 
       },
     ),
   );
-  return { ...outcome, paths, text: isText ? text.text() : undefined };
+  return { ...outcome, paths, text: text.text() };
 }
 
-function openContent(content: Content): Promise<FileSource> {
+function openContent(content: Content): Promise<OpenedSource> {
   switch (content.kind) {
     case 'files':
       return openSource(content);
@@ -210,17 +213,7 @@ async function expect<T extends ControlMessage['type']>(
 /** Tells the peer why this side gives up, drops the channel, and gives back the error to throw. */
 async function refuse(channel: Channel, code: ErrorCode): Promise<XferError> {
   const error = new XferError(code);
-  const late = setTimeout(() => {
-    channel.destroy(error);
-  }, LAST_WORD_MS);
-  try {
-    await channel.send({ type: 'error', code });
-    await channel.end();
-  } catch {
-    // The peer is gone already: there is nobody to tell.
-  } finally {
-    clearTimeout(late);
-    channel.destroy(error);
-  }
+  await atLast(channel.send({ type: 'error', code }).then(() => channel.end()));
+  channel.destroy(error);
   return error;
 }
