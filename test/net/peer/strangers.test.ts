@@ -10,6 +10,8 @@ import { openDht } from '../../../src/peer/dht.js';
 import { listen } from '../../../src/peer/direct.js';
 import { startPrivateDht } from '../../support/private-dht.js';
 
+// Not part of hyperdht's documented interface, and without types.
+const NOISE_WRAP: string = 'hyperdht/lib/noise-wrap.js';
 const TOPIC = Buffer.alloc(32, 9) as Uint8Array as Topic;
 
 test('row 16: the handshake of a host tells a stranger no address but the one it comes from', async () => {
@@ -130,7 +132,7 @@ async function handshakePayload(stranger: HyperDHT, publicKey: Uint8Array): Prom
   interface Handshake {
     recv(noise: Uint8Array): Promise<Payload> | Payload;
   }
-  const { default: NoiseWrap } = (await import('hyperdht/lib/noise-wrap.js' as string)) as {
+  const { default: NoiseWrap } = (await import(NOISE_WRAP)) as {
     default: new (keyPair: unknown, key: Uint8Array) => Handshake;
   };
   return new Promise((resolve, reject) => {

@@ -44,7 +44,13 @@ async function overDht(): Promise<Ends> {
   await dialled.send([Buffer.from('first')]);
   const accepted = await accepting.promise;
   expect(await accepted.receive()).toEqual(Buffer.from('first'));
-  return { dialled, accepted, close: async () => void (await Promise.all([host.close(), joiner.close()])) };
+  return {
+    dialled,
+    accepted,
+    close: async () => {
+      await Promise.all([host.close(), joiner.close()]);
+    },
+  };
 }
 
 function waitFor<T>(): { readonly promise: Promise<T>; readonly resolve: (value: T) => void } {
