@@ -11,7 +11,7 @@ import { listen } from '../../../src/peer/direct.js';
 import { startPrivateDht } from '../../support/private-dht.js';
 
 // Not part of hyperdht's documented interface, and without types.
-const NOISE_WRAP: string = 'hyperdht/lib/noise-wrap.js';
+const NOISE_WRAP = ['hyperdht', 'lib', 'noise-wrap.js'].join('/');
 const TOPIC = Buffer.alloc(32, 9) as Uint8Array as Topic;
 
 test('row 16: the handshake of a host tells a stranger no address but the one it comes from', async () => {
