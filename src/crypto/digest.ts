@@ -17,7 +17,8 @@ export class Blake3 {
   readonly #hasher = new Blake3Hasher();
 
   update(bytes: Uint8Array): this {
-    this.#hasher.update(bytes);
+    // A view of the same bytes: the package takes nothing but a Buffer.
+    this.#hasher.update(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
     return this;
   }
 
