@@ -138,7 +138,7 @@ describe('row 43: a file that exists', () => {
     const receiver = await xferOnTerminal(['receive', ...join, '--out', to]);
     await receiver.waitFor(QUESTION);
     receiver.type('y\r');
-    await receiver.waitFor(/\(o\)verwrite/);
+    await receiver.waitFor(/overwrite them/);
     receiver.type('o\r');
 
     expect(await receiver.status()).toBe(0);
