@@ -46,6 +46,7 @@ export async function send(content: Content, options: MeetingOptions): Promise<T
         onEvent: (event) => {
           // The other person may think for as long as it takes.
           if (event.type === 'peer-state') watch[event.state === 'asking' ? 'pause' : 'resume']();
+          noteOffer(event, watch);
           onEvent(event);
         },
       }),
@@ -64,15 +65,16 @@ export async function send(content: Content, options: MeetingOptions): Promise<T
 export async function receive(options: ReceiveOptions): Promise<ReceiveOutcome> {
   const paths: string[] = [];
   const text = textSink();
-  let isText = false;
+  let isDisk = false;
   const wants = options.only === undefined ? undefined : pathMatcher(options.only);
   const outcome = await withSession('receive', options, ({ channel, watch, signal, onEvent }) =>
     receiveFiles(
       channel,
       (offer) => {
         if (options.output !== undefined) return streamSink(options.output, offer);
-        isText = offer.kind === 'text';
-        return isText ? text : openSink(offer, { out: options.out, noExec: options.noExec ?? false });
+        if (offer.kind === 'text') return text;
+        isDisk = true;
+        return openSink(offer, { out: options.out, noExec: options.noExec ?? false });
       },
       {
         ...(wants === undefined ? {} : { wants }),
@@ -88,13 +90,19 @@ export async function receive(options: ReceiveOptions): Promise<ReceiveOutcome> 
           }
         },
         onEvent: (event) => {
-          if (event.type === 'file-received' && !isText) paths.push(event.path);
+          if (event.type === 'file-received' && isDisk) paths.push(event.path);
+          noteOffer(event, watch);
           onEvent(event);
         },
       },
     ),
   );
   return { ...outcome, paths, text: text.text() };
+}
+
+/** A pipe may give nothing for hours: silence is no stall then. */
+function noteOffer(event: XferEvent, watch: Watch): void {
+  if (event.type === 'offer' && event.kind === 'pipe') watch.stop();
 }
 
 function openContent(content: Content): Promise<OpenedSource> {

@@ -15,8 +15,18 @@ export interface ReceivedItem extends Received {
   readonly item: TransferItem;
 }
 
+/** What concerns both sides alike: the same error for both. */
+const SHARED: readonly ErrorCode[] = [
+  'not-verified',
+  'role-conflict',
+  'code-used',
+  'code-expired',
+  'code-dead',
+];
+
 /** The error for what the peer said with an `error` message. */
 export function peerError(code: ErrorCode): XferError {
+  if (SHARED.includes(code)) return new XferError(code);
   return code === 'interrupted'
     ? new XferError('peer-interrupted')
     : new XferError('peer-failed', { detail: code });

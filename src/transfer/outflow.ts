@@ -91,39 +91,33 @@ export class Outflow {
     }
   }
 
-  /** Sends a file piece by piece, and gives its size. */
+  /** Sends a file piece by piece as the source gives them, and gives its size. */
   async #sendPieces(entry: Entry, file: SourceFile): Promise<number> {
     const packer = new Packer(this.#compression);
     const digest = new TreeDigest();
     const place = { transfer: TRANSFER, entry: entry.index };
-    // One piece is held back, since the last one carries the digest.
-    let held = NOTHING;
     let offset = 0;
-    for (;;) {
-      const piece = await file.read();
-      if (piece !== undefined && held.length > 0) {
-        const chunk = { ...place, kind: 'chunk', offset } as const;
-        await this.#outbox.put(packer.pack(held).then((body) => ({ ...chunk, body })));
-        offset += held.length;
-        held = NOTHING;
-      }
-      if (piece === undefined) break;
+    for (let piece = await file.read(); piece !== undefined; piece = await file.read()) {
+      const length = piece instanceof Uint8Array ? piece.length : piece.hole;
+      if (entry.size !== undefined && offset + length > entry.size) throw new XferError('source-changed');
       if (piece instanceof Uint8Array) {
         digest.update(piece);
-        held = piece;
+        const isLast = offset + length === entry.size;
+        const chunk = { ...place, kind: 'chunk', offset } as const;
+        const end = isLast ? { digest: digest.digest() } : {};
+        await this.#outbox.put(packer.pack(piece).then((body) => ({ ...chunk, body, ...end })));
+        if (isLast) return entry.size;
       } else {
-        digest.skipZeros(piece.hole);
-        await this.#outbox.put({ ...place, kind: 'hole', offset, length: piece.hole });
-        offset += piece.hole;
+        digest.skipZeros(length);
+        await this.#outbox.put({ ...place, kind: 'hole', offset, length });
       }
-      if (entry.size !== undefined && offset + held.length > entry.size)
-        throw new XferError('source-changed');
+      offset += length;
     }
-    const size = offset + held.length;
-    if (entry.size !== undefined && size !== entry.size) throw new XferError('source-changed');
-    const last = { ...place, kind: 'chunk', offset, digest: digest.digest() } as const;
-    await this.#outbox.put(packer.pack(held).then((body) => ({ ...last, body })));
-    return size;
+    if (entry.size !== undefined && offset !== entry.size) throw new XferError('source-changed');
+    // A pipe, an empty file, or one that ends in a hole: only now the end is known.
+    const body = await packer.pack(NOTHING);
+    await this.#outbox.put({ ...place, kind: 'chunk', offset, body, digest: digest.digest() });
+    return offset;
   }
 
   async #fail(entry: Entry, reason: ErrorCode): Promise<void> {

@@ -151,8 +151,8 @@ export interface FileSource {
 export interface SourceFile {
   /**
    * The next piece: up to `CHUNK_BYTES` of data, or the length of a hole, or `undefined` at the end.
-   * The data belongs to the caller. Throws `source-changed` when the file is not what was scanned any more,
-   * at the latest at the end.
+   * The data belongs to the caller. Throws `source-changed` when the file is not what was scanned any more, at
+   * the latest with the last bytes that were scanned.
    */
   read(): Promise<Uint8Array | { readonly hole: number } | undefined>;
   close(): Promise<void>;
