@@ -40,7 +40,7 @@ export class JsonReporter implements Reporter {
     this.#write('done', {
       files,
       bytes,
-      elapsedMs,
+      elapsedMs: Math.round(elapsedMs),
       ...('paths' in outcome ? { paths: outcome.paths } : {}),
       ...('text' in outcome && outcome.text !== undefined ? { text: outcome.text } : {}),
       leftOut,

@@ -183,13 +183,20 @@ export class Narrator implements Reporter {
   /** With `--listen` the commands need the addresses, which may come before or after the code. */
   #sayCommands(): void {
     const { meeting } = this.#options;
-    if (this.#code === undefined || (meeting.listen !== undefined && this.#addresses.length === 0)) return;
+    if (this.#code === undefined || this.#lacksAddresses) return;
     const commands = otherSideCommands(this.#code, meeting, this.#addresses);
     this.say(commands.length === 1 ? 'on the other machine:' : 'on the other machine, one of:');
     for (const command of commands) this.say(`  ${command}`);
   }
 
+  get #lacksAddresses(): boolean {
+    const { joins, listen } = this.#options.meeting;
+    return !joins && listen !== undefined && this.#addresses.length === 0;
+  }
+
   #drawStatus(): void {
+    // The line about waiting belongs below the commands.
+    if (this.#phase === 'waiting' && this.#lacksAddresses) return;
     const silentMs = this.#silentMs;
     if (silentMs !== undefined) {
       const text = `no data for ${Math.round(silentMs / 1000)} s, waiting for the peer`;

@@ -26,6 +26,9 @@ export interface ReceiveFlags extends MeetingFlags {
   readonly yes?: boolean;
 }
 
+/** What only the side with a new code can choose. */
+const NEW_CODE_FLAGS = ['words', 'expire', 'copy', 'qr'] as const;
+
 /** Receives what the other side offers. Gives back the exit status. */
 export async function runReceive(
   argument: string | undefined,
@@ -34,6 +37,13 @@ export async function runReceive(
 ): Promise<number> {
   if (flags.new === true && argument !== undefined) {
     throw usageError('--new makes a code, so none can be given', 'leave one of them out');
+  }
+  const unused = flags.new === true ? undefined : NEW_CODE_FLAGS.find((name) => flags[name] !== undefined);
+  if (unused !== undefined) {
+    throw usageError(
+      `--${unused} is for a new code`,
+      'add --new, or give it on the side that shows the code',
+    );
   }
   const config = await loadConfig(context.env);
   const prompts = new Prompts(context);
