@@ -6,6 +6,8 @@ import path from 'node:path';
 const root = path.dirname(import.meta.dirname);
 const page = path.join(root, 'docs/threats.md');
 const ROW = /^\| (\d+) \|.*\| ([^|]*) \|$/gm;
+/** `row 8: …`, `rows 39, 40: …` at the beginning of a title. */
+const TITLE = /['"`]rows? (\d+(?:, \d+)*):/g;
 
 /** Test files below the project's folder by the rows that their titles name. @returns {Map<number, string[]>} */
 export function testsByRow() {
@@ -14,10 +16,11 @@ export function testsByRow() {
   const names = readdirSync(path.join(root, 'test'), { recursive: true, encoding: 'utf8' });
   for (const name of names.filter((each) => each.endsWith('.test.ts')).sort()) {
     const file = `test/${name.split(path.sep).join('/')}`;
-    for (const [, digits] of readFileSync(path.join(root, file), 'utf8').matchAll(/['"`]row (\d+):/g)) {
-      const row = Number(digits);
-      const files = tests.get(row) ?? [];
-      if (!files.includes(file)) tests.set(row, [...files, file]);
+    for (const [, digits] of readFileSync(path.join(root, file), 'utf8').matchAll(TITLE)) {
+      for (const row of (digits ?? '').split(', ').map(Number)) {
+        const files = tests.get(row) ?? [];
+        if (!files.includes(file)) tests.set(row, [...files, file]);
+      }
     }
   }
   return tests;

@@ -29,32 +29,33 @@ function verdict(name: string, platform: NamePlatform): string {
   }
 }
 
-const rows: readonly (readonly [number, string])[] = [
-  [36, 'names that leave their folder'],
-  [37, 'absolute names and drives'],
-  [38, 'control characters, broken Unicode, too long names'],
-  [39, 'backslashes'],
-  [40, 'what Windows cannot keep'],
-  [43, 'names with a meaning elsewhere mean nothing'],
-  [44, 'odd but good names'],
-];
+const rows = [36, 37, 38, 39, 40, 43, 44];
+
+/** Compares what the check says of every name of a row, on every system, with the vectors. */
+function expectAsListed(row: number): void {
+  const ofRow = vectors.filter((vector) => vector.row === row);
+  expect(ofRow).not.toEqual([]);
+  for (const { name, why, ...expected } of ofRow) {
+    for (const platform of platforms) {
+      expect(`${JSON.stringify(name)} on ${platform}: ${verdict(name, platform)}`).toBe(
+        `${JSON.stringify(name)} on ${platform}: ${expected[platform]}`,
+      );
+    }
+    expect(isPortable(name), why).toBe(expected.win32 === 'ok');
+  }
+}
 
 describe('checkName', () => {
-  test.each(rows)('row %i: %s', (row) => {
-    const ofRow = vectors.filter((vector) => vector.row === row);
-    expect(ofRow).not.toEqual([]);
-    for (const { name, why, ...expected } of ofRow) {
-      for (const platform of platforms) {
-        expect(`${JSON.stringify(name)} on ${platform}: ${verdict(name, platform)}`).toBe(
-          `${JSON.stringify(name)} on ${platform}: ${expected[platform]}`,
-        );
-      }
-      expect(isPortable(name), why).toBe(expected.win32 === 'ok');
-    }
-  });
+  test('row 36: names that leave their folder', () => expectAsListed(36));
+  test('row 37: absolute names and drives', () => expectAsListed(37));
+  test('row 38: control characters, broken Unicode, too long names', () => expectAsListed(38));
+  test('row 39: backslashes', () => expectAsListed(39));
+  test('row 40: what Windows cannot keep', () => expectAsListed(40));
+  test('row 43: names with a meaning elsewhere mean nothing', () => expectAsListed(43));
+  test('row 44: odd but good names', () => expectAsListed(44));
 
   test('every vector belongs to a row', () => {
-    expect(vectors.filter(({ row }) => !rows.some(([known]) => known === row))).toEqual([]);
+    expect(vectors.filter(({ row }) => !rows.includes(row))).toEqual([]);
   });
 
   test('row 36: no accepted path leaves the target', () => {

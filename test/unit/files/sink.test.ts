@@ -610,6 +610,18 @@ describe('part files', () => {
     },
   );
 
+  test('row 34: two receivers of one file have a part file each, and the second replaces nothing', async () => {
+    const [one, other] = [await arrive(manifest(['a'])), await arrive(manifest(['a']))];
+    const parts = [await one.sink.create(one.entries[0]!), await other.sink.create(other.entries[0]!)];
+    expect(new Set(tree()).size).toBe(2);
+    await parts[0]!.write(Buffer.from('first'));
+    await parts[1]!.write(Buffer.from('other'));
+    await parts[0]!.commit();
+    expect(await codeOf(() => parts[1]!.commit())).toBe('target-exists');
+    expect(tree()).toEqual(['a']);
+    expect(read('a')).toBe('first');
+  });
+
   test('row 53: abort removes the part files that are open, and nothing else', async () => {
     mkdirSync(at('r'));
     writeFileSync(at('r/.xfer-0123456789abcdef.part'), 'of another transfer');

@@ -3,13 +3,15 @@ import { namedByRow, testsByRow } from '../../../scripts/threats.js';
 
 const tests = testsByRow();
 const named = namedByRow();
+/** Rows of what xfer does not do yet: resuming, chat. */
+const LATER = [31, 33, 58];
 
 describe('docs/threats.md', () => {
   it('has every row once', () => {
     expect([...named.keys()]).toEqual(Array.from({ length: 58 }, (_, index) => index + 1));
   });
 
-  it.each(Array.from({ length: 17 }, (_, index) => index + 1))('has a test for row %d', (row) => {
+  it.each([...named.keys()].filter((row) => !LATER.includes(row)))('has a test for row %d', (row) => {
     expect(tests.get(row) ?? []).not.toEqual([]);
   });
 

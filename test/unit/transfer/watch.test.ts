@@ -1,0 +1,82 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { watchChannel, type StallEvent, type Watch } from '../../../src/transfer/watch.js';
+import { MemoryChannel } from '../../support/memory-channel.js';
+
+const progress = { type: 'progress', transfer: 1, state: 'receiving', files: 0, bytes: 0 } as const;
+
+let peer: MemoryChannel;
+let watch: Watch;
+let said: (number | 'flowing')[];
+let failure: string | undefined;
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  const [mine, other] = MemoryChannel.pair();
+  peer = other;
+  said = [];
+  failure = undefined;
+  watch = watchChannel(mine, (event: StallEvent) => {
+    said.push(event.type === 'stalled' ? Math.round(event.silentMs / 1_000) : event.type);
+  });
+});
+
+afterEach(() => {
+  watch.stop();
+  vi.useRealTimers();
+});
+
+/** Takes whatever comes, until the channel is destroyed. */
+function listen(): void {
+  const next = (): void => {
+    watch.channel.receive().then(next, (error: unknown) => (failure = (error as { code: string }).code));
+  };
+  next();
+}
+
+describe('a channel that is watched', () => {
+  test('row 28: silence is named after 10 s, again every 10 s, and ended after 120 s', async () => {
+    listen();
+    await vi.advanceTimersByTimeAsync(9_500);
+    expect(said).toEqual([]);
+    await vi.advanceTimersByTimeAsync(1_500);
+    expect(said).toEqual([10]);
+    await vi.advanceTimersByTimeAsync(108_000);
+    expect(said).toHaveLength(11);
+    expect(failure).toBeUndefined();
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect(failure).toBe('stalled');
+  });
+
+  test('goes on when something comes, and says so once', async () => {
+    listen();
+    await vi.advanceTimersByTimeAsync(15_000);
+    await peer.send(progress);
+    await peer.send(progress);
+    await vi.advanceTimersByTimeAsync(100_000);
+    expect(said.slice(0, 3)).toEqual([10, 'flowing', 10]);
+    expect(failure).toBeUndefined();
+  });
+
+  test('waits for a person, and counts from their answer', async () => {
+    listen();
+    watch.pause();
+    await vi.advanceTimersByTimeAsync(3_600_000);
+    expect(said).toEqual([]);
+    watch.resume();
+    await vi.advanceTimersByTimeAsync(9_500);
+    expect(said).toEqual([]);
+    await vi.advanceTimersByTimeAsync(1_500);
+    expect(said).toEqual([10]);
+  });
+
+  test('row 29: what a peer says in numbers does not change when its silence ends', async () => {
+    listen();
+    const most = 2_000_000;
+    await peer.send({ ...progress, files: most, bytes: most });
+    await peer.send({ type: 'counting', transfer: 1, entries: most, bytes: most });
+    await vi.advanceTimersByTimeAsync(119_000);
+    expect(failure).toBeUndefined();
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect(failure).toBe('stalled');
+  });
+});
