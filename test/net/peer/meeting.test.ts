@@ -1,6 +1,8 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { parseCode, passwordOf, topicOf, type Topic } from '../../../src/crypto/code.js';
 import { Admission } from '../../../src/peer/admission.js';
+import { authenticateAsJoiner } from '../../../src/peer/authenticate.js';
+import type { SealedChannel } from '../../../src/peer/channel.js';
 import type { Connection } from '../../../src/peer/connection.js';
 import { openDht, type DhtNode } from '../../../src/peer/dht.js';
 import { dial, listen } from '../../../src/peer/direct.js';
@@ -13,6 +15,7 @@ import { startPrivateDht, type PrivateDht } from '../../support/private-dht.js';
 const soak = process.env['XFER_SOAK'] === '1';
 const ANY_PORT = { host: '127.0.0.1', port: 0 };
 const never = new AbortController().signal;
+const WAIT = { timeout: 20_000, interval: 100 };
 
 /** A loopback address of another prefix, as strangers on different networks have. */
 function alias(index: number): string {
@@ -81,36 +84,21 @@ describe('directly', () => {
     expect(a.events.filter(({ type }) => type === 'wrong-guess')).toHaveLength(0);
   });
 
-  test('row 4: who chose first wins, another who knew the code hears that it is used up', async () => {
+  test('row 4: who is chosen closes the door, and tells others who knew the code that it is used up', async () => {
     const a = host({ listen: ANY_PORT });
     const [code, connect] = [await a.code, await a.endpoint()];
-    const joiners = [join(code, { connect }), join(code, { connect })];
+    const second = await proveCode(await dial(connect, never), code);
+    const first = join(code, { connect });
     const outcome = await a.outcome;
     if (typeof outcome === 'string') throw new Error(outcome);
-    // Both may hold a channel: only the host knows which one it took.
-    await outcome.channel.send({ type: 'verified' });
-    const heard: string[] = [];
-    for (const joiner of joiners) {
-      const side = await Promise.race([
-        joiner.outcome,
-        new Promise<string>((resolve) => setTimeout(resolve, 3_000, 'left alone')),
-      ]);
-      if (typeof side === 'string') {
-        heard.push(side);
-        continue;
-      }
-      const received = await side.channel.receive().catch(() => undefined);
-      const item = received?.item;
-      heard.push(
-        item !== undefined && 'type' in item ? (item.type === 'error' ? item.code : item.type) : 'nothing',
-      );
-      side.channel.destroy();
-    }
-    expect(heard).toContain('verified');
-    expect(heard.filter((word) => word === 'verified')).toHaveLength(1);
-    expect(['code-used', 'left alone', 'nothing']).toContain(heard.find((word) => word !== 'verified'));
-    outcome.channel.destroy();
-    for (const joiner of joiners) joiner.stop();
+
+    expect((await second.receive())?.item).toEqual({ type: 'error', code: 'code-used' });
+    expect(await second.receive()).toBeUndefined();
+    await expect(dialFrom('127.0.0.1', connect.port)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+    const late = join(code, { connect });
+    await late.event('waiting');
+    late.stop();
+    await meet(a, first);
   });
 
   test('row 9: a man in the middle with a Noise handshake on each leg pairs with nobody', async () => {
@@ -191,14 +179,26 @@ describe('through a private DHT', () => {
     expect(performance.now() - again).toBeLessThan(5_000);
   });
 
-  test('row 4: after the pairing nobody is announced any more', async () => {
+  test('row 4: after the pairing nobody is announced or let in any more', async () => {
     const { bootstrap } = dht;
     const a = host({ bootstrap });
     const code = await a.code;
-    await meet(a, join(code, { bootstrap }));
-    const node = openDht(bootstrap);
-    expect(await node.lookup(topicOf(parseCode(code)))).toEqual([]);
-    await node.close();
+    await a.event('dht-ready');
+    const stranger = openDht(bootstrap);
+    const topic = topicOf(parseCode(code));
+    const [before] = await stranger.lookup(topic);
+    expect(before).toBeDefined();
+
+    const first = join(code, { bootstrap });
+    await Promise.all([a.outcome, first.outcome]);
+    // While the two are still connected.
+    await vi.waitFor(async () => expect(await stranger.lookup(topic)).toEqual([]), WAIT);
+    await expect(stranger.connect(before!, never)).rejects.toThrow();
+    const late = join(code, { bootstrap });
+    await late.event('waiting');
+    late.stop();
+    await meet(a, first);
+    await stranger.close();
   });
 
   test('whichever way is first wins, and the other is closed', async () => {
@@ -248,6 +248,15 @@ test('with no DHT to be reached a direct way goes on', async () => {
   await a.event('dht-unreachable');
   await meet(a, join(code, { connect }));
 });
+
+/** Pairs with a host, and does not choose it. */
+async function proveCode(connection: Connection, code: string): Promise<SealedChannel> {
+  const guess = { spend: () => undefined, giveBack: () => undefined };
+  const { channel } = await authenticateAsJoiner(connection, passwordOf(parseCode(code)), () =>
+    Promise.resolve(guess),
+  );
+  return channel;
+}
 
 /** Passes messages on, and notes their first bytes. */
 async function forward(from: Connection, to: Connection, seen: number[]): Promise<void> {
