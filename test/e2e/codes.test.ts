@@ -1,9 +1,16 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { parseCode, passwordOf, topicOf } from '../../src/crypto/code.js';
+import { loadPairingSodium } from '../../src/crypto/sodium.js';
 import { WORDS } from '../../src/crypto/wordlist.js';
-import { listening } from '../support/direct.js';
+import { openDht } from '../../src/peer/dht.js';
+import { dialFrom } from '../support/connections.js';
+import { freePort, listening } from '../support/direct.js';
+import { expectEnding, type Ending } from '../support/endings.js';
+import { guessWrong } from '../support/hostile-peer.js';
 import { startPrivateDht } from '../support/private-dht.js';
+import { TcpProxy } from '../support/tcp-proxy.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 import { expectSameTree, namesIn } from '../support/trees.js';
 import { xfer } from '../support/xfer-process.js';
@@ -11,6 +18,8 @@ import { xfer } from '../support/xfer-process.js';
 let from: string;
 let to: string;
 let file: string;
+
+beforeAll(loadPairingSodium);
 
 beforeEach(async () => {
   from = await temporaryFolder();
@@ -26,19 +35,22 @@ function mistyped(code: string): string {
   return [...words, WORDS.find((word) => word !== last)].join('-');
 }
 
+const WAIT = { timeout: 20_000, interval: 200 };
+const WRONG: Ending = { status: 4, error: 'the code is wrong', hint: 'compare it, word for word' };
+
 describe('a wrong code', () => {
   it('row 1: ends the receiver with 4 and leaves the sender waiting for the right one', async () => {
     const { host: sender, code, port } = await listening(['send', file]);
     const join = ['--connect', `127.0.0.1:${port}`, '--yes', '--out', to];
 
     const wrong = await xfer(['receive', mistyped(code), ...join]);
-    expect(await wrong.status(10_000)).toBe(4);
-    expect(wrong.stderr).toMatch(/xfer: error: .*code/);
-    expect(await namesIn(to)).toEqual([]);
-    await sender.waitFor(/wrong code/i);
+    await expectEnding(wrong, { ...WRONG, in: to });
+    await sender.waitFor(/somebody tried a wrong code; after 7 more the code is dead/);
 
+    const started = performance.now();
     const right = await xfer(['receive', code, ...join]);
-    expect(await right.status(5_000)).toBe(0);
+    expect(await right.status()).toBe(0);
+    expect(performance.now() - started).toBeLessThan(5_000);
     expect(await sender.status()).toBe(0);
     await expectSameTree(to, from);
   });
@@ -51,10 +63,12 @@ describe('a wrong code', () => {
       const code = await sender.code();
 
       const wrong = await xfer(['receive', mistyped(code), '--yes', '--out', to], over);
-      expect(await wrong.status()).toBe(4);
+      await expectEnding(wrong, { ...WRONG, in: to });
 
+      const started = performance.now();
       const right = await xfer(['receive', code, '--yes', '--out', to], over);
-      expect(await right.status(5_000)).toBe(0);
+      expect(await right.status()).toBe(0);
+      expect(performance.now() - started).toBeLessThan(5_000);
       expect(await sender.status()).toBe(0);
       await expectSameTree(to, from);
     } finally {
@@ -62,22 +76,24 @@ describe('a wrong code', () => {
     }
   });
 
-  // Every wrong guess makes the next one from the same place wait longer: two minutes in all.
-  it.skipIf(process.env['XFER_SOAK'] !== '1')(
-    'row 2: kills the code after eight guesses',
-    { timeout: 240_000 },
-    async () => {
-      const { host: sender, code, port } = await listening(['send', file]);
-      const join = ['--connect', `127.0.0.1:${port}`, '--yes', '--out', to];
-      for (let guess = 0; guess < 8; guess++) {
-        const wrong = await xfer(['receive', mistyped(code), ...join]);
-        expect(await wrong.status(60_000)).toBe(4);
-      }
-      expect(await sender.status()).toBe(4);
-      expect(sender.stderr).toMatch(/xfer: error: .*dead/);
-      expect(await namesIn(to)).toEqual([]);
-    },
-  );
+  // From one place each wrong guess would make the next one wait longer; an attacker has many places.
+  it('row 2: kills the code after eight guesses, for who knows it too', async () => {
+    const { host: sender, code, port, join } = await listening(['send', file]);
+    const wrong = passwordOf(parseCode(mistyped(code)));
+    const guess = async (_: unknown, place: number): Promise<void> =>
+      guessWrong(await dialFrom(`127.0.${String(place + 1)}.1`, port), wrong);
+    await Promise.allSettled(Array.from({ length: 12 }, guess));
+
+    await expectEnding(sender, {
+      status: 4,
+      error: 'the code is dead: it was guessed wrong too often',
+      hint: 'start again for a new code',
+    });
+    expect(sender.stderr.match(/somebody tried a wrong code/g)).toHaveLength(8);
+    const right = await xfer(['receive', ...join, '--yes', '--out', to]);
+    await right.waitFor(/nobody is there under this code yet/);
+    expect(await namesIn(to)).toEqual([]);
+  });
 
   it('is refused before anything is sent when a word is not in the list', async () => {
     const receiver = await xfer(['receive', '417-aple-tiger']);
@@ -94,26 +110,55 @@ describe('a wrong code', () => {
 });
 
 describe('a code', () => {
-  it('row 4: is used up by the first receiver', async () => {
+  it('row 4: is used up by the first receiver, and both sides say so', async () => {
     const dht = await startPrivateDht();
+    const stranger = openDht(dht.bootstrap);
     try {
       const over = { bootstrap: dht.bootstrap };
-      const sender = await xfer(['send', '-'], { ...over, keepInputOpen: true });
+      const address = `127.0.0.1:${await freePort()}`;
+      const listen = ['--listen', address, '--also-dht'];
+      const sender = await xfer(['send', '-', ...listen], { ...over, keepInputOpen: true });
       const code = await sender.code();
+      const topic = topicOf(parseCode(code));
+      await vi.waitFor(async () => expect(await stranger.lookup(topic)).toHaveLength(1), WAIT);
       const first = await xfer(['receive', code, '--stdout', '--yes'], over);
       sender.input.write('for the first');
       await first.waitFor(/for the first/);
+      for (const side of [sender, first]) await side.waitFor(/connected .*; the code is used up/);
 
-      // The host is still there, and cannot be found any more.
-      const second = await xfer(['receive', code, '--stdout', '--yes'], over);
-      await second.waitFor(/nobody|waiting|used/i);
+      // The host is still there: it listens no more, and its record is gone from the DHT.
+      await vi.waitFor(async () => expect(await stranger.lookup(topic)).toEqual([]), WAIT);
+      await expect(dialFrom('127.0.0.1', Number(address.split(':')[1]))).rejects.toThrow('ECONNREFUSED');
+      const late = ['receive', code, '--connect', address, '--also-dht', '--stdout', '--yes'];
+      const second = await xfer(late, over);
+      await second.waitFor(/nobody is there under this code yet; still looking/);
+      second.kill('SIGINT');
+      expect(await second.status()).toBe(130);
+      expect(second.stdout).toBe('');
+
       sender.input.end();
       expect(await first.status()).toBe(0);
       expect(await sender.status()).toBe(0);
-      expect(second.stdout).toBe('');
+      expect(first.stdout).toBe('for the first');
     } finally {
+      await stranger.close();
       await dht.close();
     }
+  });
+
+  it('row 4: is used up for who proved to know it while another one was chosen', async () => {
+    const { host: sender, code, port, join } = await listening(['send', file]);
+    // The longest message of the pairing is the joiner's proof. What it says after it waits on the line.
+    const proxy = await TcpProxy.start(port, Infinity, 1_216);
+    const slow = await xfer(['receive', code, '--connect', `127.0.0.1:${proxy.port}`, '--yes', '--out', to]);
+    await proxy.held;
+    const fast = await xfer(['receive', ...join, '--yes', '--out', to]);
+
+    await expectEnding(slow, { status: 4, error: 'the code is used up', hint: 'a code works once' });
+    expect(await fast.status()).toBe(0);
+    expect(await sender.status()).toBe(0);
+    await expectSameTree(to, from);
+    proxy.close();
   });
 
   it('row 13: is wiped from the list of processes', async () => {

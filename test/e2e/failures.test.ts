@@ -4,10 +4,11 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { joining, listening } from '../support/direct.js';
+import { expectEnding, type Ending } from '../support/endings.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 import { namesIn, noise } from '../support/trees.js';
-import { xfer, type XferProcess } from '../support/xfer-process.js';
+import { xfer } from '../support/xfer-process.js';
 
 const MIB = 2 ** 20;
 
@@ -37,17 +38,26 @@ async function heldTransfer(bytes: number) {
   return { sender, receiver, line: proxy };
 }
 
-function expectExplained(ended: XferProcess): void {
-  expect(ended.stderr).toMatch(/xfer: error: [^A-Z].*[^.]$/m);
-  expect(ended.stderr).toMatch(/xfer: hint: [^A-Z].*[^.]$/m);
-}
+const GONE: Ending = { status: 3, error: 'the other side is gone', hint: 'start again on both sides' };
 
 describe('a missing path', () => {
-  it('ends with 2 before a code is shown', async () => {
-    const sender = await xfer(['send', path.join(from, 'nothing')]);
-    expect(await sender.status()).toBe(2);
-    expectExplained(sender);
+  it('ends the sender with 2 before a code is shown', async () => {
+    const missing = path.join(from, 'nothing');
+    const sender = await xfer(['send', big, missing]);
+    await expectEnding(sender, { status: 2, error: `there is no ${missing}`, hint: 'check the spelling' });
     expect(sender.stdout).toBe('');
+  });
+
+  it('ends the receiver with 2 where its target would be', async () => {
+    const { host: sender, join } = await listening(['send', big]);
+    const receiver = await xfer(['receive', ...join, '--yes', '--out', path.join(to, 'no/where')]);
+    await expectEnding(receiver, { status: 2, error: 'there is no ', hint: 'check the spelling', in: to });
+    expect(receiver.stderr).toContain(path.join(to, 'no'));
+    await expectEnding(sender, {
+      status: 1,
+      error: 'the other side stopped because of an error: not there',
+      hint: 'its screen says which',
+    });
   });
 });
 
@@ -59,8 +69,8 @@ describe('no network', () => {
     // Nothing listens on the discard port; a code of the list comes first for `receive`.
     const side = await xfer(args[0] === 'send' ? args : ['receive', await anyCode(), '--yes']);
     expect(await side.status(15_000)).toBe(3);
-    expectExplained(side);
-    expect(side.stderr).toMatch(/xfer: hint: .*--listen/);
+    const hint = 'in one local network use --listen on one side and --connect on the other';
+    await expectEnding(side, { status: 3, error: 'the network cannot be reached', hint });
   });
 
   async function anyCode(): Promise<string> {
@@ -74,11 +84,8 @@ describe('row 18: a connection that is cut', () => {
   it.each([64 * 1024, 5 * MIB, 31 * MIB])('after %d bytes leaves no file', async (bytes) => {
     const { sender, receiver, line } = await heldTransfer(bytes);
     line.cut();
-    expect(await receiver.status(20_000)).toBe(3);
-    expect(await sender.status(20_000)).toBe(3);
-    expectExplained(receiver);
-    expectExplained(sender);
-    expect(await namesIn(to)).toEqual([]);
+    await expectEnding(receiver, { ...GONE, in: to });
+    await expectEnding(sender, GONE);
   });
 });
 
@@ -86,21 +93,24 @@ describe('a peer that is killed in the middle', () => {
   it('leaves no file at the receiver when it was the sender', async () => {
     const { sender, receiver } = await heldTransfer(5 * MIB);
     sender.kill();
-    expect(await receiver.status(30_000)).toBe(3);
-    expectExplained(receiver);
-    expect(await namesIn(to)).toEqual([]);
+    await expectEnding(receiver, { ...GONE, in: to });
   });
 
   it('ends the sender when it was the receiver, and left no final name', async () => {
     const { sender, receiver } = await heldTransfer(5 * MIB);
     receiver.kill();
-    expect(await sender.status(30_000)).toBe(3);
-    expectExplained(sender);
+    await expectEnding(sender, GONE);
     expect(await namesIn(to)).not.toContain('big.bin');
   });
 });
 
 describe('row 35: a full disk', () => {
+  const FULL: Ending = { status: 3, error: 'there is not enough space', hint: 'make space' };
+  const FULL_THERE: Ending = {
+    status: 1,
+    error: 'the other side stopped because of an error: the disk is full',
+    hint: 'its screen says which',
+  };
   const mounted = path.join('/tmp', `xfer-small-disk-${process.pid}`);
 
   afterEach(async () => {
@@ -115,11 +125,8 @@ describe('row 35: a full disk', () => {
     );
     const { host: sender, join } = await listening(['send', big]);
     const receiver = await xfer(['receive', ...join, '--yes', '--out', mounted]);
-    expect(await receiver.status()).toBe(3);
-    expect(receiver.stderr).toMatch(/xfer: error: .*space/);
-    expectExplained(receiver);
-    expect(await sender.status()).not.toBe(0);
-    expect(await namesIn(mounted)).toEqual([]);
+    await expectEnding(receiver, { ...FULL, in: mounted });
+    await expectEnding(sender, FULL_THERE);
   });
 
   it('is noticed where the size was not known before', async ({ skip }) => {
@@ -127,10 +134,9 @@ describe('row 35: a full disk', () => {
     await promisify(execFile)('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', mounted]).catch(() =>
       skip('no tmpfs can be mounted here'),
     );
-    const { join } = await listening(['send', '-'], { stdin: noise(8 * MIB, 'pipe') });
+    const { host: sender, join } = await listening(['send', '-'], { stdin: noise(8 * MIB, 'pipe') });
     const receiver = await xfer(['receive', ...join, '--yes', '--out', path.join(mounted, 'stream')]);
-    expect(await receiver.status()).toBe(3);
-    expect(receiver.stderr).toMatch(/xfer: error: .*space/);
-    expect(await namesIn(mounted)).toEqual([]);
+    await expectEnding(receiver, { ...FULL, in: mounted });
+    await expectEnding(sender, FULL_THERE);
   });
 });

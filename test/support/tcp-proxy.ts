@@ -11,21 +11,26 @@ export class TcpProxy {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   readonly #holdAfter: number;
+  readonly #muteAfter: number;
   #onHeld: () => void = () => {};
-  /** Resolves when the line is held. */
+  /** Resolves when the line is held, in either direction. */
   readonly held = new Promise<void>((resolve) => (this.#onHeld = resolve));
 
-  private constructor(targetPort: number, holdAfter: number) {
+  private constructor(targetPort: number, holdAfter: number, muteAfter: number) {
     this.#holdAfter = holdAfter;
+    this.#muteAfter = muteAfter;
     this.#server = createServer((near) => {
       const far = connect(targetPort, '127.0.0.1');
       this.#join(near, far);
     });
   }
 
-  /** Forwards to `targetPort`; nothing passes any more once `holdAfter` bytes came back from there. */
-  static async start(targetPort: number, holdAfter: number): Promise<TcpProxy> {
-    const proxy = new TcpProxy(targetPort, holdAfter);
+  /**
+   * Forwards to `targetPort`; nothing comes from there any more once `holdAfter` bytes came, and nothing goes there
+   * once `muteAfter` bytes went.
+   */
+  static async start(targetPort: number, holdAfter: number, muteAfter = Infinity): Promise<TcpProxy> {
+    const proxy = new TcpProxy(targetPort, holdAfter, muteAfter);
     proxy.#server.listen(0, '127.0.0.1');
     await once(proxy.#server, 'listening');
     return proxy;
@@ -52,7 +57,15 @@ export class TcpProxy {
     }
     near.on('close', () => far.destroy());
     far.on('close', () => near.destroy());
-    near.pipe(far);
+    let gone = 0;
+    near.on('end', () => far.end());
+    near.on('data', (bytes) => {
+      gone += bytes.length;
+      far.write(bytes);
+      if (gone < this.#muteAfter) return;
+      near.pause();
+      this.#onHeld();
+    });
     far.on('data', (bytes) => {
       this.carried += bytes.length;
       near.write(bytes);

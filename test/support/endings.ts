@@ -1,0 +1,30 @@
+import { expect } from 'vitest';
+import { namesIn } from './trees.js';
+import type { XferProcess, XferTerminal } from './xfer-process.js';
+
+/** How the program ends that could not do what it was asked for. */
+export interface Ending {
+  readonly status: number;
+  /** The sentence behind `xfer: error: `, or its beginning. */
+  readonly error: string;
+  /** What stands in the line behind `xfer: hint: `; no such line if not given. */
+  readonly hint?: string;
+  /** The folder that received: nothing new may have a name in it. */
+  readonly in?: string;
+  /** What was in that folder before. */
+  readonly kept?: readonly string[];
+}
+
+/** Waits for the end of a program and fails unless it ended with this status, one sentence, one hint and no file. */
+export async function expectEnding(side: XferProcess | XferTerminal, ending: Ending): Promise<void> {
+  const status = await side.status();
+  const said = 'stderr' in side ? side.stderr : side.text.replaceAll('\r', '');
+  expect(status, said).toBe(ending.status);
+  const lines = said.split('\n');
+  const errors = lines.filter((line) => line.startsWith('xfer: error: '));
+  const hints = lines.filter((line) => line.startsWith('xfer: hint: '));
+  expect(errors, said).toEqual([expect.stringContaining(`xfer: error: ${ending.error}`)]);
+  expect(hints, said).toEqual(ending.hint === undefined ? [] : [expect.stringContaining(ending.hint)]);
+  for (const line of [...errors, ...hints]) expect(line).toMatch(/^xfer: \w+: [^A-Z].*[^.]$/);
+  if (ending.in !== undefined) expect(await namesIn(ending.in)).toEqual(ending.kept ?? []);
+}
