@@ -68,6 +68,8 @@ export function openSourceFile(location: string, path: string, found: Found): So
 
 /** Holes shorter than this travel as zero bytes, which compress well. */
 const HOLE_BYTES = 1 << 16;
+/** Longer ones travel in several, so that the peer hears of them while they are read: that takes about a second here. */
+const LONGEST_HOLE_BYTES = 1 << 28;
 /** File systems store nothing less than this. */
 const BLOCK_BYTES = 1 << 12;
 const ZEROS = Buffer.alloc(CHUNK_BYTES);
@@ -107,7 +109,7 @@ class DiskSourceFile implements SourceFile {
 
   async #readSparse(): Promise<Uint8Array | { readonly hole: number } | undefined> {
     let hole = 0;
-    for (;;) {
+    while (hole < LONGEST_HOLE_BYTES) {
       if (this.#rest.length === 0) this.#rest = await this.#nextPiece();
       const zeros = leadingZeros(this.#rest);
       if (zeros === 0) break;

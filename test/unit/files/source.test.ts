@@ -483,4 +483,12 @@ describe.skipIf(!isLinux)('sparse files', () => {
     const pieces = await readPieces(await source.open(await entryAt(source, 'zeros')));
     expect(pieces.every((piece) => piece instanceof Uint8Array)).toBe(true);
   });
+
+  test('a long hole travels in several, so that nobody waits in silence for its end', async () => {
+    writeFileSync(at('sparse'), '');
+    truncateSync(at('sparse'), 600 * 1024 * 1024);
+    const source = await openSource({ paths: [at('sparse')] });
+    const pieces = await readPieces(await source.open(await entryAt(source, 'sparse')));
+    expect(pieces).toEqual([2 ** 28, 2 ** 28, 600 * 1024 * 1024 - 2 ** 29].map((hole) => ({ hole })));
+  });
 });
