@@ -18,9 +18,9 @@ export interface Ending {
 /** Waits for the end of a program and fails unless it ended with this status, one sentence, one hint and no file. */
 export async function expectEnding(side: XferProcess | XferTerminal, ending: Ending): Promise<void> {
   const status = await side.status();
-  const said = 'stderr' in side ? side.stderr : side.text.replaceAll('\r', '');
+  const lines = 'stderr' in side ? side.stderr.split('\n') : side.lines;
+  const said = lines.join('\n');
   expect(status, said).toBe(ending.status);
-  const lines = said.split('\n');
   const errors = lines.filter((line) => line.startsWith('xfer: error: '));
   const hints = lines.filter((line) => line.startsWith('xfer: hint: '));
   expect(errors, said).toEqual([expect.stringContaining(`xfer: error: ${ending.error}`)]);

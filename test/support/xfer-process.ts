@@ -53,6 +53,15 @@ abstract class Running {
     return this.screen.replace(ESCAPES, '');
   }
 
+  /** The lines that stay: what was drawn in place and taken away again is left out. */
+  get lines(): string[] {
+    return this.screen
+      .replace(/[^\n]*\u001b\[1G/g, '')
+      .replace(ESCAPES, '')
+      .replaceAll('\r', '')
+      .split('\n');
+  }
+
   /** The first match of `pattern` in what was printed. Fails when it does not come in time, or never will. */
   async waitFor(pattern: RegExp, patienceMs = PATIENCE_MS): Promise<RegExpExecArray> {
     return this.when(() => pattern.exec(this.text) ?? undefined, String(pattern), patienceMs);
