@@ -4,7 +4,7 @@ import { parseCode } from './crypto/code.js';
 import { XferError, type ErrorCode } from './errors.js';
 import { pipeSource, streamSink, textSink, textSource } from './files/content.js';
 import { pathMatcher } from './files/filter.js';
-import { isHomeFolder, openSink } from './files/sink.js';
+import { assertTarget, isHomeFolder, openSink } from './files/sink.js';
 import { openSource, type OpenedSource } from './files/source.js';
 import type { Content, MeetingOptions, ReceiveOptions, ReceiveOutcome, XferEvent } from './options.js';
 import { hostSession, joinSession, type PairedChannel } from './peer/connect.js';
@@ -66,6 +66,7 @@ export async function receive(options: ReceiveOptions): Promise<ReceiveOutcome> 
   const paths: string[] = [];
   const text = textSink();
   let isDisk = false;
+  if (options.out !== undefined && options.output === undefined) assertTarget(options.out);
   const wants = options.only === undefined ? undefined : pathMatcher(options.only);
   const outcome = await withSession('receive', options, ({ channel, watch, signal, onEvent }) =>
     receiveFiles(

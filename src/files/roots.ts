@@ -1,5 +1,5 @@
 /** The files and folders that a person names to be sent, checked before anything is offered. */
-import { accessSync, constants, realpathSync, statSync, type Stats } from 'node:fs';
+import { accessSync, constants, lstatSync, realpathSync, statSync, type Stats } from 'node:fs';
 import path from 'node:path';
 import { XferError } from '../errors.js';
 import { errnoOf } from './disk-errors.js';
@@ -25,6 +25,13 @@ export function findRoot(given: string, portable: boolean): Root {
   const name = rootName(given, location);
   if (!travels(name, portable)) throw new XferError('name-refused', { subject: given });
   return { name, given, location, stat };
+}
+
+/** The root as it is now. What is gone or has become something else stays as it was: reading it will say so. */
+export function lookAgain(root: Root): Root {
+  const stat = lstatSync(root.location, { throwIfNoEntry: false });
+  const isSame = root.stat.isDirectory() ? stat?.isDirectory() : stat?.isFile();
+  return stat !== undefined && isSame === true ? { ...root, stat } : root;
 }
 
 /** Throws `same-name` where two roots would arrive as one. */

@@ -84,6 +84,8 @@ class DiskSourceFile implements SourceFile {
   #offset = 0;
   /** Read but not handed out. */
   #rest: Buffer = Buffer.alloc(0);
+  /** Memory for whole pieces that the caller gave back. */
+  readonly #free: Buffer[] = [];
   /** The read under way, so that the disk works while the caller does. */
   #ahead: Promise<Buffer> | undefined;
 
@@ -100,6 +102,12 @@ class DiskSourceFile implements SourceFile {
       return piece.length === 0 ? undefined : piece;
     }
     return this.#readSparse();
+  }
+
+  recycle(data: Uint8Array): void {
+    // Pieces of a sparse file may be parts of one buffer.
+    if (this.#isSparse || data.length !== CHUNK_BYTES) return;
+    this.#free.push(Buffer.from(data.buffer, data.byteOffset, data.length));
   }
 
   async close(): Promise<void> {
@@ -138,7 +146,11 @@ class DiskSourceFile implements SourceFile {
 
   async #readPiece(): Promise<Buffer> {
     const wanted = Math.min(CHUNK_BYTES, this.#stat.size - this.#offset);
-    const piece = Buffer.allocUnsafeSlow(wanted);
+    const piece = wanted === CHUNK_BYTES ? this.#free.pop() : undefined;
+    return this.#fill(piece ?? Buffer.allocUnsafeSlow(wanted), wanted);
+  }
+
+  async #fill(piece: Buffer, wanted: number): Promise<Buffer> {
     try {
       for (let length = 0; length < wanted;) {
         const { bytesRead } = await readAsync(

@@ -16,7 +16,7 @@ import { matchGlobs, type PathMatcher } from './filter.js';
 import { isReadable, readGitignore, readNames } from './folder-listing.js';
 import { breathe } from './pace.js';
 import { collisionKey } from './paths.js';
-import { assertDistinct, findRoot, travels, type Root } from './roots.js';
+import { assertDistinct, findRoot, lookAgain, travels, type Root } from './roots.js';
 import { ScannedTree } from './scanned-tree.js';
 import { openSourceFile, readSmallFile } from './source-file.js';
 
@@ -83,20 +83,27 @@ interface FolderContent {
 const LISTING_ENTRIES = 1000;
 
 class DiskSource implements OpenedSource {
-  readonly roots: FileSource['roots'];
-  readonly #found: readonly Root[];
   readonly #choice: Choice;
+  #found: readonly Root[];
+  #roots: FileSource['roots'] | undefined;
   #tree: ScannedTree;
 
   constructor(found: readonly Root[], choice: Choice) {
     this.#found = found;
     this.#choice = choice;
     this.#tree = new ScannedTree(found);
-    this.roots = found.map(({ name, stat }) =>
+  }
+
+  /** As they are when first asked for: a person may work on a file while the code waits on the screen. */
+  get roots(): FileSource['roots'] {
+    if (this.#roots !== undefined) return this.#roots;
+    this.#found = this.#found.map(lookAgain);
+    this.#roots = this.#found.map(({ name, stat }) =>
       stat.isDirectory()
         ? { name, type: 'folder', size: undefined }
         : { name, type: 'file', size: stat.size },
     );
+    return this.#roots;
   }
 
   async *scan(): AsyncGenerator<Listing> {

@@ -7,6 +7,16 @@ import type { FileSource } from '../transfer/ports.js';
 import { OpenFolder } from './directory.js';
 import { errnoOf, writeError } from './disk-errors.js';
 
+/**
+ * Looks at `out` before there is an offer, so that nobody wastes a code on a place that can take none. Throws
+ * `path-missing` or `permission-denied`.
+ */
+export function assertTarget(out: string): void {
+  if (out === '') throw new XferError('path-missing');
+  if (statOf(out)?.isDirectory() === true) assertWritable(out);
+  else assertWritable(folderAbove(out));
+}
+
 /** Where the roots of an offer go. */
 export interface Target {
   /** The folder that they go into, as the person would write it. */
@@ -31,8 +41,7 @@ export function resolveTarget(out: string | undefined, roots: FileSource['roots'
     assertWritable(given);
     return { folder: given, isNew: false, newName: undefined };
   }
-  const above = path.dirname(given);
-  if (statOf(above)?.isDirectory() !== true) throw new XferError('path-missing', { subject: above });
+  const above = folderAbove(given);
   if (!meansFolder) {
     assertWritable(above);
     return { folder: above, isNew: false, newName: path.basename(given) };
@@ -42,6 +51,13 @@ export function resolveTarget(out: string | undefined, roots: FileSource['roots'
   }
   assertWritable(above);
   return { folder: given, isNew: true, newName: undefined };
+}
+
+/** Throws `path-missing` where it is no folder. */
+function folderAbove(given: string): string {
+  const above = path.dirname(given);
+  if (statOf(above)?.isDirectory() !== true) throw new XferError('path-missing', { subject: above });
+  return above;
 }
 
 /** Opens the target, which is made first where it is new. Throws as `resolveTarget`. */

@@ -61,6 +61,18 @@ describe('a missing path', () => {
   });
 });
 
+describe('a target that cannot be', () => {
+  it('is said before the code is used up', async () => {
+    const { host: sender, join } = await listening(['send', '--text', 'hello']);
+    const receiver = await xfer(['receive', ...join, '--yes', '--out', path.join(to, 'no/where')]);
+    expect(await receiver.status()).toBe(2);
+    expectExplained(receiver);
+    const again = await xfer(['receive', ...join, '--yes']);
+    expect(await again.status()).toBe(0);
+    expect(await sender.status()).toBe(0);
+  });
+});
+
 describe('no network', () => {
   it.each([
     ['the sender', ['send', '--text', 'hello']],

@@ -21,7 +21,7 @@ import { Worker } from 'node:worker_threads';
 import fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { NamePlatform } from '../../../src/files/paths.js';
-import { isHomeFolder, openSink, type SinkOptions } from '../../../src/files/sink.js';
+import { assertTarget, isHomeFolder, openSink, type SinkOptions } from '../../../src/files/sink.js';
 import {
   ROOT,
   type ConflictPolicy,
@@ -464,6 +464,17 @@ describe('--out', () => {
       expect(open(at('file/below'), file)).resolves.toBe('path-missing'),
       expect(open(at('file/'), file)).resolves.toBe('target-exists'),
     ]);
+  });
+
+  test('is looked at before there is an offer', async () => {
+    mkdirSync(at('dir'));
+    writeFileSync(at('file'), 'old');
+    for (const out of ['dir', 'file', 'new', 'new/']) expect(() => assertTarget(at(out))).not.toThrow();
+    for (const out of ['no/where', 'file/below']) {
+      expect(await codeOf(() => assertTarget(at(out)))).toBe('path-missing');
+    }
+    expect(await codeOf(() => assertTarget(''))).toBe('path-missing');
+    expect(tree()).toEqual(['dir', 'file']);
   });
 
   test.skipIf(isWindows)('may be a link to a folder', async () => {

@@ -396,6 +396,29 @@ describe('reading', () => {
     }
   });
 
+  test('a file is offered as it is then, not as it was when it was named', async () => {
+    make({ log: 'one line' });
+    const source = await openSource({ paths: [at('log')] });
+    writeFileSync(at('log'), 'one line and more');
+    expect(source.roots).toEqual([{ name: 'log', type: 'file', size: 17 }]);
+    expect(String(await source.readWhole(await entryAt(source, 'log'), 100))).toBe('one line and more');
+  });
+
+  test('a file that became something else before it was offered is not read', async () => {
+    make({ a: 'hello', b: 'hello' });
+    const source = await openSource({ paths: [at('a'), at('b')] });
+    rmSync(at('a'));
+    rmSync(at('b'));
+    mkdirSync(at('b'));
+    expect(source.roots.map(({ type, size }) => [type, size])).toEqual([
+      ['file', 5],
+      ['file', 5],
+    ]);
+    const { byPath } = await scan(source);
+    expect(await codeOf(() => source.open(byPath.get('a')!))).toBe('source-vanished');
+    expect(await codeOf(() => source.open(byPath.get('b')!))).toBe('source-changed');
+  });
+
   test('a file or folder that is gone has vanished', async () => {
     make({ 'r/a': 'hello', 'r/sub/b': 'hello', c: '' });
     const source = await openSource({ paths: [at('r'), at('c')] });
