@@ -65,8 +65,7 @@ describe('a target that cannot be', () => {
   it('is said before the code is used up', async () => {
     const { host: sender, join } = await listening(['send', '--text', 'hello']);
     const receiver = await xfer(['receive', ...join, '--yes', '--out', path.join(to, 'no/where')]);
-    expect(await receiver.status()).toBe(2);
-    expectExplained(receiver);
+    await expectEnding(receiver, { status: 2, error: 'there is no', hint: 'check the spelling', in: to });
     const again = await xfer(['receive', ...join, '--yes']);
     expect(await again.status()).toBe(0);
     expect(await sender.status()).toBe(0);
