@@ -76,6 +76,24 @@ describe('a transfer by code', () => {
     await expectSameTree(to, from);
   });
 
+  it('begins with either side', async () => {
+    const from = await temporaryFolder();
+    const to = await temporaryFolder();
+    await writeFile(path.join(from, 'note'), 'for you');
+
+    // A long code is on the screen before the host has begun to announce it. There it stops.
+    const sender = await xfer(['send', '--words', '5', path.join(from, 'note')], over);
+    const code = await sender.code();
+    sender.kill('SIGSTOP');
+    const receiver = await xfer(['receive', code, '--yes', '--out', to], over);
+    await receiver.waitFor(/nobody is there under this code yet; still looking/);
+    sender.kill('SIGCONT');
+
+    expect(await receiver.status()).toBe(0);
+    expect(await sender.status()).toBe(0);
+    await expectSameTree(to, from);
+  });
+
   it('understands a code typed in capitals and with spaces', async () => {
     const from = await temporaryFolder();
     const to = await temporaryFolder();

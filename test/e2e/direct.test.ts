@@ -1,8 +1,11 @@
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
 import path from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { freePort, joining, listening } from '../support/direct.js';
+import { startPrivateDht } from '../support/private-dht.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 import { expectSameTree } from '../support/trees.js';
 import { xfer } from '../support/xfer-process.js';
@@ -102,15 +105,48 @@ describe('a direct connection', () => {
     expect(second.stderr).toContain('xfer: hint: ');
   });
 
-  it('can be tried together with the DHT', async () => {
+  it.each([
+    ['nobody of the DHT hears of it', []],
+    ['the DHT is tried too with --also-dht', ['--also-dht']],
+  ])('%s', async (_, also) => {
+    const node = createSocket('udp4').bind(0, '127.0.0.1');
+    await once(node, 'listening');
+    let packets = 0;
+    node.on('message', () => (packets += 1));
+    const over = { bootstrap: [`127.0.0.1:${node.address().port}`] };
     const port = await freePort();
-    const also = ['--also-dht'];
-    const sender = await xfer(['send', file, '--listen', `127.0.0.1:${port}`, ...also]);
+    const sender = await xfer(['send', file, '--listen', `127.0.0.1:${port}`, ...also], over);
     const join = joining(['send'], await sender.code(), port);
-    const receiver = await xfer(['receive', ...join, ...also, '--yes', '--out', to]);
+    const receiver = await xfer(['receive', ...join, ...also, '--yes', '--out', to], over);
 
     expect(await receiver.status()).toBe(0);
     expect(await sender.status()).toBe(0);
     await expectSameTree(to, from);
+    node.close();
+    if (also.length === 0) expect(packets).toBe(0);
+    else expect(packets).toBeGreaterThan(0);
+  });
+
+  it('with --also-dht whoever listens is found both ways', async () => {
+    const dht = await startPrivateDht();
+    try {
+      const over = { bootstrap: dht.bootstrap };
+      for (const way of ['through the DHT', 'directly']) {
+        const address = `127.0.0.1:${await freePort()}`;
+        const sender = await xfer(['send', '--text', way, '--listen', address, '--also-dht'], over);
+        const code = await sender.code();
+        await sender.waitFor(
+          new RegExp(`xfer receive ${code} --connect ${address}\n *xfer receive ${code}\n`),
+        );
+        const join = way === 'directly' ? [code, '--connect', address] : [code];
+        const receiver = await xfer(['receive', ...join, '--yes'], over);
+        expect(await receiver.status()).toBe(0);
+        expect(await sender.status()).toBe(0);
+        expect(receiver.stdout).toBe(way);
+        expect(sender.stderr).toMatch(way === 'directly' ? /, direct$/m : /, dht$/m);
+      }
+    } finally {
+      await dht.close();
+    }
   });
 });
