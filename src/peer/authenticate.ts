@@ -62,7 +62,7 @@ export async function authenticateAsJoiner(
     const accept = await receiveAnswer(connection);
     const sessionKey = pairing.finish(decodeAccept(accept), { start, reply, confirm, accept });
     guess.giveBack();
-    connection.confirm();
+    await connection.confirm();
     return { channel: new SealedChannel(connection, sessionKey, 'joiner', agreement), sessionKey };
   } finally {
     guess?.spend();
@@ -106,8 +106,8 @@ export async function authenticateAsHost(
 
     const accept = encodeAccept(pairing.accept());
     const sessionKey = pairing.sessionKey({ start, reply, confirm, accept });
-    connection.confirm();
     await connection.send([accept]);
+    await connection.confirm();
     return { channel: new SealedChannel(connection, sessionKey, 'host', agreement), sessionKey };
   } finally {
     pairing.erase();

@@ -71,7 +71,11 @@ export class SealedChannel implements Channel {
       sessionKey.recordSecret(connection.handshakeHash, EPOCH, SENDS[of]);
     this.#sealer = new RecordSealer(secret(side), agreement.aead);
     this.#opener = new RecordOpener(secret(side === 'joiner' ? 'host' : 'joiner'), agreement.aead);
-    void this.#open();
+    // Opened as it arrives: credit must get through while nobody calls `receive`.
+    connection.handTo({
+      onMessage: (message) => this.#open(message),
+      onOver: (error) => this.#fail(error),
+    });
   }
 
   send(item: ControlMessage | DataRecord): Promise<void> {
@@ -138,14 +142,10 @@ export class SealedChannel implements Channel {
     return this.#connection.send(this.#sealer.seal(encodeRecord(record), last));
   }
 
-  /** Opens what arrives as it arrives: credit must get through while nobody calls `receive`. */
-  async #open(): Promise<void> {
+  #open(message: Uint8Array): void {
+    if (this.#failure !== undefined) return;
     try {
-      for (;;) {
-        const message = await this.#connection.receive();
-        if (message === undefined) throw new XferError('peer-gone');
-        this.#take(message);
-      }
+      this.#take(message);
     } catch (error) {
       this.#fail(toXferError(error));
     }

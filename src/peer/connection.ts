@@ -3,6 +3,7 @@ import { XferError } from '../errors.js';
 import type { Path } from '../transfer/ports.js';
 import { canonicalAddress, formatAddress, prefixOf } from './address.js';
 import { deferred, type Deferred } from './promises.js';
+import type { Line, LineEvents } from './line.js';
 import type { NoiseStream } from './noise.js';
 
 export type Transport = 'dht' | 'direct';
@@ -14,14 +15,22 @@ export interface Origin {
   readonly port: number;
   /** Called once, when the peer confirmed that it knows the code or the connection closed. */
   readonly onSettled?: () => void;
+  /** The line that takes over from the Noise stream when the pairing is confirmed; the stream is not used again. */
+  readonly takeOver?: (events: LineEvents) => Line;
+}
+
+/** Who takes what comes on a connection. */
+export interface Reader {
+  /** The message is valid during the call only. */
+  readonly onMessage: (message: Uint8Array) => void;
+  /** Nothing more comes: an end that nobody authenticated, or a failure. May be called again. */
+  readonly onOver: (error: XferError) => void;
 }
 
 /** From the first byte until the pairing is confirmed, in milliseconds. */
 export const UNCONFIRMED_MS = 10_000;
 /** How long saying goodbye may take, in milliseconds. */
 const CLOSING_MS = 1_000;
-/** What may wait to be received before the peer is slowed down, in bytes. */
-const QUEUE_BYTES = 4 * 2 ** 20;
 
 export class Connection {
   readonly transport: Transport;
@@ -38,38 +47,45 @@ export class Connection {
   /** Resolves when the connection is gone. */
   readonly closed: Promise<void>;
 
-  readonly #stream: NoiseStream;
+  readonly #noise: NoiseStream;
+  readonly #events: LineEvents;
+  readonly #takeOver: Origin['takeOver'];
+  #line: Line;
+  #reader: Reader | undefined;
   readonly #queue: Uint8Array[] = [];
-  #queuedBytes = 0;
   #ended = false;
   #failure: XferError | undefined;
   #receiver: Deferred<Uint8Array | undefined> | undefined;
   #drain: Deferred<void> | undefined;
   readonly #settle: () => void;
 
-  private constructor(stream: NoiseStream, origin: Origin, settle: () => void) {
-    if (stream.handshakeHash === null || stream.publicKey === null || stream.remotePublicKey === null) {
+  private constructor(noise: NoiseStream, origin: Origin, settle: () => void) {
+    if (noise.handshakeHash === null || noise.publicKey === null || noise.remotePublicKey === null) {
       throw new XferError('internal', { subject: 'connection before its handshake' });
     }
-    this.#stream = stream;
+    this.#noise = noise;
+    this.#takeOver = origin.takeOver;
     this.#settle = settle;
     this.transport = origin.transport;
     this.path = origin.transport;
     this.remoteAddress = formatAddress(canonicalAddress(origin.host), origin.port);
     this.remotePrefix = prefixOf(origin.host);
-    this.handshakeHash = stream.handshakeHash;
-    this.publicKey = stream.publicKey;
-    this.remotePublicKey = stream.remotePublicKey;
-    stream.on('data', (message: Uint8Array) => this.#onMessage(message));
-    stream.on('end', () => this.#onEnd());
-    stream.on('drain', () => this.#onDrain());
-    stream.on('error', (error: Error) => this.#fail(asXferError(error)));
-    this.closed = new Promise((resolve) => {
-      stream.once('close', () => {
+    this.handshakeHash = noise.handshakeHash;
+    this.publicKey = noise.publicKey;
+    this.remotePublicKey = noise.remotePublicKey;
+    const closed = deferred<undefined>();
+    this.closed = closed.promise;
+    this.#events = {
+      onMessage: (message) => this.#onMessage(message),
+      onEnd: () => this.#onEnd(),
+      onDrain: () => this.#onDrain(),
+      onError: (error) => this.#fail(asXferError(error)),
+      onClose: () => {
         this.#fail(new XferError('peer-gone'));
-        resolve();
-      });
-    });
+        closed.resolve(undefined);
+      },
+    };
+    this.#line = new NoiseLine(noise, this.#events);
   }
 
   /**
@@ -97,9 +113,17 @@ export class Connection {
     return new Connection(stream, where, settle);
   }
 
-  /** Lifts the bounds on bytes and time that hold for strangers. */
-  confirm(): void {
-    this.#stream.confirm();
+  /**
+   * After the last message of the pairing in both directions: lifts the bounds on bytes and time that hold for
+   * strangers, and changes to the line for records where there is one.
+   */
+  async confirm(): Promise<void> {
+    if (this.#takeOver !== undefined) {
+      await this.flush();
+      this.#noise.setTimeout(0);
+      this.#line = this.#takeOver(this.#events);
+    }
+    this.#noise.confirm();
     this.#settle();
   }
 
@@ -109,42 +133,41 @@ export class Connection {
    */
   send(pieces: readonly Uint8Array[]): Promise<void> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
-    let length = 0;
-    for (const piece of pieces) length += piece.length;
-    const message = this.#stream.alloc(length);
-    let at = 0;
-    for (const piece of pieces) {
-      message.set(piece, at);
-      at += piece.length;
-    }
-    if (this.#stream.write(message)) return Promise.resolve();
+    if (this.#line.send(pieces)) return Promise.resolve();
     this.#drain ??= deferred();
     return this.#drain.promise;
   }
 
-  /** The next message; `undefined` at an end, which anybody on the way could have made. One call at a time. */
+  /**
+   * The next message; `undefined` at an end, which anybody on the way could have made. One call at a time. For the
+   * pairing, whose few messages may wait.
+   */
   receive(): Promise<Uint8Array | undefined> {
     const message = this.#queue.shift();
-    if (message !== undefined) {
-      this.#queuedBytes -= message.length;
-      if (this.#queuedBytes <= QUEUE_BYTES) this.#stream.resume();
-      return Promise.resolve(message);
-    }
+    if (message !== undefined) return Promise.resolve(message);
     if (this.#ended) return Promise.resolve(undefined);
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     this.#receiver = deferred();
     return this.#receiver.promise;
   }
 
+  /** Hands over what comes, as it comes, in place of `receive`. It is for the reader to bound what the peer sends. */
+  handTo(reader: Reader): void {
+    this.#reader = reader;
+    for (const message of this.#queue.splice(0)) reader.onMessage(message);
+    if (this.#failure !== undefined) reader.onOver(this.#failure);
+    else if (this.#ended) reader.onOver(new XferError('peer-gone'));
+  }
+
   /** Waits until everything sent has left this machine, over UDX: has arrived. */
   async flush(): Promise<void> {
-    const flushed = await Promise.race([this.#stream.flush(), this.closed]);
+    const flushed = await Promise.race([this.#line.flush(), this.closed]);
     if (flushed !== true) throw this.#failure ?? new XferError('peer-gone');
   }
 
   /** Closes after both sides have said all: what is under way arrives. */
   async close(): Promise<void> {
-    this.#stream.end();
+    this.#line.end();
     const late = setTimeout(() => {
       this.destroy();
     }, CLOSING_MS);
@@ -155,25 +178,26 @@ export class Connection {
   /** Drops the connection at once. */
   destroy(error?: Error): void {
     this.#fail(error === undefined ? new XferError('peer-gone') : asXferError(error));
-    this.#stream.destroy();
+    this.#line.destroy();
   }
 
   #onMessage(message: Uint8Array): void {
-    if (this.#receiver !== undefined) {
-      this.#receiver.resolve(message);
-      this.#receiver = undefined;
+    if (this.#reader !== undefined) {
+      this.#reader.onMessage(message);
       return;
     }
-    this.#queue.push(message);
-    this.#queuedBytes += message.length;
-    // TCP passes this on to the peer. UDX does not: there it is credit that bounds what comes.
-    if (this.#queuedBytes > QUEUE_BYTES) this.#stream.pause();
+    // The line uses its memory again.
+    const kept = Buffer.from(message);
+    if (this.#receiver === undefined) this.#queue.push(kept);
+    else this.#receiver.resolve(kept);
+    this.#receiver = undefined;
   }
 
   #onEnd(): void {
     this.#ended = true;
     this.#receiver?.resolve(undefined);
     this.#receiver = undefined;
+    this.#reader?.onOver(new XferError('peer-gone'));
   }
 
   #onDrain(): void {
@@ -187,6 +211,46 @@ export class Connection {
     this.#failure = error;
     this.#receiver?.reject(error);
     this.#drain?.reject(error);
+    this.#reader?.onOver(error);
+  }
+}
+
+/** Messages of the Noise stream itself. */
+class NoiseLine implements Line {
+  readonly #stream: NoiseStream;
+
+  constructor(stream: NoiseStream, events: LineEvents) {
+    this.#stream = stream;
+    stream.on('data', events.onMessage);
+    stream.on('end', events.onEnd);
+    stream.on('drain', events.onDrain);
+    stream.on('error', events.onError);
+    stream.once('close', events.onClose);
+  }
+
+  send(pieces: readonly Uint8Array[]): boolean {
+    let length = 0;
+    for (const piece of pieces) length += piece.length;
+    // The stream encrypts in place what it gave out.
+    const message = this.#stream.alloc(length);
+    let at = 0;
+    for (const piece of pieces) {
+      message.set(piece, at);
+      at += piece.length;
+    }
+    return this.#stream.write(message);
+  }
+
+  flush(): Promise<boolean> {
+    return this.#stream.flush();
+  }
+
+  end(): void {
+    this.#stream.end();
+  }
+
+  destroy(error?: Error): void {
+    this.#stream.destroy(error);
   }
 }
 

@@ -7,13 +7,18 @@ import { XferError } from '../errors.js';
 import { formatAddress, isLinkLocal, prefixOf, type Endpoint } from './address.js';
 import type { Admission } from './admission.js';
 import { Connection, UNCONFIRMED_MS } from './connection.js';
+import type { LineEvents } from './line.js';
+import { NoisePrelude } from './noise-prelude.js';
 import { NoiseStream } from './noise.js';
+import { RecordLine } from './record-line.js';
 
 /** Where a side listens and dials when no port is given. */
 export const DEFAULT_PORT = 7337;
 
 /** First bytes of the dialling side: magic, version, kind (protocol section 4). */
 const HELLO = Uint8Array.of(0x78, 0x66, 0x65, 0x72, 1, 1);
+/** What is read from a socket at once, in bytes. */
+const READ_BYTES = 2 ** 18;
 const RETRY_MS = 500;
 const DIAL_MS = 5_000;
 /** A machine without a network for this long has none. */
@@ -80,7 +85,16 @@ export async function dial(
 const NO_ROUTE = new Set(['ENETUNREACH', 'EHOSTUNREACH', 'EADDRNOTAVAIL', 'EAI_AGAIN', 'ENETDOWN']);
 
 async function dialOnce(host: string, port: number, signal: AbortSignal): Promise<Connection> {
-  const socket = connect({ host, port, noDelay: true });
+  const socket: Socket = connect({
+    host,
+    port,
+    noDelay: true,
+    // One buffer for all that comes, where the system would make one for each piece: whoever listens takes it at once.
+    onread: {
+      buffer: Buffer.allocUnsafeSlow(READ_BYTES),
+      callback: (length, buffer) => socket.emit('data', buffer.subarray(0, length)),
+    },
+  });
   const abandon = (): void => {
     socket.destroy();
   };
@@ -118,13 +132,15 @@ async function acceptPairing(socket: Socket, admission: Admission): Promise<Conn
 }
 
 async function openOver(socket: Socket, isInitiator: boolean, onSettled?: () => void): Promise<Connection> {
+  const prelude = new NoisePrelude(socket, isInitiator);
   const origin = {
     transport: 'direct' as const,
     host: socket.remoteAddress ?? '',
     port: socket.remotePort ?? 0,
     ...(onSettled === undefined ? {} : { onSettled }),
+    takeOver: (events: LineEvents) => new RecordLine(socket, prelude.release(), events),
   };
-  return Connection.open(new NoiseStream(isInitiator, socket), () => origin);
+  return Connection.open(new NoiseStream(isInitiator, prelude, { keepAlive: 0 }), () => origin);
 }
 
 /** Reads exactly the hello, and nothing of what follows it. */

@@ -13,21 +13,21 @@ const SEAL_BYTES = 17;
 /** Largest message of a connection, in bytes. */
 export const MAX_MESSAGE_BYTES = MAX_FRAME_BYTES - SEAL_BYTES;
 
-const KEEP_ALIVE_MS = 5_000;
+export const KEEP_ALIVE_MS = 5_000;
 /** A peer that keeps alive is heard three times in this long. */
-const SILENCE_MS = 15_000;
+export const SILENCE_MS = 15_000;
 const HEADER_BYTES = 3;
 
 /**
  * A secret stream that dies of `limit` before memory is set aside for a frame that is too long, of silence after
- * 15 s, and of more than 8 KiB before `confirm`. It says something itself every 5 s.
+ * 15 s, and of more than 8 KiB before `confirm`. It says something itself every 5 s unless `keepAlive` is 0.
  */
 export class NoiseStream extends SecretStream {
-  #frames = new FrameLengths();
+  #frames = new FrameScanner();
   #allowance = MAX_UNCONFIRMED_BYTES;
 
   constructor(isInitiator: boolean, rawStream: RawStream | null, options: SecretStreamOptions = {}) {
-    super(isInitiator, rawStream, { ...options, enableSend: false, keepAlive: KEEP_ALIVE_MS });
+    super(isInitiator, rawStream, { keepAlive: KEEP_ALIVE_MS, ...options, enableSend: false });
     this.setTimeout(SILENCE_MS);
   }
 
@@ -41,7 +41,7 @@ export class NoiseStream extends SecretStream {
   protected override _onrawdata(data: Uint8Array): void {
     this.#allowance -= data.length;
     const longest = Math.min(MAX_FRAME_BYTES, this.#allowance + data.length);
-    if (this.#allowance < 0 || this.#frames.longestIn(data) > longest) {
+    if (this.#allowance < 0 || this.#frames.scan(data).longest > longest) {
       this.destroy(new XferError('limit', { subject: 'frame' }));
     } else {
       super._onrawdata(data);
@@ -50,33 +50,35 @@ export class NoiseStream extends SecretStream {
 }
 
 /** Reads the lengths of frames as they pass, and nothing else of them. */
-class FrameLengths {
+export class FrameScanner {
   /** Bytes of the present frame that are still to come. */
   #rest = 0;
   /** What of a header was read. */
   #header = 0;
   #headerBytes = 0;
 
-  /** The length of the longest frame that begins in `data`, in bytes; 0 where none does. */
-  longestIn(data: Uint8Array): number {
+  /** The length of the longest frame that begins in `data`, 0 where none does, and where frames end in it. */
+  scan(data: Uint8Array): { readonly longest: number; readonly ends: readonly number[] } {
     let longest = 0;
+    const ends: number[] = [];
     let at = 0;
     while (at < data.length) {
       if (this.#rest > 0) {
-        const skipped = Math.min(this.#rest, data.length - at);
-        this.#rest -= skipped;
-        at += skipped;
-        continue;
+        const passed = Math.min(this.#rest, data.length - at);
+        this.#rest -= passed;
+        at += passed;
+      } else {
+        this.#header += (data[at] ?? 0) * 256 ** this.#headerBytes;
+        this.#headerBytes += 1;
+        at += 1;
+        if (this.#headerBytes < HEADER_BYTES) continue;
+        longest = Math.max(longest, this.#header);
+        this.#rest = this.#header;
+        this.#header = 0;
+        this.#headerBytes = 0;
       }
-      this.#header += (data[at] ?? 0) * 256 ** this.#headerBytes;
-      this.#headerBytes += 1;
-      at += 1;
-      if (this.#headerBytes < HEADER_BYTES) continue;
-      longest = Math.max(longest, this.#header);
-      this.#rest = this.#header;
-      this.#header = 0;
-      this.#headerBytes = 0;
+      if (this.#rest === 0) ends.push(at);
     }
-    return longest;
+    return { longest, ends };
   }
 }

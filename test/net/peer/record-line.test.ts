@@ -1,0 +1,189 @@
+import { once } from 'node:events';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { duplexPair, type Duplex } from 'node:stream';
+import fc from 'fast-check';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { toXferError } from '../../../src/errors.js';
+import { NoisePrelude } from '../../../src/peer/noise-prelude.js';
+import { MAX_MESSAGE_BYTES } from '../../../src/peer/noise.js';
+import { RecordLine } from '../../../src/peer/record-line.js';
+
+interface End {
+  readonly line: RecordLine;
+  readonly messages: Buffer[];
+  readonly over: Promise<string>;
+}
+
+const NOTHING = Buffer.alloc(0);
+
+/** A record line over one end of a duplex in memory, which does all that a line asks of a socket. */
+function lineOver(raw: Duplex, received: Uint8Array = NOTHING): End {
+  const messages: Buffer[] = [];
+  let settle: (how: string) => void = () => undefined;
+  const over = new Promise<string>((resolve) => (settle = resolve));
+  const line = new RecordLine(raw, received, {
+    onMessage: (message) => void messages.push(Buffer.from(message)),
+    onDrain: () => undefined,
+    onEnd: () => settle('end'),
+    onError: (error) => settle(toXferError(error).code),
+    onClose: () => settle('close'),
+  });
+  return { line, messages, over };
+}
+
+const framed = (message: Uint8Array): Buffer => {
+  const length = Buffer.alloc(4);
+  length.writeUInt32BE(message.length);
+  return Buffer.concat([length, message]);
+};
+
+const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+describe('records over TCP', () => {
+  test('come as they were sent, however they are given and cut', async () => {
+    const message = fc.uint8Array({ maxLength: 300 });
+    await fc.assert(
+      fc.asyncProperty(fc.array(message), fc.array(fc.integer({ min: 1, max: 50 })), async (sent, cuts) => {
+        const [near, far] = duplexPair();
+        const { messages } = lineOver(far);
+        let rest = Buffer.concat(sent.map(framed));
+        for (const cut of cuts) {
+          near.write(rest.subarray(0, cut));
+          rest = rest.subarray(cut);
+          await settled();
+        }
+        near.write(rest);
+        await settled();
+        await settled();
+        // Empty ones keep alive, and are nobody's message.
+        expect(messages).toEqual(sent.filter(({ length }) => length > 0).map((bytes) => Buffer.from(bytes)));
+        near.destroy();
+      }),
+    );
+  });
+
+  test('begin with what came before the line took over', async () => {
+    const [near, far] = duplexPair();
+    const { messages } = lineOver(far, framed(Buffer.from('hello')).subarray(0, 6));
+    near.write(framed(Buffer.from('hello')).subarray(6));
+    await settled();
+    expect(messages).toEqual([Buffer.from('hello')]);
+  });
+
+  test('are written whole, small pieces joined with their neighbours', async () => {
+    const [near, far] = duplexPair();
+    const { line } = lineOver(far);
+    const large = Buffer.alloc(200_000, 7);
+    line.send([Buffer.from('a'), Buffer.from('b'), large, Buffer.from('c')]);
+    const bytes: Buffer[] = [];
+    near.on('data', (piece: Buffer) => bytes.push(piece));
+    expect(await line.flush()).toBe(true);
+    await settled();
+    expect(Buffer.concat(bytes)).toEqual(framed(Buffer.concat([Buffer.from('ab'), large, Buffer.from('c')])));
+  });
+
+  test('the largest passes; row 23: a longer one ends the line before memory is set aside', async () => {
+    const [near, far] = duplexPair();
+    const { messages, over } = lineOver(far);
+    near.write(framed(Buffer.alloc(MAX_MESSAGE_BYTES, 1)));
+    while (messages.length === 0) await settled();
+    expect(messages[0]?.length).toBe(MAX_MESSAGE_BYTES);
+    const before = process.memoryUsage().arrayBuffers;
+    const length = Buffer.alloc(4);
+    length.writeUInt32BE(MAX_MESSAGE_BYTES + 1);
+    near.write(length);
+    expect(await over).toBe('limit');
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(2 ** 19);
+  });
+
+  test('an end is told as an end, which nobody authenticated', async () => {
+    const [near, far] = duplexPair();
+    const { over } = lineOver(far);
+    near.end();
+    expect(await over).toBe('end');
+  });
+
+  test('row 28: a line keeps itself alive; a peer that is silent for 15 s is gone', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] });
+    const [near, far] = duplexPair();
+    const { over } = lineOver(far);
+    const kept: Buffer[] = [];
+    near.on('data', (piece: Buffer) => kept.push(piece));
+    let isOver = false;
+    void over.then(() => (isOver = true));
+    for (let second = 0; second < 30; second += 5) {
+      near.write(framed(NOTHING));
+      await settled();
+      await vi.advanceTimersByTimeAsync(5_000);
+    }
+    await settled();
+    expect(isOver).toBe(false);
+    expect(Buffer.concat(kept)).toEqual(Buffer.alloc(6 * 4));
+    await vi.advanceTimersByTimeAsync(15_100);
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(await over).toBe('peer-gone');
+  });
+
+  test('a machine that slept does not take its own sleep for silence', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] });
+    const [, far] = duplexPair();
+    const { over } = lineOver(far);
+    let isOver = false;
+    void over.then(() => (isOver = true));
+    const awake = performance.now.bind(performance);
+    const napping = vi.spyOn(performance, 'now').mockImplementation(() => awake() + 3_600_000);
+    await vi.advanceTimersByTimeAsync(5_000);
+    await settled();
+    expect(isOver).toBe(false);
+    napping.mockRestore();
+    far.destroy();
+  });
+});
+
+describe('what a Noise stream sees of a socket', () => {
+  const frame = (length: number): Buffer => {
+    const bytes = Buffer.alloc(3 + length, 5);
+    bytes.writeUIntLE(length, 0, 3);
+    return bytes;
+  };
+
+  test('ends with the last frame of the pairing, however the bytes are cut', async () => {
+    const server = createServer();
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    try {
+      const noise = Buffer.concat([32, 96, 56, 80].map(frame));
+      const records = Buffer.from('records that follow at once');
+      for (const cut of [1, 34, noise.length - 1, noise.length, noise.length + 3]) {
+        const accepted = once(server, 'connection') as Promise<[Socket]>;
+        const dialled = connect(port, '127.0.0.1');
+        const [socket] = await accepted;
+        const prelude = new NoisePrelude(socket, true);
+        const seen: Buffer[] = [];
+        prelude.on('data', (piece: Buffer) => seen.push(piece));
+        const all = Buffer.concat([noise, records]);
+        dialled.write(all.subarray(0, cut));
+        await settled();
+        dialled.write(all.subarray(cut));
+        while (Buffer.concat(seen).length < noise.length) await settled();
+        expect(Buffer.concat(seen)).toEqual(noise);
+        const messages: Buffer[] = [];
+        const rest = prelude.release();
+        messages.push(Buffer.from(rest));
+        socket.on('data', (piece: Buffer) => messages.push(piece));
+        socket.resume();
+        while (Buffer.concat(messages).length < records.length) await settled();
+        expect(Buffer.concat(messages)).toEqual(records);
+        dialled.destroy();
+        socket.destroy();
+      }
+    } finally {
+      server.close();
+    }
+  });
+});
