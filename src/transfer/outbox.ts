@@ -25,9 +25,11 @@ export class Outbox {
     this.failure.catch(() => {});
   }
 
-  /** Resolves when the next item may be put in. */
-  async put(item: ControlMessage | DataRecord | Promise<DataRecord>): Promise<void> {
-    const sent = Promise.all([item, this.#last]).then(([ready]) => this.#channel.send(ready));
+  /** Resolves when the next item may be put in. `onSent` is called when this one needs its memory no more. */
+  async put(item: ControlMessage | DataRecord | Promise<DataRecord>, onSent?: () => void): Promise<void> {
+    const sent = Promise.all([item, this.#last])
+      .then(([ready]) => this.#channel.send(ready))
+      .then(onSent);
     sent.catch(this.#fail);
     this.#last = sent;
     this.#underway.push(sent);

@@ -105,7 +105,8 @@ export class Outflow {
         const isLast = offset + length === entry.size;
         const chunk = { ...place, kind: 'chunk', offset } as const;
         const end = isLast ? { digest: digest.digest() } : {};
-        await this.#outbox.put(packer.pack(piece).then((body) => ({ ...chunk, body, ...end })));
+        const record = packer.pack(piece).then((body) => ({ ...chunk, body, ...end }));
+        await this.#outbox.put(record, () => file.recycle?.(piece));
         if (isLast) return entry.size;
       } else {
         digest.skipZeros(length);

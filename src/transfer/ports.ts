@@ -155,6 +155,8 @@ export interface SourceFile {
    * the latest with the last bytes that were scanned.
    */
   read(): Promise<Uint8Array | { readonly hole: number } | undefined>;
+  /** Takes data back that `read` gave and that nobody needs any more, to fill its memory again. */
+  recycle?(data: Uint8Array): void;
   close(): Promise<void>;
 }
 
