@@ -8,7 +8,7 @@ import { otherSideCommands, type Meeting } from './other-side.js';
 import { formatProgress, Speed } from './progress-line.js';
 import type { Reporter, Result } from './reporter.js';
 import type { Screen } from './screen.js';
-import { cut, show, showOn, showText } from './show.js';
+import { cut, show, showOn, showText, USUAL_WIDTH, wrap } from './show.js';
 
 export interface NarratorOptions {
   readonly meeting: Meeting;
@@ -251,6 +251,8 @@ export function writeError(
   error: Pick<XferError, 'subject' | 'detail'> | undefined,
 ): void {
   const { sentence, hint } = explain({ code, subject: error?.subject, detail: error?.detail });
-  stderr.write(`xfer: error: ${sentence}\n`);
-  if (hint !== undefined) stderr.write(`xfer: hint: ${hint}\n`);
+  // A log or a script gets each in one line.
+  const width = stderr.isTTY === true ? (stderr.columns ?? USUAL_WIDTH) : Infinity;
+  const said = [`xfer: error: ${sentence}`, ...(hint === undefined ? [] : [`xfer: hint: ${hint}`])];
+  for (const line of said.flatMap((text) => wrap(text, width))) stderr.write(`${line}\n`);
 }

@@ -18,7 +18,7 @@ export interface Ending {
 /** Waits for the end of a program and fails unless it ended with this status, one sentence, one hint and no file. */
 export async function expectEnding(side: XferProcess | XferTerminal, ending: Ending): Promise<void> {
   const status = await side.status();
-  const lines = 'stderr' in side ? side.stderr.split('\n') : side.lines;
+  const lines = 'stderr' in side ? side.stderr.split('\n') : unbroken(side.lines);
   const said = lines.join('\n');
   expect(status, said).toBe(ending.status);
   const errors = lines.filter((line) => line.startsWith('xfer: error: '));
@@ -27,4 +27,11 @@ export async function expectEnding(side: XferProcess | XferTerminal, ending: End
   expect(hints, said).toEqual(ending.hint === undefined ? [] : [expect.stringContaining(ending.hint)]);
   for (const line of [...errors, ...hints]) expect(line).toMatch(/^xfer: \w+: [^A-Z].*[^.]$/);
   if (ending.in !== undefined) expect(await namesIn(ending.in)).toEqual(ending.kept ?? []);
+}
+
+/** Sentences as they were before a narrow terminal broke them. */
+function unbroken(lines: readonly string[]): string[] {
+  const first = lines.findIndex((line) => line.startsWith('xfer: error: '));
+  const said = lines.slice(Math.max(first, 0)).join(' ').trimEnd();
+  return [...lines.slice(0, Math.max(first, 0)), ...said.split(/ (?=xfer: )/)];
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { Narrator } from '../../../src/cli/narrator.js';
+import { Narrator, writeError } from '../../../src/cli/narrator.js';
 import type { Meeting } from '../../../src/cli/other-side.js';
 import type { Result } from '../../../src/cli/reporter.js';
 import { PlainScreen } from '../../../src/cli/screen.js';
@@ -173,6 +173,16 @@ test('an error is a sentence and a hint', () => {
   expect(stderr.lines).toEqual([
     'xfer: error: the code is wrong',
     'xfer: hint: compare it, word for word, with what the other side shows',
+  ]);
+});
+
+test('row 57: an error on a narrow terminal is broken between words', () => {
+  const stderr = new Collected({ isTTY: true, columns: 40 });
+  writeError(stderr, 'wrong-code', undefined);
+  expect(stderr.lines).toEqual([
+    'xfer: error: the code is wrong',
+    'xfer: hint: compare it, word for word,',
+    'with what the other side shows',
   ]);
 });
 
