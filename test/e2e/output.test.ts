@@ -1,10 +1,14 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { displayWidth } from '../../src/cli/show.js';
 import { freePort, joining, listening } from '../support/direct.js';
+import { TcpProxy } from '../support/tcp-proxy.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
-import { expectSameTree } from '../support/trees.js';
+import { expectSameTree, namesIn, noise } from '../support/trees.js';
 import { xfer, xferOnTerminal, type XferProcess } from '../support/xfer-process.js';
+
+const MIB = 2 ** 20;
 
 let from: string;
 let to: string;
@@ -68,7 +72,86 @@ describe('--quiet', () => {
   });
 });
 
+describe('the code', () => {
+  it('is shown as a QR code with --qr', async () => {
+    const { host: sender } = await listening(['send', file, '--qr']);
+    await sender.waitFor(/(?:[█▀▄ ]{21,}\n){10,}/);
+    expect(sender.stdout).not.toMatch(/[█▀▄]/);
+  });
+
+  it('that cannot be copied with --copy is no reason to fail', async () => {
+    // No display and no clipboard belong to the environment of the tests.
+    const { host: sender, join } = await listening(['send', file, '--copy']);
+    await sender.waitFor(/the clipboard cannot be reached|the code is in the clipboard/);
+    const receiver = await xfer(['receive', ...join, '--yes', '--out', to]);
+    expect(await receiver.status()).toBe(0);
+    expect(await sender.status()).toBe(0);
+  });
+});
+
+describe('a stall', () => {
+  it('is named after 10 s, and over when the other side goes on', async ({ onTestFinished }) => {
+    const big = path.join(from, 'big.bin');
+    await writeFile(big, noise(16 * MIB, 'big'));
+    const { host: sender, code, port } = await listening(['send', big]);
+    const line = await TcpProxy.start(port, 5 * MIB);
+    onTestFinished(() => line.close());
+    const receiver = await xfer(['receive', ...joining(['send'], code, line.port), '--yes', '--out', to]);
+    await line.held;
+    receiver.kill('SIGSTOP');
+    line.release();
+
+    await sender.waitFor(/^no data for 1\d s, waiting for the peer$/m);
+    receiver.kill('SIGCONT');
+    expect(await receiver.status()).toBe(0);
+    expect(await sender.status()).toBe(0);
+    expect(await namesIn(to)).toEqual(['big.bin']);
+  });
+});
+
+describe('on a terminal of 40 columns', () => {
+  it('no line is longer', async () => {
+    const long = path.join(from, `${'a name that is too long for a line '.repeat(3)}.txt`);
+    await writeFile(long, 'x');
+    const port = await freePort();
+    const narrow = { columns: 40 };
+    const sender = await xferOnTerminal(['send', long, file, '--listen', `127.0.0.1:${port}`], narrow);
+    const join = joining(['send'], await sender.code(), port);
+    const receiver = await xferOnTerminal(['receive', ...join, '--out', to], narrow);
+    await receiver.waitFor(/\[y\/n/i);
+    receiver.type('y\r');
+    expect(await receiver.status()).toBe(0);
+    expect(await sender.status()).toBe(0);
+    const failing = await xferOnTerminal(['send', 'nothing'], narrow);
+    expect(await failing.status()).toBe(2);
+
+    for (const side of [sender, receiver, failing]) {
+      // What is there to be copied is whole, and the terminal breaks it: commands, paths, the code.
+      const sentences = side.lines.filter((line) => !/^ {2}xfer |^\//.test(line));
+      expect(sentences.length).toBeGreaterThan(1);
+      for (const line of sentences) expect(displayWidth(line), line).toBeLessThanOrEqual(40);
+    }
+  });
+});
+
 describe('without a terminal', () => {
+  it('progress is a line now and then', async () => {
+    const { host: sender, join } = await listening(['send', '-'], { keepInputOpen: true });
+    const receiver = await xfer(['receive', ...join, '--yes', '--out', path.join(to, 'stream')]);
+    const feeding = setInterval(() => sender.input.write(noise(2 ** 16, 'stream')), 100);
+    try {
+      for (const side of [sender, receiver]) {
+        await side.waitFor(/^(sending|receiving) {2}[1-9][\d.]* [kM]B {2}.*\/s {2}direct$/m);
+      }
+    } finally {
+      clearInterval(feeding);
+    }
+    sender.input.end();
+    expect(await receiver.status()).toBe(0);
+    expect(await sender.status()).toBe(0);
+    expect(receiver.stderr.match(/^receiving /gm)?.length).toBeLessThan(10);
+  });
+
   it('nothing is coloured or drawn in place', async () => {
     const { host: sender, join } = await listening(['send', file]);
     const receiver = await xfer(['receive', ...join, '--yes', '--out', to]);

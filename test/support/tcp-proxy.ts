@@ -10,7 +10,7 @@ export class TcpProxy {
   carried = 0;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
-  readonly #holdAfter: number;
+  #holdAfter: number;
   readonly #muteAfter: number;
   #onHeld: () => void = () => {};
   /** Resolves when the line is held, in either direction. */
@@ -38,6 +38,12 @@ export class TcpProxy {
 
   get port(): number {
     return (this.#server.address() as AddressInfo).port;
+  }
+
+  /** Lets through what was held, and all that follows. */
+  release(): void {
+    this.#holdAfter = Infinity;
+    for (const socket of this.#sockets) socket.resume();
   }
 
   /** Ends every connection as a closed socket does: what was under way is lost. */
