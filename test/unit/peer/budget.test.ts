@@ -112,6 +112,22 @@ describe('guess budget', () => {
     );
   });
 
+  test('row 2: of the last guesses no more are set aside than there are', async () => {
+    const clock = new FakeClock();
+    const budget = new GuessBudget(['dht'], clock);
+    for (let wrong = 0; wrong < GUESSES - 1; wrong++)
+      (await budget.reserve(from(String(wrong)), never)).spend();
+    const seen = ['x', 'y', 'z'].map((prefix) => watch(budget, clock, from(prefix)));
+    await clock.pass(60_000);
+    expect(seen.filter(({ guess }) => guess !== undefined)).toHaveLength(1);
+    seen[0]?.guess?.giveBack();
+    await clock.pass(0);
+    expect(seen.map(({ guess }) => guess !== undefined)).toEqual([true, true, false]);
+    seen[1]?.guess?.spend();
+    await clock.pass(0);
+    expect(seen[2]?.error).toMatchObject({ code: 'code-dead' });
+  });
+
   test('at most three guesses are open at once', async () => {
     const clock = new FakeClock();
     const budget = new GuessBudget(['dht'], clock);
