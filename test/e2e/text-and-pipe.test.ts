@@ -61,7 +61,7 @@ describe('a pipe', () => {
     await receiver.waitFor(/tick/);
     sender.kill();
 
-    expect(await receiver.status(20_000)).toBe(1);
+    expect(await receiver.status()).toBe(1);
     expect(receiver.stdout).toBe('tick\n');
     expect(receiver.stderr).toMatch(/xfer: error: .*\b5 (B|bytes)/);
   });

@@ -48,7 +48,7 @@ describe('directly', () => {
     const [code, connect] = [await a.code, await a.endpoint()];
     const started = performance.now();
     expect(await join(mistyped(code), { connect }).outcome).toBe('wrong-code');
-    expect(performance.now() - started).toBeLessThan(4_000);
+    expect(performance.now() - started).toBeLessThan(10_000);
     expect(await a.event('wrong-guess')).toEqual({ type: 'wrong-guess', left: 7 });
     const again = performance.now();
     await meet(a, join(code, { connect }));
