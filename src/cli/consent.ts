@@ -38,7 +38,6 @@ export class Consent {
   readonly #reporter: Reporter;
   readonly #prompts: Prompts;
   #refusal: XferError | undefined;
-  #policy: ConflictPolicy | undefined;
 
   constructor(options: ConsentOptions, reporter: Reporter, prompts: Prompts) {
     this.#options = options;
@@ -51,17 +50,11 @@ export class Consent {
     return this.#refusal;
   }
 
-  /** What is done with files that exist, once that is decided. */
-  get policy(): ConflictPolicy | undefined {
-    return this.#policy;
-  }
-
   /** For `decide` of the library. */
   async decide(offer: OfferSummary, watch: OfferWatch): Promise<Decision> {
     const end = AbortSignal.any([watch.signal, this.#options.signal]);
     try {
       const conflicts = await this.#answer(new GrowingOffer(offer, watch, end));
-      this.#policy = conflicts;
       return { accept: true, conflicts };
     } catch (error) {
       if (!(error instanceof XferError)) throw error;

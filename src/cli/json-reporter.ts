@@ -2,7 +2,7 @@
 import type { Skipped, XferError, XferEvent } from '../index.js';
 import type { Output } from './context.js';
 import { explain } from './explain.js';
-import type { Reporter, Result } from './reporter.js';
+import { writeWhole, type Reporter, type Result } from './reporter.js';
 import { showJson } from './show.js';
 
 /** `progress` and `file-started` come at most this often. */
@@ -35,9 +35,9 @@ export class JsonReporter implements Reporter {
     this.#write('listed', { path, ...(size === undefined ? {} : { size }) });
   }
 
-  done({ outcome, leftOut, leftOutCount, exitCode }: Result): void {
+  async done({ outcome, leftOut, leftOutCount, exitCode }: Result): Promise<void> {
     const { files, bytes, elapsedMs } = outcome;
-    this.#write('done', {
+    const line = lineOf('done', {
       files,
       bytes,
       elapsedMs: Math.round(elapsedMs),
@@ -47,6 +47,9 @@ export class JsonReporter implements Reporter {
       leftOutCount,
       exitCode,
     });
+    // Files are in place whoever reads this; a text is nowhere else.
+    if ('text' in outcome && outcome.text !== undefined) await writeWhole(this.#stdout, line);
+    else this.#stdout.write(line);
   }
 
   leftOut(skipped: readonly Skipped[]): void {
@@ -71,6 +74,10 @@ export class JsonReporter implements Reporter {
   }
 
   #write(event: string, fields: object): void {
-    this.#stdout.write(`${showJson({ event, ...fields })}\n`);
+    this.#stdout.write(lineOf(event, fields));
   }
+}
+
+function lineOf(event: string, fields: object): string {
+  return `${showJson({ event, ...fields })}\n`;
 }

@@ -6,7 +6,7 @@ import { countOf, formatCount, formatDuration, formatRate, formatSize } from './
 import { skippedLines } from './offer-lines.js';
 import { otherSideCommands, type Meeting } from './other-side.js';
 import { formatProgress, Speed } from './progress-line.js';
-import type { Reporter, Result } from './reporter.js';
+import { writeWhole, type Reporter, type Result } from './reporter.js';
 import type { Screen } from './screen.js';
 import { cut, show, showOn, showText, USUAL_WIDTH, wrap } from './show.js';
 
@@ -74,13 +74,13 @@ export class Narrator implements Reporter {
     stdout.write(`${showOn(stdout, path)}${behind}\n`);
   }
 
-  done({ outcome, leftOut, leftOutCount, exitCode }: Result): void {
+  async done({ outcome, leftOut, leftOutCount, exitCode }: Result): Promise<void> {
     this.close();
     const { stdout, stderr } = this.#options;
     const terminal = stdout.isTTY === true;
     if ('text' in outcome && outcome.text !== undefined) {
       const text = terminal ? showText(outcome.text) : outcome.text;
-      stdout.write(terminal && !text.endsWith('\n') ? `${text}\n` : text);
+      await writeWhole(stdout, terminal && !text.endsWith('\n') ? `${text}\n` : text);
     }
     const paths = 'paths' in outcome ? outcome.paths : [];
     for (const path of paths) stdout.write(`${showOn(stdout, path)}\n`);
@@ -92,6 +92,10 @@ export class Narrator implements Reporter {
 
   leftOut(skipped: readonly Skipped[], count: number): void {
     if (count === 0) return;
+    if (skipped.length === 0) {
+      this.say(`${countOf(count, 'entry', 'entries')} missing at the other side; its screen says which`);
+      return;
+    }
     this.say(cut(`${countOf(count, 'entry', 'entries')} left out:`, this.width));
     for (const line of skippedLines(skipped, count, this.width)) this.say(line);
   }

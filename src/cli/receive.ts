@@ -53,7 +53,6 @@ export async function runReceive(
   const asks = canAsk(context, flags);
   const policy = policyOf(flags);
   const output = flags.stdout === true ? new CountedOutput(context.stdout) : undefined;
-  let decided: Consent | undefined;
 
   const move = async ({ reporter, onEvent, compareWords }: Hooks): Promise<ReceiveOutcome | undefined> => {
     const options = {
@@ -65,7 +64,6 @@ export async function runReceive(
       signal: context.signal,
     };
     const consent = new Consent(options, reporter, prompts);
-    decided = consent;
     try {
       return await context.library.receive({
         ...choices,
@@ -88,12 +86,7 @@ export async function runReceive(
     }
   };
   const meeting = { role: 'receive' as const, joins: code !== undefined, ...choices };
-  return runTransfer(
-    context,
-    prompts,
-    { flags, meeting, code, chosen: () => (decided?.policy === 'skip' ? ['target-exists'] : []) },
-    move,
-  );
+  return runTransfer(context, prompts, { flags, meeting, code }, move);
 }
 
 function policyOf({ overwrite, rename, skip }: ReceiveFlags): ConflictPolicy | undefined {

@@ -1,5 +1,12 @@
 /** How a command says what happens: to a person (narrator.ts) or to a script (json-reporter.ts). */
-import type { ReceiveOutcome, Skipped, TransferOutcome, XferError, XferEvent } from '../index.js';
+import {
+  XferError,
+  type ReceiveOutcome,
+  type Skipped,
+  type TransferOutcome,
+  type XferEvent,
+} from '../index.js';
+import type { Output } from './context.js';
 
 /** How a transfer ended. */
 export interface Result {
@@ -18,7 +25,8 @@ export interface Reporter {
   readonly width: number;
   /** Has the screen to itself while a question is asked. */
   aside<T>(ask: () => Promise<T>): Promise<T>;
-  done(result: Result): void;
+  /** Throws as `writeWhole` where what only this can say is lost. */
+  done(result: Result): Promise<void>;
   /** With `--dry-run`: what would be sent, one call per entry; no size for a folder. */
   listed(path: string, size: number | undefined): void;
   /** What was left out, or would be: the first of it, and how much it is. */
@@ -26,4 +34,14 @@ export interface Reporter {
   failed(error: XferError): void;
   /** Leaves the screen as it should be. */
   close(): void;
+}
+
+/** Writes what would be lost otherwise. Throws `disk-full`, or `output-closed` where nobody reads it. */
+export async function writeWhole(output: Output, text: string): Promise<void> {
+  const error = await new Promise<NodeJS.ErrnoException | null | undefined>((resolve) => {
+    output.write(text, resolve);
+  });
+  if (error === null || error === undefined) return;
+  const isFull = error.code === 'ENOSPC' || error.code === 'EDQUOT';
+  throw new XferError(isFull ? 'disk-full' : 'output-closed', { cause: error });
 }

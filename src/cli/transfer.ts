@@ -2,7 +2,6 @@
 import {
   toXferError,
   XferError,
-  type ErrorCode,
   type ReceiveOutcome,
   type Skipped,
   type TransferOutcome,
@@ -20,9 +19,6 @@ import { openScreen, quietScreen } from './screen.js';
 
 const MOST_LISTED = 1_000;
 
-/** Left out by a rule that the person knows: no reason for another status than 0. */
-const NOTICES: ReadonlySet<ErrorCode> = new Set(['link-skipped', 'special-skipped']);
-
 /** What a command hands to the library. */
 export interface Hooks {
   readonly reporter: Reporter;
@@ -35,8 +31,6 @@ export interface TransferOptions {
   readonly meeting: Meeting;
   /** The code, where this side joins. */
   readonly code?: string | undefined;
-  /** Reasons that the person chose: what is left out because of them is no failure. */
-  readonly chosen?: () => readonly ErrorCode[];
 }
 
 /**
@@ -70,8 +64,8 @@ export async function runTransfer(
   try {
     const outcome = await move(hooks);
     if (outcome === undefined) return 0;
-    const result = resultOf(outcome, skipped, options.chosen?.() ?? []);
-    reporter.done(result);
+    const result = resultOf(outcome, skipped);
+    await reporter.done(result);
     return result.exitCode;
   } catch (thrown) {
     const error = toXferError(thrown);
@@ -95,24 +89,15 @@ export async function openReporter(
   return new Narrator({ meeting, screen, stdout, stderr, now });
 }
 
-/** What is left out, said by the outcome or by an event on the way, and whether that is a failure. */
-function resultOf(
-  outcome: TransferOutcome | ReceiveOutcome,
-  skipped: ReadonlyMap<string, Skipped>,
-  chosen: readonly ErrorCode[],
-): Result {
+/** What is left out, said by the outcome or by an event on the way. Only what is missing is a failure. */
+function resultOf(outcome: TransferOutcome | ReceiveOutcome, skipped: ReadonlyMap<string, Skipped>): Result {
   const leftOut = new Map(skipped);
   for (const entry of outcome.missing) leftOut.set(entry.path, entry);
-  const isNotice = ({ reason }: Skipped): boolean => NOTICES.has(reason) || chosen.includes(reason);
-  const all = [...leftOut.values()];
-  const notices = all.filter(isNotice).length;
-  // Of a very long list only the first part has its reasons; what is not known to be a notice is a failure.
-  const failed = notices < all.length || outcome.missingCount > all.length;
   return {
     outcome,
-    leftOut: all,
-    leftOutCount: Math.max(all.length, outcome.missingCount),
-    exitCode: failed ? explain(new XferError('incomplete')).exitCode : 0,
+    leftOut: [...leftOut.values()],
+    leftOutCount: outcome.skippedCount + outcome.missingCount,
+    exitCode: outcome.missingCount > 0 ? explain(new XferError('incomplete')).exitCode : 0,
   };
 }
 

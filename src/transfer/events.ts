@@ -78,4 +78,6 @@ export interface TransferOutcome {
   /** Entries that did not arrive, by either side's doing; at most the first 1,000 of `missingCount`. */
   readonly missing: readonly Skipped[];
   readonly missingCount: number;
+  /** Entries that nobody expects to arrive: links and devices, and what the person keeps. None of them is missing. */
+  readonly skippedCount: number;
 }

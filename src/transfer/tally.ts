@@ -11,6 +11,7 @@ export class Tally {
   files = 0;
   bytes = 0;
   missingCount = 0;
+  #skippedCount = 0;
   readonly #missing: Skipped[] = [];
   readonly #onEvent: (event: TransferEvent) => void;
   readonly #now: () => number;
@@ -30,16 +31,27 @@ export class Tally {
   miss(path: string, reason: ErrorCode): void {
     this.missingCount++;
     if (this.#missing.length < MAX_NAMED) this.#missing.push({ path, reason });
-    this.leaveOut(path, reason);
+    this.#tell(path, reason);
   }
 
   /** An entry that nobody expects to arrive. */
   leaveOut(path: string, reason: ErrorCode): void {
-    this.#onEvent({ type: 'skipped', skipped: { path, reason } });
+    this.#skippedCount++;
+    this.#tell(path, reason);
   }
 
   outcome(): TransferOutcome {
-    const { files, bytes, missingCount } = this;
-    return { files, bytes, elapsedMs: this.#now() - this.#startedMs, missing: this.#missing, missingCount };
+    return {
+      files: this.files,
+      bytes: this.bytes,
+      elapsedMs: this.#now() - this.#startedMs,
+      missing: this.#missing,
+      missingCount: this.missingCount,
+      skippedCount: this.#skippedCount,
+    };
+  }
+
+  #tell(path: string, reason: ErrorCode): void {
+    this.#onEvent({ type: 'skipped', skipped: { path, reason } });
   }
 }

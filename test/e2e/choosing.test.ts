@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { listening } from '../support/direct.js';
@@ -94,5 +94,16 @@ describe('what is received', () => {
       'tree/docs/c.txt',
       'tree/node_modules/dep/e.txt',
     ]);
+  });
+
+  it('is no success for either side where a file is missing, whatever was left out on purpose', async () => {
+    for (const name of ['one', 'two', 'three']) await symlink('a.txt', path.join(tree, name));
+    await mkdir(path.join(to, 'tree/a.txt'), { recursive: true });
+    const { host: sender, join } = await listening(['send', 'tree'], { cwd: from });
+    const receiver = await xfer(['receive', ...join, '--yes', '--overwrite', '--out', to]);
+    expect(await receiver.status()).toBe(1);
+    expect(await sender.status()).toBe(1);
+    expect(receiver.stderr).toContain('1 entry left out:\n  tree/a.txt  exists already\n');
+    expect(sender.stderr).toContain('4 entries left out:\n');
   });
 });

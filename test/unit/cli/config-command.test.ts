@@ -55,7 +55,14 @@ test('a setting reaches the library', async () => {
     library: {
       send: (_content, asked) => {
         options = asked;
-        return Promise.resolve({ files: 0, bytes: 0, elapsedMs: 0, missing: [], missingCount: 0 });
+        return Promise.resolve({
+          files: 0,
+          bytes: 0,
+          elapsedMs: 0,
+          missing: [],
+          missingCount: 0,
+          skippedCount: 0,
+        });
       },
     },
   });

@@ -29,7 +29,7 @@ const EVENTS: { readonly [Type in XferEvent['type']]: Extract<XferEvent, { type:
   skipped: { type: 'skipped', skipped: { path: 'l', reason: 'link-skipped' } },
 };
 
-const outcome = { files: 1, bytes: 5, elapsedMs: 9, missing: [], missingCount: 0 };
+const outcome = { files: 1, bytes: 5, elapsedMs: 9, missing: [], missingCount: 0, skippedCount: 0 };
 
 function makeReporter(): { reporter: JsonReporter; lines: () => unknown[]; wait: (ms: number) => void } {
   const stdout = new Collected();
@@ -51,11 +51,11 @@ test.each(Object.values(EVENTS))('$type is one line', (event) => {
   expect(lines()).toEqual([JSON.parse(JSON.stringify({ event: type, ...fields }))]);
 });
 
-test('the end is done or error', () => {
+test('the end is done or error', async () => {
   const { reporter, lines } = makeReporter();
   const leftOut = [{ path: 'l', reason: 'link-skipped' }] as const;
-  reporter.done({ outcome, leftOut, leftOutCount: 1, exitCode: 0 });
-  reporter.done({
+  await reporter.done({ outcome, leftOut, leftOutCount: 1, exitCode: 0 });
+  await reporter.done({
     outcome: { ...outcome, paths: ['/x/a'], text: 'hi' },
     leftOut: [],
     leftOutCount: 0,

@@ -43,11 +43,18 @@ function progress(bytes: number): XferEvent {
 }
 
 function result(changes: Partial<Result> = {}): Result {
-  const outcome = { files: 12, bytes: 3_100_000_000, elapsedMs: 41_000, missing: [], missingCount: 0 };
+  const outcome = {
+    files: 12,
+    bytes: 3_100_000_000,
+    elapsedMs: 41_000,
+    missing: [],
+    missingCount: 0,
+    skippedCount: 0,
+  };
   return { outcome, leftOut: [], leftOutCount: 0, exitCode: 0, ...changes };
 }
 
-test('a sender sees the whole story', () => {
+test('a sender sees the whole story', async () => {
   const { narrator, stdout, stderr, tell } = tellTo({});
   tell(
     { type: 'code', code: '417-apple-tiger' },
@@ -71,7 +78,7 @@ test('a sender sees the whole story', () => {
     { type: 'flowing' },
     { type: 'peer-state', state: 'verifying' },
   );
-  narrator.done(result());
+  await narrator.done(result());
   expect(stdout.text).toBe('417-apple-tiger\n');
   expect(stderr.lines).toEqual([
     'on the other machine:',
@@ -92,7 +99,7 @@ test('a sender sees the whole story', () => {
   ]);
 });
 
-test('a receiver sees the whole story', () => {
+test('a receiver sees the whole story', async () => {
   const { narrator, stdout, stderr, tell } = tellTo({ role: 'receive', joins: true });
   tell(
     { type: 'connected', path: 'relay', address: undefined },
@@ -101,7 +108,7 @@ test('a receiver sees the whole story', () => {
     { type: 'accepted' },
     progress(3_100_000_000),
   );
-  narrator.done(
+  await narrator.done(
     result({
       outcome: { ...result().outcome, paths: ['/home/z/photos', '/home/z/a b'], text: undefined },
       leftOut: [{ path: 'photos/link', reason: 'link-skipped' }],
@@ -143,28 +150,35 @@ describe('a text', () => {
   const text = 'hello\n\tworld\u001b[2J';
   const outcome = { ...result().outcome, paths: [], text };
 
-  test('is raw for a script', () => {
+  test('is raw for a script', async () => {
     const { narrator, stdout } = tellTo({ role: 'receive', joins: true });
-    narrator.done(result({ outcome }));
+    await narrator.done(result({ outcome }));
     expect(stdout.text).toBe(text);
   });
 
-  test('row 55: is harmless on a terminal, with its lines', () => {
+  test('row 55: is harmless on a terminal, with its lines', async () => {
     const { narrator, stdout } = tellTo({ role: 'receive', joins: true }, { terminal: true });
-    narrator.done(result({ outcome }));
+    await narrator.done(result({ outcome }));
     expect(stdout.text).toBe('hello\n\tworld\\u{1b}[2J\n');
   });
 });
 
-test('row 55: paths are harmless on a terminal and exact for a script', () => {
+test('row 55: paths are harmless on a terminal and exact for a script', async () => {
   for (const [terminal, shown] of [
     [true, 'a\\u{202e}b\n'],
     [false, 'a\u202eb\n'],
   ] as const) {
     const { narrator, stdout } = tellTo({ role: 'receive', joins: true }, { terminal });
-    narrator.done(result({ outcome: { ...result().outcome, paths: ['a\u202eb'], text: undefined } }));
+    await narrator.done(result({ outcome: { ...result().outcome, paths: ['a\u202eb'], text: undefined } }));
     expect(stdout.text).toBe(shown);
   }
+});
+
+test('what is missing at the other side alone has no names here', async () => {
+  const { narrator, stderr } = tellTo({});
+  await narrator.done(result({ leftOutCount: 3, exitCode: 1 }));
+  expect(stderr.text).toContain('3 entries missing at the other side; its screen says which\n');
+  expect(stderr.text).not.toContain('more');
 });
 
 test('an error is a sentence and a hint', () => {

@@ -16,6 +16,7 @@ const outcome: ReceiveOutcome = {
   elapsedMs: 1000,
   missing: [],
   missingCount: 0,
+  skippedCount: 0,
   paths: ['/home/zoe/a.txt'],
   text: undefined,
 };
@@ -160,15 +161,26 @@ test('--dry-run shows the offer and is a success', async () => {
 
 describe('what exists', () => {
   const offer = makeOffer({ conflicts: ['a.txt'], conflictCount: 1 });
-  const end = { ...outcome, missing: [{ path: 'a.txt', reason: 'target-exists' as const }], missingCount: 1 };
 
   test('is left out without a failure where the person chose that', async () => {
+    const end = { ...outcome, skippedCount: 1 };
     expect((await receive(CODE, { yes: true, skip: true }, {}, { offer, end })).status).toBe(0);
   });
 
   test('is a failure where it came up later', async () => {
+    const missing = [{ path: 'a.txt', reason: 'target-exists' as const }];
+    const end = { ...outcome, missing, missingCount: 1 };
     expect((await receive(CODE, { yes: true }, {}, { end })).status).toBe(1);
   });
+});
+
+test.each([[{}], [{ json: true }]])('a text that cannot be written is no success (%j)', async (flags) => {
+  const world = makeWorld({ library: { receive: async () => ({ ...outcome, paths: [], text: 'hello' }) } });
+  const full = Object.assign(new Error('no space'), { code: 'ENOSPC' });
+  world.stdout._write = (_piece, _encoding, done: (error?: Error) => void) => done(full);
+  world.stdout.on('error', () => undefined);
+  expect(await runReceive(CODE, { yes: true, ...flags }, world.context)).toBe(3);
+  expect(world.stderr.text).not.toContain('verified');
 });
 
 test('Ctrl-C is told as such', async () => {

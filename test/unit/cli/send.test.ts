@@ -21,7 +21,14 @@ beforeEach(async () => {
 
 afterEach(() => rm(folder, { recursive: true }));
 
-const outcome: TransferOutcome = { files: 1, bytes: 5, elapsedMs: 1000, missing: [], missingCount: 0 };
+const outcome: TransferOutcome = {
+  files: 1,
+  bytes: 5,
+  elapsedMs: 1000,
+  missing: [],
+  missingCount: 0,
+  skippedCount: 0,
+};
 
 interface Sent {
   readonly status: number;
@@ -149,23 +156,25 @@ describe('the words to compare', () => {
 describe('the end', () => {
   test.each([
     [{ ...outcome }, 0],
-    [{ ...outcome, missing: [{ path: 'l', reason: 'link-skipped' }], missingCount: 1 }, 0],
-    [{ ...outcome, missing: [{ path: 's', reason: 'special-skipped' }], missingCount: 1 }, 0],
+    [{ ...outcome, skippedCount: 5 }, 0],
+    [{ ...outcome, skippedCount: 5, missingCount: 3 }, 1],
     [{ ...outcome, missing: [{ path: 'p', reason: 'path-unreadable' }], missingCount: 1 }, 1],
     [{ ...outcome, missing: [{ path: 'n', reason: 'name-refused' }], missingCount: 1 }, 1],
-    [{ ...outcome, missing: [{ path: 'l', reason: 'link-skipped' }], missingCount: 2 }, 1],
+    [{ ...outcome, missing: [{ path: 'l', reason: 'link-skipped' }], missingCount: 1 }, 1],
     [{ ...outcome, missingCount: 1 }, 1],
   ] as const)('%j has status %i', async (end, status) => {
     expect((await send(['a'], {}, {}, () => Promise.resolve(end))).status).toBe(status);
   });
 
-  test('what an event said is left out is no success either', async () => {
+  test('what was left out on purpose is listed too, and all of it counted', async () => {
     const { status, world } = await send(['a'], {}, {}, ({ onEvent }) => {
-      onEvent?.({ type: 'skipped', skipped: { path: 'secret', reason: 'path-unreadable' } });
-      return Promise.resolve(outcome);
+      for (let number = 0; number < 1500; number++) {
+        onEvent?.({ type: 'skipped', skipped: { path: `link ${number}`, reason: 'link-skipped' } });
+      }
+      return Promise.resolve({ ...outcome, skippedCount: 1500 });
     });
-    expect(status).toBe(1);
-    expect(world.stderr.text).toContain('  secret  cannot be read\n');
+    expect(status).toBe(0);
+    expect(world.stderr.text).toContain('1,500 entries left out:\n  link 0  a symbolic link\n');
   });
 
   test('an error has its status and its words', async () => {
