@@ -162,6 +162,12 @@ describe('a pairing', () => {
     expect(codeThrownBy(() => nextJoiner.finish(accept, MESSAGES))).toBe('wrong-code');
   });
 
+  it('row 5: what is said on one connection is no proof on another, with the same keys and at the same time', () => {
+    const [ours, theirs] = [joiner(), host({ handshakeHash: Buffer.alloc(64, 9) })];
+    const confirm = ours.confirm(theirs.reply(ours.start));
+    expect(codeThrownBy(() => theirs.verify(confirm))).toBe('wrong-code');
+  });
+
   it('row 6: our own point sent back is refused, whatever is said with it', () => {
     const ours = joiner();
     expect(codeThrownBy(() => ours.confirm({ ad: AD_H, point: ours.start.point }))).toBe('protocol');

@@ -138,6 +138,14 @@ describe.each(AEADS)('%s', (aead) => {
     expect(opened.map((message) => opener.open(message).last)).toEqual([false, false]);
   });
 
+  it('row 18: a record that was made the last, or not the last, on the way does not open', () => {
+    for (const last of [false, true]) {
+      const message = Buffer.concat(new RecordSealer(secret(), aead).seal([Buffer.from('a')], last));
+      message[0]! ^= 1;
+      expect(codeThrownBy(() => new RecordOpener(secret(), aead).open(message))).toBe('integrity');
+    }
+  });
+
   it('does not open what another key or the other AEAD sealed', () => {
     const [message] = sealed(aead, ['a']);
     const other = aead === 'aes-256-gcm' ? 'chacha20-poly1305' : 'aes-256-gcm';

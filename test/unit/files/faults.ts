@@ -1,5 +1,6 @@
 import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
+import path from 'node:path';
 
 type Call = 'linkSync' | 'openSync' | 'writeSync' | 'fchmodSync' | 'futimesSync';
 
@@ -8,11 +9,28 @@ type Call = 'linkSync' | 'openSync' | 'writeSync' | 'fchmodSync' | 'futimesSync'
  * that imports it from `node:fs`.
  */
 export async function withFailing<T>(call: Call, errno: string, work: () => Promise<T>): Promise<T> {
-  const original: unknown = fs[call];
   const failing = (): never => {
     throw Object.assign(new Error(`${errno}: ${call}`), { code: errno });
   };
-  Object.assign(fs, { [call]: failing });
+  return withCall(call, failing, work);
+}
+
+/** Runs `work` on a file system that takes names for one that differ in the case of ASCII letters only. */
+export async function withFoldedNames<T>(below: string, work: () => Promise<T>): Promise<T> {
+  const lstat = fs.lstatSync;
+  const folded = (location: string, options: fs.StatSyncOptions): unknown => {
+    const folder = path.dirname(location);
+    const wanted = path.basename(location).toLowerCase();
+    const isFolded = fs.existsSync(folder) && fs.realpathSync(folder).startsWith(below);
+    const there = isFolded ? fs.readdirSync(folder).find((name) => name.toLowerCase() === wanted) : undefined;
+    return lstat(there === undefined ? location : path.join(folder, there), options);
+  };
+  return withCall('lstatSync', folded, work);
+}
+
+async function withCall<T>(call: Call | 'lstatSync', other: unknown, work: () => Promise<T>): Promise<T> {
+  const original: unknown = fs[call];
+  Object.assign(fs, { [call]: other });
   syncBuiltinESMExports();
   try {
     return await work();

@@ -31,7 +31,7 @@ import {
 } from '../../../src/transfer/ports.js';
 import { temporaryFolder } from '../../support/temporary-folder.js';
 import { codeOf } from './collect.js';
-import { withFailing } from './faults.js';
+import { withFailing, withFoldedNames } from './faults.js';
 
 const isWindows = process.platform === 'win32';
 const isLinux = process.platform === 'linux';
@@ -264,6 +264,20 @@ describe('names from the wire', () => {
     expect(await write(await arrive(manifest(paths)))).toEqual({});
     expect(tree()).toHaveLength(8);
   });
+
+  test.skipIf(!isLinux)(
+    'row 42: where Linux finds one file under two names the second is refused',
+    async () => {
+      mkdirSync(at('r'));
+      writeFileSync(at('r/README'), 'old');
+      const entries = manifest(['r/', 'r/readme', 'r/README', 'r/other']);
+      await withFoldedNames(folder, async () => {
+        const arriving = await arrive(entries);
+        expect(arriving.prospects).toEqual(['merges', 'exists', 'refused', 'new']);
+      });
+      expect((await arrive(entries)).prospects).toEqual(['merges', 'new', 'exists', 'new']);
+    },
+  );
 
   test('row 36: whatever is accepted arrives below the target, and nothing else changes', async () => {
     const name = fc.oneof(

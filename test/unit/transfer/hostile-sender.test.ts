@@ -144,7 +144,7 @@ describe('row 20: pieces that are not the ones to come', () => {
     expect((await receive([...offer, batch()], early)).end).toBe('protocol');
   });
 
-  it('row 20: an authenticated end before everything came', async () => {
+  it('rows 18, 20: an authenticated end before everything came', async () => {
     expect((await receive([...two, whole(0, A)], early)).end).toBe('incomplete');
     expect((await receive([])).end).toBe('incomplete');
     expect((await receive(two.slice(0, 2))).end).toBe('incomplete');
