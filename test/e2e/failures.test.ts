@@ -5,10 +5,11 @@ import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { joining, listening } from '../support/direct.js';
 import { expectEnding, type Ending } from '../support/endings.js';
+import { startPrivateDht } from '../support/private-dht.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 import { namesIn, noise } from '../support/trees.js';
-import { xfer } from '../support/xfer-process.js';
+import { xfer, xferOnTerminal } from '../support/xfer-process.js';
 
 const MIB = 2 ** 20;
 
@@ -112,6 +113,32 @@ describe('a peer that is killed in the middle', () => {
     receiver.kill();
     await expectEnding(sender, GONE);
     expect(await namesIn(to)).not.toContain('big.bin');
+  });
+});
+
+describe('a peer that vanishes', () => {
+  it('takes the question with it', async () => {
+    const { host: sender, join } = await listening(['send', big]);
+    const receiver = await xferOnTerminal(['receive', ...join, '--out', to]);
+    await receiver.waitFor(/\[y\/n/i);
+    sender.kill();
+    await expectEnding(receiver, { ...GONE, in: to });
+  });
+
+  it('is missed in silence too, as over the DHT, where no connection is closed', async () => {
+    const dht = await startPrivateDht();
+    try {
+      const over = { bootstrap: dht.bootstrap };
+      const sender = await xfer(['send', '-'], { ...over, keepInputOpen: true });
+      const target = ['--out', path.join(to, 'stream')];
+      const receiver = await xfer(['receive', await sender.code(), '--yes', '--debug', ...target], over);
+      const feeding = setInterval(() => sender.input.write(noise(MIB / 4, 'stream')), 50);
+      await receiver.waitFor(/debug: .* progress .*"bytes":[1-9]/).finally(() => clearInterval(feeding));
+      sender.kill();
+      await expectEnding(receiver, { ...GONE, in: to });
+    } finally {
+      await dht.close();
+    }
   });
 });
 
