@@ -557,6 +557,20 @@ describe.skipIf(isWindows)('links in the target', () => {
     expect(tree(at('outside'))).toEqual([]);
   });
 
+  test('row 49: a folder that was there and became a link after the question is not entered', async () => {
+    mkdirSync(at('target/r/sub'));
+    const entries = manifest(['r/', 'r/sub/', 'r/sub/evil', 'r/sub/more']);
+    const { sink, prospects } = await arrive(entries, { out: at('target') });
+    expect(prospects).toEqual(['merges', 'merges', 'new', 'new']);
+    rmSync(at('target/r/sub'), { recursive: true });
+    symlinkSync('../../outside', at('target/r/sub'));
+    sink.decide('overwrite');
+    expect(await codeOf(() => sink.writeWhole(entries[2]!, Buffer.from('evil')))).not.toBe('no error');
+    expect(await codeOf(() => sink.create(entries[3]!))).not.toBe('no error');
+    await sink.abort();
+    expect(tree(at('outside'))).toEqual([]);
+  });
+
   test('row 49: a link planted under the final name is not written through', async () => {
     writeFileSync(at('outside/victim'), 'old');
     const arriving = await arrive(manifest(['r/', 'r/a']), { out: at('target') });

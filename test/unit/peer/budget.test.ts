@@ -114,9 +114,10 @@ describe('guess budget', () => {
 
   test('row 2: of the last guesses no more are set aside than there are', async () => {
     const clock = new FakeClock();
-    const budget = new GuessBudget(['dht'], clock);
+    const budget = new GuessBudget(['dht', 'direct'], clock);
     for (let wrong = 0; wrong < GUESSES - 1; wrong++)
-      (await budget.reserve(from(String(wrong)), never)).spend();
+      (await budget.reserve(from(String(wrong), wrong < 4 ? 'dht' : 'direct'), never)).spend();
+    budget.closeTransport('direct');
     const seen = ['x', 'y', 'z'].map((prefix) => watch(budget, clock, from(prefix)));
     await clock.pass(60_000);
     expect(seen.filter(({ guess }) => guess !== undefined)).toHaveLength(1);
