@@ -170,13 +170,16 @@ describe('a code', () => {
     for (const word of code.split('-').slice(1)) expect(cmdline).not.toContain(word);
   });
 
-  it('row 13: comes from XFER_CODE', async () => {
+  const tellAtExit = `process.on('exit', () => console.error('XFER_CODE is', process.env.XFER_CODE))`;
+  it('row 13: comes from XFER_CODE, which no other program inherits', async () => {
     const { host: sender, code, port } = await listening(['send', file]);
     const receiver = await xfer(['receive', '--connect', `127.0.0.1:${port}`, '--yes', '--out', to], {
       env: { XFER_CODE: code },
+      nodeArgs: ['--import', `data:text/javascript,${encodeURIComponent(tellAtExit)}`],
     });
     expect(await receiver.status()).toBe(0);
     expect(await sender.status()).toBe(0);
+    expect(receiver.stderr).toContain('XFER_CODE is undefined');
     await expectSameTree(to, from);
   });
 
