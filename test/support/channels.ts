@@ -52,7 +52,7 @@ async function pairedConnections(
   tamper?: Tamper,
 ): Promise<{ readonly joiner: Connection; readonly host: Connection; readonly key: SessionKey }> {
   const [joiner, host] = await connectionPair(tamper);
-  joiner.confirm();
-  host.confirm();
+  await joiner.confirm();
+  await host.confirm();
   return { joiner, host, key: new SessionKey(new Secret(randomBytes(64))) };
 }

@@ -40,7 +40,7 @@ describe('a connection', () => {
 
   test('takes the largest message and sends on after it', async () => {
     const [a, b] = await connectionPair();
-    b.confirm();
+    await b.confirm();
     const largest = Buffer.alloc(MAX_MESSAGE_BYTES, 7);
     const sent = a.send([largest]);
     expect((await b.receive())?.length).toBe(largest.length);
@@ -95,7 +95,7 @@ describe('a connection', () => {
     void a.send([Buffer.alloc(9_000)]).catch(() => undefined);
     await expect(b.receive()).rejects.toMatchObject({ code: 'limit' });
     const [c, d] = await connectionPair();
-    d.confirm();
+    await d.confirm();
     for (let index = 0; index < 20; index++) await c.send([Buffer.alloc(9_000)]);
     for (let index = 0; index < 20; index++) expect((await d.receive())?.length).toBe(9_000);
     c.destroy();
@@ -125,8 +125,8 @@ describe('a connection', () => {
     const [a, b] = await connectionPair((bytes) =>
       isDeaf ? Buffer.alloc(bytes.length, 0).subarray(0, 0) : bytes,
     );
-    a.confirm();
-    b.confirm();
+    await a.confirm();
+    await b.confirm();
     let gone = false;
     void b.closed.then(() => (gone = true));
     await vi.advanceTimersByTimeAsync(60_000);
