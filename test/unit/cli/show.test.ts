@@ -47,6 +47,7 @@ describe('show', () => {
     ['pass\u200bword\ufeff', 'pass\\u{200b}word\\u{feff}'],
     ['\u3164', '\\u{3164}'],
     ['tag\u{e0041}', 'tag\\u{e0041}'],
+    ['a\ufff9b', 'a\\u{fff9}b'],
   ])('row 56: bidirectional and invisible characters in %j are shown', (text, shown) => {
     expect(show(text)).toBe(shown);
   });
