@@ -125,13 +125,15 @@ async function withSession<T>(
   const onEvent = options.onEvent ?? (() => undefined);
   const signal = options.signal ?? new AbortController().signal;
   const paired = await meet(options, onEvent, signal);
-  const watch = watchChannel(paired.channel, onEvent);
+  let watch: Watch | undefined;
   try {
     await introduce(paired, role, options, signal);
     onEvent({ type: 'connected', path: paired.path, address: paired.address });
+    // Not before: people may compare words for as long as they like.
+    watch = watchChannel(paired.channel, onEvent);
     return await move({ channel: watch.channel, watch, signal, onEvent });
   } finally {
-    watch.stop();
+    watch?.stop();
     paired.sessionKey.erase();
     paired.channel.destroy();
     await paired.closed;
