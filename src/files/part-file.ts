@@ -77,12 +77,9 @@ export class OpenPart {
     }
   }
 
-  skip(length: number): void {
+  /** Appends zero bytes, at once: a peer may list a size that no disk has, and a hole of it costs him nothing. */
+  async skip(length: number): Promise<void> {
     this.#length += length;
-  }
-
-  /** Makes zero bytes at the end, that were only skipped, part of the file. */
-  async extend(): Promise<void> {
     await truncateAsync(this.#open, this.#length);
   }
 

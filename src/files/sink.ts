@@ -153,21 +153,16 @@ class DiskPartFile implements PartFile {
     this.#part = new OpenPart(folder);
   }
 
-  async write(bytes: Uint8Array): Promise<void> {
-    try {
-      await this.#busyWith(this.#part.append(bytes));
-    } catch (thrown) {
-      throw this.#owner.explain(thrown);
-    }
+  write(bytes: Uint8Array): Promise<void> {
+    return this.#busyWith(this.#part.append(bytes));
   }
 
-  async skip(length: number): Promise<void> {
-    this.#part.skip(length);
+  skip(length: number): Promise<void> {
+    return this.#busyWith(this.#part.skip(length));
   }
 
   async commit(): Promise<void> {
     try {
-      await this.#busyWith(this.#part.extend());
       this.#owner.place(this.#part);
     } catch (thrown) {
       await this.discard();
@@ -183,9 +178,13 @@ class DiskPartFile implements PartFile {
     this.#close();
   }
 
-  #busyWith(call: Promise<void>): Promise<void> {
+  async #busyWith(call: Promise<void>): Promise<void> {
     this.#busy = call.catch(() => undefined);
-    return call;
+    try {
+      await call;
+    } catch (thrown) {
+      throw this.#owner.explain(thrown);
+    }
   }
 
   #close(): void {

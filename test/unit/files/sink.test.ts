@@ -156,6 +156,20 @@ describe('arrival', () => {
     if (isLinux) expect(statSync(at('sparse')).blocks * 512).toBeLessThan(1_000_000);
   });
 
+  test('row 21: holes let the event loop turn, and one that no disk keeps is an error at once', async () => {
+    const { sink, entries } = await arrive(manifest(['sparse']));
+    const part = await sink.create(entries[0]!);
+    let isTurned = false;
+    setImmediate(() => (isTurned = true));
+    for (let hole = 0; hole < 3; hole++) await part.skip(2 ** 30);
+    expect(isTurned).toBe(true);
+    // 8 PiB: more than ext4, Btrfs and tmpfs hold in a file, if not more than each file system does.
+    const failure = await codeOf(() => part.skip(2 ** 53 - 2 ** 31));
+    expect(['disk-failed', 'no error']).toContain(failure);
+    await part.discard();
+    expect(tree()).toEqual([]);
+  });
+
   test('keeps more folders than may be open at once', async () => {
     const names = Array.from({ length: 300 }, (_, number) => [`r/${number}/`]).flat();
     const files = Array.from({ length: 300 }, (_, number) => `r/${number}/file`);
