@@ -144,7 +144,15 @@ describe('row 35: a full disk', () => {
     await rm(mounted, { recursive: true, force: true });
   });
 
-  it('ends both sides with 3 and leaves no file', async ({ skip }) => {
+  it('that fills up meanwhile ends the receiver with 3, tells the sender, and leaves no file', async () => {
+    const { host: sender, join } = await listening(['send', big]);
+    const nodeArgs = ['--import', path.resolve(import.meta.dirname, '../support/full-disk.js')];
+    const receiver = await xfer(['receive', ...join, '--yes', '--out', to], { nodeArgs });
+    await expectEnding(receiver, { ...FULL, in: to });
+    await expectEnding(sender, FULL_THERE);
+  });
+
+  it('that is too small from the start leaves no file', async ({ skip }) => {
     await mkdir(mounted);
     await promisify(execFile)('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', mounted]).catch(() =>
       skip('no tmpfs can be mounted here'),
