@@ -2,6 +2,7 @@
 import {
   toXferError,
   XferError,
+  type MeetingOptions,
   type ReceiveOutcome,
   type Skipped,
   type TransferOutcome,
@@ -16,6 +17,7 @@ import type { Meeting } from './other-side.js';
 import type { Prompts } from './prompts.js';
 import type { Reporter, Result } from './reporter.js';
 import { openScreen, quietScreen } from './screen.js';
+import { usageError } from './usage.js';
 
 const MOST_LISTED = 1_000;
 
@@ -28,7 +30,7 @@ export interface Hooks {
 
 export interface TransferOptions {
   readonly flags: OutputFlags;
-  readonly meeting: Meeting;
+  readonly meeting: Meeting & Pick<MeetingOptions, 'verify'>;
   /** The code, where this side joins. */
   readonly code?: string | undefined;
 }
@@ -36,6 +38,8 @@ export interface TransferOptions {
 /**
  * Runs `move` with a reporter and gives back the exit status. `move` gives `undefined` where nothing was to be moved,
  * and that went well.
+ *
+ * @throws XferError `usage` where the words of `--verify` are to be compared and nobody can be asked
  */
 export async function runTransfer(
   context: Context,
@@ -44,10 +48,18 @@ export async function runTransfer(
   move: (hooks: Hooks) => Promise<TransferOutcome | ReceiveOutcome | undefined>,
 ): Promise<number> {
   const now = (): number => performance.now();
-  const { flags } = options;
+  const { flags, meeting } = options;
+  const asks = canAsk(context, flags);
+  // Before a code is used up for nothing.
+  if (meeting.verify === true && !asks) {
+    throw usageError(
+      '--verify needs somebody to compare the words',
+      'run this on a terminal, without --json',
+    );
+  }
   const debug = flags.debug === true ? new DebugLog(context.stderr, now) : undefined;
   if (options.code !== undefined) debug?.hide(options.code);
-  const reporter = await openReporter(context, flags, options.meeting, now);
+  const reporter = await openReporter(context, flags, meeting, now);
   const skipped = new Map<string, Skipped>();
   const hooks: Hooks = {
     reporter,
@@ -57,9 +69,7 @@ export async function runTransfer(
         skipped.set(event.skipped.path, event.skipped);
       reporter.event(event);
     },
-    ...(canAsk(context, flags)
-      ? { compareWords: (words, signal) => compareWords(words, signal, reporter, prompts) }
-      : {}),
+    ...(asks ? { compareWords: (words, signal) => compareWords(words, signal, reporter, prompts) } : {}),
   };
   try {
     const outcome = await move(hooks);

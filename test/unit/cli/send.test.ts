@@ -117,7 +117,8 @@ describe('what is sent', () => {
 });
 
 test('flags reach the library', async () => {
-  const { options } = await send(['a'], { code: '417 Apple Tiger', connect: '127.0.0.1:9', verify: true });
+  const flags = { code: '417 Apple Tiger', connect: '127.0.0.1:9', verify: true };
+  const { options } = await send(['a'], flags, { terminal: true });
   expect(options).toMatchObject({
     code: '417-apple-tiger',
     connect: { host: '127.0.0.1', port: 9 },
@@ -146,6 +147,9 @@ describe('the words to compare', () => {
   });
 
   test('need somebody to ask', async () => {
+    const usage = { code: 'usage', subject: expect.stringContaining('--verify') as string };
+    await expect(send(['a'], { verify: true })).rejects.toMatchObject(usage);
+    await expect(send(['a'], { verify: true, json: true }, { terminal: true })).rejects.toMatchObject(usage);
     expect((await send(['a'])).options).not.toHaveProperty('compareWords');
     expect((await send(['a'], { json: true }, { terminal: true })).options).not.toHaveProperty(
       'compareWords',
