@@ -147,11 +147,14 @@ export const DEFAULT_PORT = 7337;
 export function parseEndpoint(text: string): { readonly host: string | undefined; readonly port: number } {
   const { host, port } = splitAddress(text);
   const number = port === undefined ? DEFAULT_PORT : Number(port);
-  const validHost = host === undefined || isIP(host) !== 0 || HOST_NAME.test(host);
+  const validHost =
+    host === undefined || isIP(host) !== 0 || (HOST_NAME.test(host) && !NUMERIC_HOST.test(host));
   if (!validHost || number > 65_535) throw new XferError('bad-address', { subject: text });
   return { host, port: number };
 }
 
+/** What systems still read as an IPv4 address, such as 1.2.3 for 1.2.0.3: here it is one with a part forgotten. */
+const NUMERIC_HOST = /(?:^|\.)(?:\d+|0x[\da-f]*)\.?$/i;
 const HOST_NAME = /^(?=.{1,253}$)[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?\.?$/i;
 
 function splitAddress(text: string): { host: string | undefined; port: string | undefined } {

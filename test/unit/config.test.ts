@@ -142,6 +142,11 @@ test.each([
   '1:2:3',
   'a/b',
   '-x',
+  '1.2.3',
+  '192.168.1:80',
+  '300.1.1.1',
+  '0x7f.1:80',
+  '127.1:80',
 ])('%j is no address', (text) => {
   expect(() => parseEndpoint(text)).toThrow(expect.objectContaining({ code: 'bad-address' }) as Error);
 });
