@@ -269,10 +269,10 @@ const TEXTS: Readonly<Record<ErrorCode, Text>> = {
 
   // What one entry of a transfer can suffer while the rest goes on.
   'name-refused': {
-    sentence: ({ subject }) => `${subject || 'a name'} cannot be kept on this system`,
+    sentence: ({ subject }) => `${subject || 'a name'} has a name that cannot be sent or kept`,
     advice: 'rename it at the sender, where --portable finds such names before sending',
     exitCode: 1,
-    brief: 'name not possible at the receiver',
+    brief: 'a name that cannot be sent or kept',
   },
   'source-changed': {
     sentence: ({ subject }) => `${subject || 'a file'} changed while it was sent`,

@@ -101,7 +101,7 @@ function buildProgram(actions: Actions, finish: Finish): Command {
     .command('receive')
     .alias('recv')
     .description('take what the other side offers')
-    .argument('[code]', 'the code; better typed when asked, since a shell remembers its lines; - reads it')
+    .argument('[code...]', 'the code; better typed when asked, since a shell remembers its lines; - reads it')
     .option('--new', 'show a code and wait for `xfer send --code`')
     .addOption(new Option('--out <path>', 'put it into this folder, or give a single file this name'))
     .addOption(
@@ -119,7 +119,10 @@ function buildProgram(actions: Actions, finish: Finish): Command {
     .option('--dry-run', 'show the offer and decline it')
     .option('--yes', 'say yes to the offer');
   withMeeting(receive).action(
-    finish((code: string | undefined, flags: ReceiveFlags) => actions.receive(code, flags)),
+    // A code may be read out and typed with spaces.
+    finish((words: readonly string[], flags: ReceiveFlags) =>
+      actions.receive(words.length === 0 ? undefined : words.join(' '), flags),
+    ),
   );
 
   const config = program.command('config').description('settings that stay');

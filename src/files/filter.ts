@@ -41,8 +41,15 @@ function compile(globs: readonly string[]): (path: string) => boolean {
 }
 
 function compileOne(glob: string): (path: string) => boolean {
+  const pattern = glob.replace(/^\.?\/+/, '');
+  if (pattern === '') {
+    throw new XferError('usage', {
+      subject: `the glob '${glob}' matches nothing`,
+      detail: 'give a name or a pattern such as *.jpg',
+    });
+  }
   try {
-    return picomatch(glob.replace(/^\.?\/+/, ''), { dot: true });
+    return picomatch(pattern, { dot: true });
   } catch (cause) {
     throw new XferError('usage', { subject: glob, cause });
   }

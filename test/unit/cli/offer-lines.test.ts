@@ -35,7 +35,7 @@ test('rows 55 to 57: an offer at 80 columns', () => {
     'would be executable:',
     '  photos/run.sh',
     'cannot be kept here:',
-    '  photos/con  name not possible at the receiver',
+    '  photos/con  a name that cannot be sent or kept',
     '2 entries left out by the sender',
     'warning: only 1.0 GB free here',
   ]);

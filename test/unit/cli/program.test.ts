@@ -60,6 +60,7 @@ describe('a command line becomes options', () => {
     ['send -- --odd-name', ['send', ['--odd-name'], {}]],
     ['receive', ['receive', { exec: true }]],
     ['receive 417-apple-tiger', ['receive', '417-apple-tiger', { exec: true }]],
+    ['receive 417 apple tiger', ['receive', '417 apple tiger', { exec: true }]],
     ['recv -', ['receive', '-', { exec: true }]],
     ['receive --new --words 3', ['receive', { exec: true, new: true, words: '3' }]],
     ['receive --out d --overwrite', ['receive', { exec: true, out: 'd', overwrite: true }]],
@@ -85,7 +86,7 @@ describe('a command line becomes options', () => {
 test.each([
   ['send --foo', "unknown option '--foo'"],
   ['send --code', "option '--code <code>' argument missing"],
-  ['receive a b', "too many arguments for 'receive'. Expected 1 argument but got 2."],
+  ['completion zsh fish', "too many arguments for 'completion'. Expected 1 argument but got 2."],
   ['receive --rename --skip', "option '--rename' cannot be used with option '--skip'"],
   ['receive --stdout --out d', "option '--stdout' cannot be used with option '--out <path>'"],
   ['receive --stdout --json', "option '--stdout' cannot be used with option '--json'"],
