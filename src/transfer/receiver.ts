@@ -98,6 +98,8 @@ class Receiving {
   /** Bytes that arrived in each root. */
   readonly #rootBytes = new Map<number, number>();
   #saidMs = 0;
+  /** What came after the last word about it, and is not said yet. */
+  #unsaid: NodeJS.Timeout | undefined;
   #updatedMs = 0;
 
   constructor(channel: Channel, inbox: Inbox, sink: FileSink, review: Review, options: ReceiverOptions) {
@@ -112,6 +114,14 @@ class Receiving {
 
   /** The outcome, or why the offer was declined. */
   async run(watch: AbortSignal): Promise<TransferOutcome | XferError> {
+    try {
+      return await this.#run(watch);
+    } finally {
+      this.#keepQuiet();
+    }
+  }
+
+  async #run(watch: AbortSignal): Promise<TransferOutcome | XferError> {
     const { kind, roots } = this.#review.offer;
     this.#options.onEvent({ type: 'offer', kind, roots });
     await this.#review.measure();
@@ -216,6 +226,7 @@ class Receiving {
         break;
     }
     if (this.#now() - this.#saidMs >= PROGRESS_EVERY_MS) await this.#say('receiving');
+    else this.#sayLater();
     return false;
   }
 
@@ -285,8 +296,22 @@ class Receiving {
     this.#question.update(this.#review.summary());
   }
 
+  /** Says how far this side is although nothing more comes for now. */
+  #sayLater(): void {
+    this.#unsaid ??= setTimeout(() => {
+      // A channel that fails shows where it is read.
+      this.#say('receiving').catch(() => {});
+    }, PROGRESS_EVERY_MS);
+  }
+
+  #keepQuiet(): void {
+    clearTimeout(this.#unsaid);
+    this.#unsaid = undefined;
+  }
+
   /** Tells both sides how far this one is. */
   async #say(state: ReceiverState): Promise<void> {
+    this.#keepQuiet();
     this.#saidMs = this.#now();
     const { files } = this.#tally;
     const bytes = this.#tally.bytes + (this.#taking?.intake.pendingBytes ?? 0);

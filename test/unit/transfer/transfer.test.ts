@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { XferError, type ErrorCode } from '../../../src/errors.js';
 import type { OfferSummary } from '../../../src/transfer/events.js';
 import type { Compression, ConflictPolicy } from '../../../src/transfer/ports.js';
@@ -67,6 +67,28 @@ describe('a transfer', () => {
       { type: 'progress', progress: done },
       { type: 'file-received', path: 'b', size: 2 },
     ]);
+  });
+
+  it('says how much is there when a burst is over and nothing follows', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const abort = new AbortController();
+    async function* burst(): AsyncGenerator<Uint8Array> {
+      yield Buffer.from('first');
+      yield Buffer.from('second');
+      await new Promise(() => {});
+    }
+    const pipe = new MemoryPipe(burst());
+    const run = transfer(pipe, new MemorySink(), { now: () => 0 }, { kind: 'pipe', signal: abort.signal });
+    const said = (): number[] =>
+      run.sender.events.flatMap((event) => (event.type === 'progress' ? [event.progress.bytes] : []));
+    for (let turn = 0; turn < 50; turn++) await setImmediate();
+    expect(said()).not.toContain(11);
+    await vi.advanceTimersByTimeAsync(100);
+    for (let turn = 0; turn < 50; turn++) await setImmediate();
+    expect(said()).toContain(11);
+    vi.useRealTimers();
+    abort.abort();
+    await both(run);
   });
 
   it.each<readonly Compression[]>([[], ['stored'], ['stored', 'brotli'], ['stored', 'brotli', 'zstd']])(
@@ -152,7 +174,7 @@ describe('the question', () => {
       new MemorySource(tree, { skipped: [{ path: 'l', reason: 'link-skipped' }] }),
       sink,
       {
-        intoHome: true,
+        intoHome: () => true,
         decide: async (offer) => {
           shown = offer;
           return yes();
