@@ -1,10 +1,9 @@
 /** The story of a transfer: find, trust, offer, move, verify. */
-import { resolve } from 'node:path';
 import { parseCode } from './crypto/code.js';
 import { XferError, type ErrorCode } from './errors.js';
 import { pipeSource, streamSink, textSink, textSource } from './files/content.js';
 import { pathMatcher } from './files/filter.js';
-import { assertTarget, isHomeFolder, openSink } from './files/sink.js';
+import { assertTarget, entersHome, openSink } from './files/sink.js';
 import { openSource, type OpenedSource } from './files/source.js';
 import type { Content, MeetingOptions, ReceiveOptions, ReceiveOutcome, XferEvent } from './options.js';
 import { hostSession, joinSession, type PairedChannel } from './peer/connect.js';
@@ -66,6 +65,7 @@ export async function receive(options: ReceiveOptions): Promise<ReceiveOutcome> 
   const paths: string[] = [];
   const text = textSink();
   let isDisk = false;
+  let intoHome = false;
   if (options.out !== undefined && options.output === undefined) assertTarget(options.out);
   const wants = options.only === undefined ? undefined : pathMatcher(options.only);
   const outcome = await withSession('receive', options, ({ channel, watch, signal, onEvent }) =>
@@ -75,12 +75,13 @@ export async function receive(options: ReceiveOptions): Promise<ReceiveOutcome> 
         if (options.output !== undefined) return streamSink(options.output, offer);
         if (offer.kind === 'text') return text;
         isDisk = true;
+        intoHome = entersHome(options.out, offer.roots);
         return openSink(offer, { out: options.out, noExec: options.noExec ?? false });
       },
       {
         ...(wants === undefined ? {} : { wants }),
         early: options.early ?? false,
-        intoHome: options.output === undefined && isHomeFolder(resolve(options.out ?? '.')),
+        intoHome: () => intoHome,
         signal,
         decide: async (offer, offerWatch) => {
           watch.pause();

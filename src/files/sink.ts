@@ -8,7 +8,7 @@ import { thisPlatform, type NamePlatform } from './paths.js';
 import { TargetTree } from './target-tree.js';
 import { freeBytesAt, resolveTarget, type Target } from './target.js';
 
-export { assertTarget, isHomeFolder } from './target.js';
+export { assertTarget, entersHome, isHomeFolder } from './target.js';
 
 export interface SinkOptions {
   /** Where the roots go, see `resolveTarget`; the working folder if not given. */

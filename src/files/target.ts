@@ -81,6 +81,13 @@ export function freeBytesAt({ folder, isNew }: Target): number | undefined {
   }
 }
 
+/** True where roots that go to `out` would be in the user's home itself: it is the target, or a root has its name. */
+export function entersHome(out: string | undefined, roots: FileSource['roots']): boolean {
+  const { folder } = resolveTarget(out, roots);
+  const roofs = roots.filter(({ type }) => type === 'folder').map(({ name }) => path.join(folder, name));
+  return [folder, ...roofs].some(isHomeFolder);
+}
+
 /** True where `folder` is the user's home, by whatever way it is written. */
 export function isHomeFolder(folder: string): boolean {
   const location = realPathOf(folder);

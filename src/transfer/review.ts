@@ -17,7 +17,8 @@ import { malformed } from './wire.js';
 export interface ReviewOptions {
   /** Chooses entries by their path in the offer; all if not given. */
   readonly wants?: (path: string, isFolder: boolean) => boolean;
-  readonly intoHome: boolean;
+  /** Whether the roots would go into the home folder. Asked after the sink was chosen. */
+  readonly intoHome: () => boolean;
 }
 
 /** A part that was examined, kept as it came: a million entries stay small until they are needed. */
@@ -107,7 +108,7 @@ export class Review {
       executableCount: this.#executables.count,
       dotNames: roots.map(({ name }) => name).filter((name) => name.startsWith('.')),
       freeBytes: this.#freeBytes,
-      intoHome: this.#options.intoHome,
+      intoHome: this.#options.intoHome(),
     };
   }
 

@@ -55,7 +55,7 @@ function receive(channel: MemoryChannel, sink: FileSink, options: Partial<Receiv
   const events: TransferEvent[] = [];
   const { signal } = new AbortController();
   const onEvent = (event: TransferEvent): void => void events.push(event);
-  const defaults = { decide: yes, early: false, intoHome: false, signal, onEvent };
+  const defaults = { decide: yes, early: false, intoHome: () => false, signal, onEvent };
   const outcome = receiveFiles(channel, sink, { ...defaults, ...options });
   outcome.catch(() => {});
   return { channel, outcome, events };

@@ -21,7 +21,13 @@ import { Worker } from 'node:worker_threads';
 import fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { NamePlatform } from '../../../src/files/paths.js';
-import { assertTarget, isHomeFolder, openSink, type SinkOptions } from '../../../src/files/sink.js';
+import {
+  assertTarget,
+  entersHome,
+  isHomeFolder,
+  openSink,
+  type SinkOptions,
+} from '../../../src/files/sink.js';
 import {
   ROOT,
   type ConflictPolicy,
@@ -535,6 +541,11 @@ describe('--out', () => {
     process.env['HOME'] = folder;
     try {
       expect(isHomeFolder(folder)).toBe(true);
+      // A folder of its name that arrives beside it would be merged into it.
+      const beside = [{ name: path.basename(folder), type: 'folder', size: undefined }] as const;
+      expect(entersHome(folder, file)).toBe(true);
+      expect(entersHome(path.dirname(folder), beside)).toBe(true);
+      expect(entersHome(path.dirname(folder), file)).toBe(false);
     } finally {
       process.env['HOME'] = before;
     }
