@@ -1,43 +1,9 @@
-/** From a password to keys (protocol section 5): CPace bound to the connection, X-Wing, and what follows from both. */
+/** From what a pairing agreed on to keys (protocol sections 5 and 6). */
 import { createHash, hkdfSync } from 'node:crypto';
 import { inspect } from 'node:util';
-import { XferError } from '../errors.js';
-import * as cpace from './cpace.js';
-import { equalBytes } from './digest.js';
+import { lvCat } from './cpace.js';
 import { HIDDEN, Secret } from './secret.js';
-import { xwingDecapsulate, xwingEncapsulate, xwingKeyPair } from './sodium.js';
 import { WORDS } from './wordlist.js';
-
-/** What a pairing is about. Both sides must have the same, or their tags do not fit. */
-export interface PairingContext {
-  /** The whole code. Stays the caller's: it may pair on several connections at once. */
-  readonly password: Secret;
-  /** Handshake hash of the Noise connection: a man in the middle has two, and a replay an old one. */
-  readonly handshakeHash: Uint8Array;
-  /** Noise static public keys. */
-  readonly joinerKey: Uint8Array;
-  readonly hostKey: Uint8Array;
-  /** What the pairing is for; `transfer` if not given. */
-  readonly purpose?: string;
-}
-
-/** What one side says first: its associated data (versions, capabilities) and its public share, a point of 32 bytes. */
-export interface Share {
-  readonly ad: Uint8Array;
-  readonly point: Uint8Array;
-}
-
-/** Joiner to host: proof that it knows the code, and its X-Wing key. */
-export interface Confirmation {
-  readonly tag: Uint8Array;
-  readonly kemPublicKey: Uint8Array;
-}
-
-/** Host to joiner: proof that it knows the code, and a secret for the joiner's X-Wing key. */
-export interface Acceptance {
-  readonly tag: Uint8Array;
-  readonly kemCiphertext: Uint8Array;
-}
 
 /** The four messages of a pairing as they were sent. All of them go into the session key. */
 export interface PairingMessages {
@@ -47,192 +13,15 @@ export interface PairingMessages {
   readonly accept: Uint8Array;
 }
 
-/**
- * The joiner's side of one pairing on one connection: send `start`, then `confirm`, then `finish`. Needs
- * `loadPairingSodium`. Whatever throws has erased all secrets of the run.
- */
-export class JoinerPairing {
-  readonly start: Share;
-  readonly #handshakeHash: Uint8Array;
-  readonly #exchange: Exchange;
-  #confirmed: { readonly exchanged: Exchanged; readonly kemPrivateKey: Secret } | undefined;
-
-  constructor(context: PairingContext, ad: Uint8Array) {
-    this.#handshakeHash = context.handshakeHash;
-    this.#exchange = new Exchange(context);
-    this.start = { ad, point: this.#exchange.point };
-  }
-
-  /**
-   * Proves that this side knows the code: from here on the host, if it is none, has had one guess. Throws
-   * `protocol` for a point that is none, the neutral one or our own.
-   */
-  confirm(reply: Share): Confirmation {
-    const exchanged = this.#exchange.complete(this.start, reply, reply);
-    const { publicKey, privateKey } = xwingKeyPair();
-    this.#confirmed = { exchanged, kemPrivateKey: new Secret(privateKey) };
-    return { tag: exchanged.joinerTag, kemPublicKey: publicKey };
-  }
-
-  /** The session key, once the host proved that it knows the code. Throws `wrong-code`, or `protocol`. */
-  finish(accept: Acceptance, messages: PairingMessages): SessionKey {
-    const { exchanged, kemPrivateKey } = inOrder(this.#confirmed);
-    try {
-      if (!equalBytes(accept.tag, exchanged.hostTag)) throw new XferError('wrong-code');
-      const kemSecret = xwingDecapsulate(accept.kemCiphertext, kemPrivateKey.expose());
-      if (kemSecret === undefined) throw new XferError('protocol', { subject: 'X-Wing ciphertext' });
-      return deriveSessionKey(exchanged.isk, new Secret(kemSecret), this.#handshakeHash, messages);
-    } finally {
-      this.erase();
-    }
-  }
-
-  /** Forgets the run, at whatever step it is. Again is harmless. */
-  erase(): void {
-    this.#exchange.erase();
-    this.#confirmed?.exchanged.isk.erase();
-    this.#confirmed?.kemPrivateKey.erase();
-    this.#confirmed = undefined;
-  }
-}
-
-/**
- * The host's side of one pairing on one connection: `reply`, then `verify`, and only after that `accept` and
- * `sessionKey`. Needs `loadPairingSodium`. Whatever throws has erased all secrets of the run.
- */
-export class HostPairing {
-  readonly #handshakeHash: Uint8Array;
-  readonly #ad: Uint8Array;
-  readonly #exchange: Exchange;
-  #exchanged: Exchanged | undefined;
-  #verified: { readonly kemSecret: Secret; readonly acceptance: Acceptance } | undefined;
-
-  constructor(context: PairingContext, ad: Uint8Array) {
-    this.#handshakeHash = context.handshakeHash;
-    this.#ad = ad;
-    this.#exchange = new Exchange(context);
-  }
-
-  /** Throws `protocol` for a point that is none, the neutral one or our own. */
-  reply(start: Share): Share {
-    const reply = { ad: this.#ad, point: this.#exchange.point };
-    this.#exchanged = this.#exchange.complete(start, reply, start);
-    return reply;
-  }
-
-  /** Checks the joiner's proof. Throws `wrong-code`, which is a guess used up, or `protocol`. */
-  verify(confirm: Confirmation): void {
-    const { joinerTag, hostTag } = inOrder(this.#exchanged);
-    try {
-      if (!equalBytes(confirm.tag, joinerTag)) throw new XferError('wrong-code');
-      const kem = xwingEncapsulate(confirm.kemPublicKey);
-      if (kem === undefined) throw new XferError('protocol', { subject: 'X-Wing public key' });
-      this.#verified = {
-        kemSecret: new Secret(kem.sharedSecret),
-        acceptance: { tag: hostTag, kemCiphertext: kem.ciphertext },
-      };
-    } catch (error) {
-      this.erase();
-      throw error;
-    }
-  }
-
-  /** The host's own proof. There is none before the joiner's was right. */
-  accept(): Acceptance {
-    return inOrder(this.#verified).acceptance;
-  }
-
-  sessionKey(messages: PairingMessages): SessionKey {
-    const { kemSecret } = inOrder(this.#verified);
-    const { isk } = inOrder(this.#exchanged);
-    try {
-      return deriveSessionKey(isk, kemSecret, this.#handshakeHash, messages);
-    } finally {
-      this.erase();
-    }
-  }
-
-  /** Forgets the run, at whatever step it is. Again is harmless. */
-  erase(): void {
-    this.#exchange.erase();
-    this.#exchanged?.isk.erase();
-    this.#verified?.kemSecret.erase();
-    this.#exchanged = undefined;
-    this.#verified = undefined;
-  }
-}
-
-/** What both sides have once they know each other's points: the same three values if the code was the same. */
-interface Exchanged {
-  readonly isk: Secret;
-  readonly joinerTag: Uint8Array;
-  readonly hostTag: Uint8Array;
-}
-
-/** One run of CPace, of either side: a fresh scalar, used once. */
-class Exchange {
-  readonly point: Uint8Array;
-  readonly #scalar: Secret;
-  readonly #sessionId: Uint8Array;
-
-  constructor(context: PairingContext) {
-    this.#sessionId = context.handshakeHash;
-    this.#scalar = new Secret(cpace.sampleScalar());
-    const generator = new Secret(
-      cpace.calculateGenerator(context.password.expose(), channelIdentifier(context), this.#sessionId),
-    );
-    this.point = cpace.scalarMult(this.#scalar.expose(), generator.expose());
-    generator.erase();
-  }
-
-  complete(start: Share, reply: Share, peer: Share): Exchanged {
-    const shared = new Secret(this.#multiply(peer.point));
-    const transcript = cpace.transcriptIr(start.point, start.ad, reply.point, reply.ad);
-    const isk = new Secret(cpace.intermediateSessionKey(this.#sessionId, shared.expose(), transcript));
-    const macKey = new Secret(cpace.macKey(this.#sessionId, isk.expose()));
-    const joinerTag = cpace.confirmationTag(macKey.expose(), start.point, start.ad);
-    const hostTag = cpace.confirmationTag(macKey.expose(), reply.point, reply.ad);
-    shared.erase();
-    macKey.erase();
-    return { isk, joinerTag, hostTag };
-  }
-
-  erase(): void {
-    this.#scalar.erase();
-  }
-
-  #multiply(peerPoint: Uint8Array): Uint8Array {
-    const shared = cpace.scalarMultVfy(this.#scalar.expose(), peerPoint);
-    this.#scalar.erase();
-    // A peer that sends our own point back would otherwise confirm us with our own tag.
-    if (equalBytes(shared, cpace.G_I) || equalBytes(peerPoint, this.point)) {
-      throw new XferError('protocol', { subject: 'CPace point' });
-    }
-    return shared;
-  }
-}
-
-/** CI: the purpose and both sides' keys, each in its role, so that two joiners or two hosts never agree. */
-function channelIdentifier({ purpose = 'transfer', joinerKey, hostKey }: PairingContext): Uint8Array {
-  return cpace.lvCat(
-    ascii('xfer/1 pake'),
-    ascii(purpose),
-    ascii('joiner'),
-    joinerKey,
-    ascii('host'),
-    hostKey,
-  );
-}
-
-/** SK. Erases both inputs. */
-function deriveSessionKey(
+/** SK, from the key that CPace gave and the secret that X-Wing gave. Erases both. */
+export function deriveSessionKey(
   isk: Secret,
   kemSecret: Secret,
   handshakeHash: Uint8Array,
   { start, reply, confirm, accept }: PairingMessages,
 ): SessionKey {
   const messagesHash = createHash('sha512')
-    .update(cpace.lvCat(start, reply, confirm, accept))
+    .update(lvCat(start, reply, confirm, accept))
     .digest();
   const input = new Secret(Buffer.concat([isk.expose(), kemSecret.expose()]));
   const key = hkdf(input, handshakeHash, Buffer.concat([ascii('xfer/1 session'), messagesHash]), 64);
@@ -259,7 +48,7 @@ export class SessionKey {
   recordSecret(handshakeHash: Uint8Array, epoch: number, direction: Direction): Secret {
     const epochBytes = Buffer.alloc(4);
     epochBytes.writeUInt32BE(epoch);
-    const info = cpace.lvCat(ascii('xfer/1 records'), epochBytes, ascii(direction));
+    const info = lvCat(ascii('xfer/1 records'), epochBytes, ascii(direction));
     return hkdf(this.#key, handshakeHash, info, 32);
   }
 
@@ -290,12 +79,6 @@ export class SessionKey {
 
 function hkdf(key: Secret, salt: Uint8Array, info: Uint8Array, length: number): Secret {
   return new Secret(new Uint8Array(hkdfSync('sha512', key.expose(), salt, info, length)));
-}
-
-/** A step of a pairing that was taken too early, or after an error, is a bug of the caller. */
-function inOrder<T>(value: T | undefined): T {
-  if (value === undefined) throw new XferError('internal', { subject: 'pairing step out of order' });
-  return value;
 }
 
 function ascii(text: string): Uint8Array {

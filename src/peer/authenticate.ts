@@ -3,7 +3,8 @@
  * that it knows the code; the host says nothing that depends on the code before. What throws has closed nothing:
  * the caller drops the connection without a word.
  */
-import { HostPairing, JoinerPairing, type PairingContext, type SessionKey } from '../crypto/key-schedule.js';
+import type { SessionKey } from '../crypto/key-schedule.js';
+import { HostPairing, JoinerPairing, type PairingContext } from '../crypto/pairing.js';
 import { prefersAes } from '../crypto/record-cipher.js';
 import type { Secret } from '../crypto/secret.js';
 import { XferError, toXferError } from '../errors.js';

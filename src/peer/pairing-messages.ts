@@ -1,5 +1,5 @@
 /** The four messages of a pairing as bytes (protocol section 5). */
-import type { Acceptance, Confirmation, Share } from '../crypto/key-schedule.js';
+import type { Acceptance, Confirmation, Share } from '../crypto/pairing.js';
 import type { Aead } from '../crypto/record-cipher.js';
 import { XferError } from '../errors.js';
 import type { Compression } from '../transfer/ports.js';

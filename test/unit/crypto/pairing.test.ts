@@ -2,17 +2,15 @@ import * as nodeCrypto from 'node:crypto';
 import plain from 'libsodium-wrappers';
 import sumo from 'libsodium-wrappers-sumo';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { SessionKey, type Direction, type PairingMessages } from '../../../src/crypto/key-schedule.js';
 import {
-  type Acceptance,
-  type Confirmation,
-  type Direction,
   HostPairing,
   JoinerPairing,
+  type Acceptance,
+  type Confirmation,
   type PairingContext,
-  type PairingMessages,
-  SessionKey,
   type Share,
-} from '../../../src/crypto/key-schedule.js';
+} from '../../../src/crypto/pairing.js';
 import { Secret } from '../../../src/crypto/secret.js';
 import { loadPairingSodium } from '../../../src/crypto/sodium.js';
 import cpaceVectors from '../../vectors/cpace-ristretto255.json' with { type: 'json' };
