@@ -182,11 +182,24 @@ describe('--verify', () => {
     expect(receiver.text).not.toContain('note');
   });
 
-  it('ends with 4 where nobody can compare', async () => {
+  it('is refused where nobody can compare, before the code is used up', async () => {
     const { host: sender, join } = await listening(['send', file]);
     const receiver = await xfer(['receive', ...join, '--verify', '--yes', '--out', to]);
-    expect(await receiver.status()).not.toBe(0);
+    expect(await receiver.status()).toBe(2);
+    expect(receiver.stderr).toMatch(/xfer: error: --verify needs somebody/);
+    const again = await xfer(['receive', ...join, '--yes', '--out', to]);
+    expect(await again.status()).toBe(0);
+    expect(await sender.status()).toBe(0);
+  });
+
+  it('ends with 4 where nobody can compare at the other side', async () => {
+    const port = await freePort();
+    const sender = await xferOnTerminal(['send', file, '--verify', '--listen', `127.0.0.1:${port}`]);
+    const join = joining(['send'], await sender.code(), port);
+    const receiver = await xfer(['receive', ...join, '--yes', '--out', to]);
+    expect(await receiver.status()).toBe(4);
     expect(await sender.status()).toBe(4);
+    expect(await namesIn(to)).toEqual([]);
   });
 
   async function comparing() {
