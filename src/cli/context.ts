@@ -5,7 +5,11 @@ import type * as library from '../index.js';
 /** The part of the library that moves things. */
 export type Library = Pick<typeof library, 'send' | 'receive' | 'listContent'>;
 
-export type Input = Readable & { readonly isTTY?: boolean };
+export type Input = Readable & {
+  readonly isTTY?: boolean;
+  /** Of a terminal: keys come one by one and are not shown. */
+  readonly setRawMode?: (on: boolean) => unknown;
+};
 
 export type Output = Writable & { readonly isTTY?: boolean; readonly columns?: number };
 

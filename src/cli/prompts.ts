@@ -1,5 +1,6 @@
 /** Questions to a person, on the terminal. The end of the input is never a yes. */
 import { createInterface, type Interface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Context, Input } from './context.js';
 import { USUAL_WIDTH, wrap } from './show.js';
 
@@ -9,6 +10,12 @@ export interface QuestionOptions {
   /** Completes what was typed so far, for the Tab key. */
   readonly complete?: (typed: string) => readonly string[];
 }
+
+/** How long a terminal may take to hand over what was typed before. */
+const DRAIN_MS = 30;
+
+/** What the key is where a terminal makes no signal of it. */
+const CTRL_C = '\u0003';
 
 /** The letters of the answers, with what they stand for. */
 export type Choices<T> = Readonly<Record<string, T>>;
@@ -66,13 +73,17 @@ export class Prompts {
     return this.choose(`${question} ${usual ? '[Y/n]' : '[y/N]'}`, choices, usual, options);
   }
 
-  /** One of several answers, asked again until it is one of them; Enter alone means `usual`, if there is one. */
+  /**
+   * One of several answers, asked again until it is one of them; Enter alone means `usual`, if there is one. What was
+   * typed before the question was on the screen is no answer to it.
+   */
   async choose<T>(
     question: string,
     choices: Choices<T>,
     usual: T | undefined,
     options: QuestionOptions = {},
   ): Promise<T | undefined> {
+    await this.#drain();
     for (;;) {
       const answer = await this.line(question, options);
       if (answer === undefined) return undefined;
@@ -80,6 +91,22 @@ export class Prompts {
       const key = answer.toLowerCase();
       if (Object.hasOwn(choices, key)) return choices[key];
     }
+  }
+
+  /** Throws away what was typed while nothing was asked. */
+  async #drain(): Promise<void> {
+    const { stdin, interrupt } = this.#context;
+    if (stdin.setRawMode === undefined) return;
+    const onData = (keys: Buffer | string): void => {
+      if (keys.toString().includes(CTRL_C)) interrupt();
+    };
+    // Otherwise a terminal keeps a line that has no end yet to itself.
+    stdin.setRawMode(true);
+    stdin.on('data', onData);
+    await sleep(DRAIN_MS);
+    stdin.pause();
+    stdin.off('data', onData);
+    stdin.setRawMode(false);
   }
 }
 

@@ -1,7 +1,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { listening } from '../support/direct.js';
+import { freePort, joining, listening } from '../support/direct.js';
 import { expectEnding } from '../support/endings.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 import { expectSameTree, namesIn } from '../support/trees.js';
@@ -45,6 +45,21 @@ describe('an offer', () => {
     expect(await receiver.status()).toBe(0);
     expect(await sender.status()).toBe(0);
     await expectSameTree(to, from);
+  });
+
+  it('is not answered by what was typed before it was on the screen', async () => {
+    const port = await freePort();
+    const args = ['receive', '--new', '--out', to];
+    const receiver = await xferOnTerminal([...args, '--listen', `127.0.0.1:${port}`]);
+    const code = await receiver.code();
+    await receiver.waitFor(/waiting for the other side/);
+    receiver.type('\r\ry\ry');
+    const sender = await xfer(['send', file, ...joining(args, code, port)]);
+    await receiver.waitFor(QUESTION);
+    receiver.type('n\r');
+
+    await expectEnding(receiver, { status: 1, error: 'you declined, nothing was received', in: to });
+    expect(await sender.status()).toBe(1);
   });
 
   it('is declined with n, and both sides say so', async () => {
