@@ -20,7 +20,11 @@ export function lazyActions(surroundings: Omit<Context, 'library'>): Actions {
     configSet: async (key, words) => (await import('./config.js')).runConfigSet(key, words, await context()),
     completion: async (shell) => {
       const { completionScript } = await import('./completion.js');
-      surroundings.stdout.write(completionScript(shell) ?? '');
+      const script = completionScript(shell);
+      if (script === undefined) {
+        return refuse(`there is no completion for '${shell}'`, 'the shells are bash, zsh and fish');
+      }
+      surroundings.stdout.write(script);
       return 0;
     },
     complete: async (words, shape) => {
@@ -48,5 +52,7 @@ export function misdirection(
   const all = words.map(quoteWord).join(' ');
   if (/^\d{1,6}-\p{L}/u.test(first)) return ['what to do with the code is missing', `xfer receive ${all}`];
   if (first === '-' || exists(first)) return [`what to do with ${first} is missing`, `xfer send ${all}`];
+  if (first === 'help')
+    return [`there is no command 'help'`, `xfer ${[...words.slice(1), '--help'].join(' ')}`];
   return [`there is no command '${first}'`, 'the commands are send, receive, config and completion'];
 }

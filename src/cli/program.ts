@@ -54,6 +54,8 @@ export async function runProgram(
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return 0;
+    // A command that has others below it was named alone, and its help is written already.
+    if (error.code === 'commander.help') return 2;
     const [sentence = '', more] = error.message.replace(/^error: /, '').split('\n');
     const suggestion = more?.replace(/^\((.*)\)$/, '$1').replace(/^D/, 'd');
     return actions.refuse(sentence, suggestion ?? 'xfer --help and xfer send --help list what there is');
@@ -142,10 +144,11 @@ function buildProgram(actions: Actions, finish: Finish): Command {
     .argument('[values...]')
     .action(finish((key: string, words: readonly string[]) => actions.configSet(key, words)));
 
+  // The action says which shells there are, in the words of all other errors.
   program
     .command('completion')
     .description('print a script that lets the Tab key of a shell complete xfer commands')
-    .addArgument(new Argument('<shell>').choices(SHELLS))
+    .addArgument(new Argument('<shell>').choices(SHELLS).argParser((shell: string) => shell))
     .action(finish((shell: string) => actions.completion(shell)));
   program
     .command('complete', { hidden: true })

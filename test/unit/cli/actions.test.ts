@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { misdirection } from '../../../src/cli/actions.js';
+import { lazyActions, misdirection } from '../../../src/cli/actions.js';
+import { makeWorld } from './world.js';
 
 const exists = (path: string): boolean => ['photos/', "it's here"].includes(path);
 
@@ -10,7 +11,17 @@ test.each([
   [['-'], 'xfer send -'],
   [['417-apple-tiger'], 'xfer receive 417-apple-tiger'],
   [['417-Apple-tiger', '--yes'], 'xfer receive 417-Apple-tiger --yes'],
+  [['help'], 'xfer --help'],
+  [['help', 'send'], 'xfer send --help'],
   [['snd'], 'the commands are send, receive, config and completion'],
 ])('xfer %j hints at %s', (words, hint) => {
   expect(misdirection(words, exists)[1]).toBe(hint);
+});
+
+test('a shell without a completion is refused with those that have one', async () => {
+  await expect(lazyActions(makeWorld().context).completion('tcsh')).rejects.toMatchObject({
+    code: 'usage',
+    subject: "there is no completion for 'tcsh'",
+    detail: 'the shells are bash, zsh and fish',
+  });
 });

@@ -91,7 +91,6 @@ test.each([
   ['receive --stdout --out d', "option '--stdout' cannot be used with option '--out <path>'"],
   ['receive --stdout --json', "option '--stdout' cannot be used with option '--json'"],
   ['send --code 1-a-b --words 3 x', "option '--code <code>' cannot be used with option '--words <count>'"],
-  ['completion csh', "command-argument value 'csh' is invalid"],
 ])('xfer %s is refused', async (line, sentence) => {
   const { called, status } = await run(line);
   expect(called.slice(0, 2)).toEqual(['refused', expect.stringContaining(sentence) as string]);
@@ -107,11 +106,15 @@ describe('help', () => {
     }
   });
 
-  test('comes on stderr with status 2 when nothing was asked for', async () => {
-    expect(await run('')).toMatchObject({
+  test.each([
+    ['', 'send'],
+    ['config', 'path'],
+  ])('comes on stderr with status 2 when `xfer %s` asks for nothing', async (line, contains) => {
+    expect(await run(line)).toMatchObject({
+      called: [],
       status: 2,
       out: '',
-      err: expect.stringContaining('send') as string,
+      err: expect.stringContaining(contains) as string,
     });
   });
 
