@@ -203,7 +203,7 @@ export class Narrator implements Reporter {
     if (this.#phase === 'waiting' && this.#lacksAddresses) return;
     const silentMs = this.#silentMs;
     if (silentMs !== undefined) {
-      const text = `no data for ${Math.round(silentMs / 1000)} s, waiting for the peer`;
+      const text = `no data for ${Math.round(silentMs / 1000)} s, waiting for the other side`;
       this.#options.screen.status({ kind: 'stalled', draw: (width) => cut(text, width) });
     } else if (this.#phase === 'moving' && this.#progress !== undefined) {
       this.#options.screen.status(this.#movingStatus(this.#progress));

@@ -118,7 +118,7 @@ describe('Ctrl-C while files move', () => {
     await proxy.held;
     const one = who === 'receiver' ? receiver : sender;
     one.kill('SIGINT');
-    await one.waitFor(/stopping; press Ctrl-C again to stop at once/);
+    await one.waitFor(/stopping; Ctrl-C again to end now/);
     one.kill('SIGINT');
     expect(await one.status()).toBe(130);
     // It did not wait for a last word on the line that hangs.

@@ -92,7 +92,7 @@ test('a sender sees the whole story', async () => {
     'starting to send, still counting: 120,000 files, 3.0 GB',
     'sending  0 %  0 B/3.1 GB  direct  photos/a.jpg',
     'sending  12 %  380 MB/3.1 GB  76 MB/s  36 s left  direct  photos/a.jpg',
-    'no data for 10 s, waiting for the peer',
+    'no data for 10 s, waiting for the other side',
     'sending  12 %  380 MB/3.1 GB  76 MB/s  36 s left  direct  photos/a.jpg',
     'verifying  12 %  380 MB/3.1 GB  76 MB/s  36 s left  direct  photos/a.jpg',
     'verified: 12 files, 3.1 GB, 41 s, 76 MB/s, direct',
