@@ -155,7 +155,7 @@ function buildProgram(actions: Actions, finish: Finish): Command {
     .argument('[words...]')
     .action(finish((words: readonly string[]) => actions.complete(words, shapeOf(program))));
 
-  forEachCommand(program, (command) => command.helpOption('--help', 'show this help').helpCommand(false));
+  forEachCommand(program, (command) => command.helpOption('-h, --help', 'show this help').helpCommand(false));
   return program;
 }
 

@@ -99,7 +99,7 @@ test.each([
 
 describe('help', () => {
   test('comes on stdout with status 0 when it is asked for', async () => {
-    for (const line of ['--help', 'send --help', 'receive --help', 'config --help', '--version']) {
+    for (const line of ['--help', '-h', 'send --help', 'send -h', 'config --help', '--version']) {
       const { status, out, err } = await run(line);
       expect({ status, err }).toEqual({ status: 0, err: '' });
       expect(out).not.toBe('');
