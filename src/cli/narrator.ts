@@ -203,7 +203,7 @@ export class Narrator implements Reporter {
     if (this.#phase === 'waiting' && this.#lacksAddresses) return;
     const silentMs = this.#silentMs;
     if (silentMs !== undefined) {
-      const text = `no data for ${Math.round(silentMs / 1000)} s, waiting for the other side`;
+      const text = `no data for ${Math.round(silentMs / 1000)} s from the other side`;
       this.#options.screen.status({ kind: 'stalled', draw: (width) => cut(text, width) });
     } else if (this.#phase === 'moving' && this.#progress !== undefined) {
       this.#options.screen.status(this.#movingStatus(this.#progress));
@@ -242,7 +242,8 @@ export class Narrator implements Reporter {
 
   #summary(files: number, bytes: number, elapsedMs: number): string {
     const what = { files: countOf(files, 'file'), text: 'a text', pipe: 'a stream' }[this.#kind];
-    const rate = elapsedMs > 0 && bytes > 0 ? [formatRate((bytes / elapsedMs) * 1000)] : [];
+    // What took no time that is shown has no rate that means anything.
+    const rate = elapsedMs >= 50 && bytes > 0 ? [formatRate((bytes / elapsedMs) * 1000)] : [];
     const path = this.#path === undefined ? [] : [this.#path];
     return [what, formatSize(bytes), formatDuration(elapsedMs), ...rate, ...path].join(', ');
   }

@@ -101,7 +101,7 @@ describe('a stall', () => {
     receiver.kill('SIGSTOP');
     line.release();
 
-    await sender.waitFor(/^no data for 1\d s, waiting for the other side$/m);
+    await sender.waitFor(/^no data for 1\d s from the other side$/m);
     receiver.kill('SIGCONT');
     expect(await receiver.status()).toBe(0);
     expect(await sender.status()).toBe(0);

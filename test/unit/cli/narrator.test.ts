@@ -92,7 +92,7 @@ test('a sender sees the whole story', async () => {
     'starting to send, still counting: 120,000 files, 3.0 GB',
     'sending  0 %  0 B/3.1 GB  direct  photos/a.jpg',
     'sending  12 %  380 MB/3.1 GB  76 MB/s  36 s left  direct  photos/a.jpg',
-    'no data for 10 s, waiting for the other side',
+    'no data for 10 s from the other side',
     'sending  12 %  380 MB/3.1 GB  76 MB/s  36 s left  direct  photos/a.jpg',
     'verifying  12 %  380 MB/3.1 GB  76 MB/s  36 s left  direct  photos/a.jpg',
     'verified: 12 files, 3.1 GB, 41 s, 76 MB/s, direct',
@@ -204,4 +204,11 @@ test('without a terminal progress is a line every few seconds', () => {
   const { stderr, tell } = tellTo({ role: 'receive', joins: true });
   for (let second = 0; second < 31; second += 1) tell(progress(second * 1e6));
   expect(stderr.lines.filter((line) => line.startsWith('receiving'))).toHaveLength(7);
+});
+
+test('what took no time has no rate', async () => {
+  const { narrator, stderr } = tellTo({});
+  const outcome = { ...result().outcome, files: 1, bytes: 6, elapsedMs: 31 };
+  await narrator.done(result({ outcome }));
+  expect(stderr.lines.at(-1)).toBe('verified: 1 file, 6 B, 0.0 s');
 });
