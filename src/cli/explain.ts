@@ -223,7 +223,7 @@ const TEXTS: Readonly<Record<ErrorCode, Text>> = {
   },
   'permission-denied': {
     sentence: ({ subject }) => `${subject || 'this'} is not allowed to you`,
-    advice: 'check whose it is, or choose another folder with --out',
+    advice: 'check whose it is, or choose another place',
     exitCode: 1,
     brief: 'not allowed',
   },

@@ -171,6 +171,8 @@ async function bind(server: Server, { host, port }: Endpoint): Promise<void> {
     } catch (cause) {
       const code = codeOf(cause);
       if (code === 'EADDRINUSE') throw new XferError('port-in-use', { subject: String(port), cause });
+      if (code === 'EACCES')
+        throw new XferError('permission-denied', { subject: `port ${String(port)}`, cause });
       if (candidate !== '::')
         throw new XferError('bad-address', { subject: formatAddress(candidate, port), cause });
     }

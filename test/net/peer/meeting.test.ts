@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { createServer } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { parseCode, passwordOf, topicOf, type Topic } from '../../../src/crypto/code.js';
 import { Admission } from '../../../src/peer/admission.js';
@@ -140,6 +142,13 @@ describe('directly', () => {
     a.stop();
     expect(await a.outcome).toBe('interrupted');
   });
+
+  test.skipIf(process.getuid?.() === 0)(
+    'a port that only root may use is not allowed to others',
+    async () => {
+      expect(await host({ listen: { host: '127.0.0.1', port: 7 } }).outcome).toBe('permission-denied');
+    },
+  );
 
   test('an aborted signal ends it before it begins', async () => {
     const run = host({ listen: ANY_PORT });
