@@ -257,7 +257,7 @@ const TEXTS: Readonly<Record<ErrorCode, Text>> = {
     sentence: ({ subject, detail }) => join(subject || 'not everything arrived', goodBytes(detail)),
     advice: ({ detail }) =>
       detail === ''
-        ? 'the list says what is missing; send that again'
+        ? 'what is missing is listed, here or at the other side; send that again'
         : 'do not take it for the whole; start again',
     exitCode: 1,
   },

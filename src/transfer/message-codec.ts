@@ -86,12 +86,13 @@ const CODECS: { readonly [T in Tag]: Codec<T> } = {
   },
   'manifest-end': {
     number: 18,
-    encode: (to, { transfer, entries, files, bytes, skipped, digest }) => {
+    encode: (to, { transfer, entries, files, bytes, skipped, missing, digest }) => {
       to.varint(transfer);
       to.varint(entries);
       to.varint(files);
       to.varint(bytes);
       to.varint(skipped);
+      to.varint(missing);
       to.raw(digest);
     },
     decode: (from) => ({
@@ -101,6 +102,7 @@ const CODECS: { readonly [T in Tag]: Codec<T> } = {
       files: from.varint(MAX_ENTRIES),
       bytes: from.varint(),
       skipped: from.varint(),
+      missing: from.varint(),
       digest: from.raw(DIGEST_BYTES),
     }),
   },

@@ -27,6 +27,8 @@ export type ControlMessage =
       readonly bytes: number;
       /** How many entries the sender leaves out (links, devices, unreadable ones). */
       readonly skipped: number;
+      /** How many of them it should have sent and cannot: the receiver does not get all of it either. */
+      readonly missing: number;
       /** BLAKE3-256 over all parts before compression, in order. */
       readonly digest: Uint8Array;
     }

@@ -251,6 +251,7 @@ class Receiving {
       this.#sayReceived(folder, this.#rootBytes.get(folder.index) ?? 0);
     }
     const { files, bytes, missingCount: missing } = this.#tally;
+    this.#tally.missingCount += this.#review.missingAtSender;
     const outcome = this.#tally.outcome();
     // Everything is in place: a line that breaks now takes the news from the sender, not the files from us.
     await atLast(

@@ -59,6 +59,11 @@ export class Review {
     this.#manifest = new ManifestDecoder(offer.kind, offer.roots);
   }
 
+  /** Entries that the sender should have offered and could not. */
+  get missingAtSender(): number {
+    return this.#end?.missing ?? 0;
+  }
+
   get complete(): boolean {
     return this.#end !== undefined;
   }
@@ -81,6 +86,7 @@ export class Review {
   /** Takes the manifest's end. Throws `integrity` and `protocol`. */
   finish(end: ManifestEnd): void {
     if (this.complete) throw malformed('a second end of the manifest');
+    if (end.missing > end.skipped) throw malformed('more missing than left out');
     this.#manifest.end(end);
     this.#end = end;
   }

@@ -149,6 +149,7 @@ class Sending {
       files,
       bytes,
       skipped,
+      missing: this.#unlisted,
       digest,
     });
     this.#sayScanning(files, bytes, true);

@@ -12,6 +12,8 @@ import {
 export interface SinkFaults {
   /** Paths that are there already. */
   readonly existing?: readonly string[];
+  /** Paths of folders that something else has the place of. */
+  readonly blocked?: readonly string[];
   /** Names that cannot be kept here. */
   readonly refused?: readonly string[];
   /** Writing of these paths fails. */
@@ -47,6 +49,8 @@ export class MemorySink implements FileSink {
     this.examined++;
     if (this.#faults.refused?.includes(entry.name) === true)
       return { status: 'refused', reason: 'name-refused' };
+    if (this.#faults.blocked?.some((blocked) => `${path}/`.startsWith(`${blocked}/`)) === true)
+      return { status: 'exists' };
     if (this.#faults.existing?.includes(path) !== true) return { status: 'new' };
     return { status: entry.type === 'folder' ? 'merges' : 'exists' };
   }

@@ -53,7 +53,16 @@ function opening(entries: readonly Entry[], kind: OfferKind = 'files'): [Item, M
   return [
     { type: 'offer', transfer, kind, roots: rootsOf(entries) },
     partOf(part!),
-    { type: 'manifest-end', transfer, entries: count, files, bytes, skipped: 0, digest: encoder.digest() },
+    {
+      type: 'manifest-end',
+      transfer,
+      entries: count,
+      files,
+      bytes,
+      skipped: 0,
+      missing: 0,
+      digest: encoder.digest(),
+    },
   ];
 }
 

@@ -80,6 +80,7 @@ describe('a manifest', () => {
           files,
           bytes,
           skipped: 0,
+          missing: 0,
         } as const;
         decoder.end({ ...end, digest: encoder.digest() });
       }),

@@ -54,7 +54,7 @@ const message: fc.Arbitrary<ControlMessage> = fc.oneof(
   fc.record({ type: type('verified') }),
   fc.record({ type: type('offer'), transfer, kind: fc.constantFrom('files', 'text', 'pipe'), roots: fc.array(root) }),
   fc.record({ type: type('counting'), transfer, entries: count, bytes: number }),
-  fc.record({ type: type('manifest-end'), transfer, entries: count, files: count, bytes: number, skipped: number, digest }),
+  fc.record({ type: type('manifest-end'), transfer, entries: count, files: count, bytes: number, skipped: number, missing: number, digest }),
   fc.record({ type: type('answer'), transfer, accepted: fc.constant(true), reason: fc.constant(undefined) }),
   fc.record({ type: type('answer'), transfer, accepted: fc.constant(false), reason: fc.option(code, { nil: undefined }) }),
   fc.record({ type: type('want'), transfer, part: number, runs: fc.array(fc.tuple(number, number)) }),

@@ -3,7 +3,7 @@ import { setImmediate } from 'node:timers/promises';
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
 import { XferError, type ErrorCode } from '../../../src/errors.js';
-import type { OfferSummary } from '../../../src/transfer/events.js';
+import type { Decision, OfferSummary } from '../../../src/transfer/events.js';
 import type { Compression, ConflictPolicy } from '../../../src/transfer/ports.js';
 import { MemorySink } from '../../support/memory-sink.js';
 import { MemoryPipe, MemorySource, flatten, type Tree } from '../../support/memory-source.js';
@@ -362,6 +362,16 @@ describe('entries that stay behind', () => {
     expect(sink.openParts).toBe(0);
   });
 
+  it('at the receiver where a file has the place of a folder, also when what exists is to be skipped', async () => {
+    const tree: Tree = { docs: { a: Buffer.from('a') }, kept: Buffer.from('k'), there: Buffer.from('t') };
+    const sink = new MemorySink({ blocked: ['docs'], existing: ['there'] });
+    const decide = async (): Promise<Decision> => ({ accept: true, conflicts: 'skip' });
+    const { receiver } = transfer(new MemorySource(tree), sink, { decide });
+    const outcome = await receiver.outcome;
+    expect(outcome).toMatchObject({ files: 1, missingCount: 2, skippedCount: 1 });
+    expect(outcome.missing.map(({ path }) => path).toSorted()).toEqual(['docs', 'docs/a']);
+  });
+
   it('at the receiver too: names it cannot keep, files that came up meanwhile', async () => {
     const tree: Tree = {
       'bad:folder': { inside: Buffer.from('i') },
@@ -399,7 +409,8 @@ describe('entries that stay behind', () => {
       missingCount: 1,
       skippedCount: 2,
     });
-    expect(await receiver.outcome).toMatchObject({ missingCount: 0, skippedCount: 0 });
+    // What the sender could not read is missing at the receiver as well, which knows how many and not which.
+    expect(await receiver.outcome).toMatchObject({ missing: [], missingCount: 1, skippedCount: 0 });
     expect(sender.events.filter(({ type }) => type === 'skipped')).toHaveLength(3);
   });
 
