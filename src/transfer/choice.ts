@@ -52,7 +52,8 @@ export class Choice {
     if (prospect.status === 'refused') return this.#lack(entry, prospect.reason);
     if (prospect.status !== 'exists' || this.#policy === 'overwrite' || this.#policy === 'rename')
       return true;
-    if (this.#policy === 'refuse') return this.#lack(entry, 'target-exists');
+    // A folder, and what lies in it, does not exist because something else has its place.
+    if (this.#policy === 'refuse' || entry.type === 'folder') return this.#lack(entry, 'target-exists');
     // To leave out what exists is what the person asked for.
     this.#tally.leaveOut(this.#review.pathOf(entry), 'target-exists');
     return false;
