@@ -154,6 +154,7 @@ class Joiner {
     const isBusy = this.#dialing > 0 || this.#pairing > 0 || this.#candidates.hasOpen;
     if (
       !isBusy &&
+      !this.#unexplored.has('dht') &&
       !this.#saidWaiting &&
       this.#refusal === undefined &&
       nowMs - this.#startedMs > WAITING_MS
