@@ -18,8 +18,8 @@ export class Choice {
   /** Files that are to come, in all parts so far, and their known bytes. */
   files = 0;
   bytes = 0;
-  /** Folders among the roots that are made. */
-  readonly rootFolders: Entry[] = [];
+  /** Folders among the roots that are made, by their index. */
+  readonly rootFolders = new Map<number, Entry>();
   readonly #review: Review;
   readonly #sink: FileSink;
   readonly #policy: ConflictPolicy;
@@ -67,7 +67,7 @@ export class Choice {
     }
     try {
       await this.#sink.makeFolder(entry);
-      if (entry.parent === ROOT) this.rootFolders.push(entry);
+      if (entry.parent === ROOT) this.rootFolders.set(entry.index, entry);
       return true;
     } catch (error) {
       return this.#lack(entry, keepingFailure(error));

@@ -247,7 +247,7 @@ class Receiving {
   async #finish(): Promise<TransferOutcome> {
     await this.#say('verifying');
     await this.sink.finish();
-    for (const folder of this.#taken().choice.rootFolders) {
+    for (const folder of this.#taken().choice.rootFolders.values()) {
       this.#sayReceived(folder, this.#rootBytes.get(folder.index) ?? 0);
     }
     const { files, bytes, missingCount: missing } = this.#tally;
@@ -276,7 +276,9 @@ class Receiving {
       return;
     }
     const root = this.#review.rootOf(entry);
-    this.#rootBytes.set(root, (this.#rootBytes.get(root) ?? 0) + size);
+    // A folder that nobody chose is made all the same for what was chosen in it.
+    this.#taken().choice.rootFolders.set(root.index, root);
+    this.#rootBytes.set(root.index, (this.#rootBytes.get(root.index) ?? 0) + size);
   }
 
   #sayReceived(root: Entry, size: number): void {

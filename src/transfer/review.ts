@@ -140,10 +140,10 @@ export class Review {
     return parent === undefined ? entry.name : `${this.pathOf(parent)}/${entry.name}`;
   }
 
-  /** The index of the root that the entry is in. */
-  rootOf(entry: Entry): number {
+  /** The root that the entry is in. */
+  rootOf(entry: Entry): Entry {
     const parent = this.#folders.get(entry.parent);
-    return parent === undefined ? entry.index : this.rootOf(parent);
+    return parent === undefined ? entry : this.rootOf(parent);
   }
 
   #isWanted(entry: Entry): boolean {

@@ -425,6 +425,9 @@ describe('entries that stay behind', () => {
     expect(await sender.outcome).toMatchObject({ files: 2, missingCount: 0 });
     expect(await receiver.outcome).toMatchObject({ files: 2, missingCount: 0 });
     expect([...sink.arrived.keys()].toSorted()).toEqual(['d/a.jpg', 'd/e/c.jpg']);
+    // Nobody chose the folder itself: it is named all the same, as the place of what was chosen.
+    const received = receiver.events.filter(({ type }) => type === 'file-received');
+    expect(received).toEqual([{ type: 'file-received', path: 'd', size: 1 + (1 << 17) }]);
   });
 });
 
