@@ -72,14 +72,15 @@ export interface ReceiveOptions extends MeetingOptions {
   readonly only?: readonly string[];
   /** Drops the x bit of files. */
   readonly noExec?: boolean;
-  /** Allows names at the top level that begin with a dot, and the home folder as the target. */
-  readonly allowDotfiles?: boolean;
   /**
-   * Answers the offer. Called once, as soon as `early` says so or the sender's count is complete; while it is pending, `update` is
-   * called with better figures.
+   * Answers the offer. Called once, as soon as `early` says so or the sender's count is complete; while it is pending, `watch` has
+   * better figures. `dotNames` and `intoHome` are what programs may obey: look at them before a yes.
    */
   readonly decide: (offer: OfferSummary, watch: OfferWatch) => Promise<Decision>;
-  /** Asks before the count is complete. For people, who may answer early; scripts get the whole. */
+  /**
+   * Asks as soon as the offer is there, before the count is complete: `decide` may then answer as soon as it knows enough, and
+   * content follows while the sender still counts.
+   */
   readonly early?: boolean;
 }
 

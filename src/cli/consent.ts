@@ -76,7 +76,10 @@ export class Consent {
     if (growing.offer.kind === 'text') return policy ?? 'refuse';
 
     if (yes) {
-      const offer = await growing.complete();
+      // Content follows while the sender still counts, as soon as nothing can speak against it.
+      const isClear = (so: OfferSummary): boolean =>
+        so.isAllNew || (policy !== undefined && so.files + so.folders > 0);
+      const offer = await growing.until(isClear);
       if (offer.conflictCount > 0 && policy === undefined) {
         throw new XferError('target-exists', subjectOf(offer.conflicts));
       }
@@ -167,6 +170,7 @@ class GrowingOffer {
   readonly end: AbortSignal;
   readonly #counted = new AbortController();
   #offer: OfferSummary;
+  #onBetter: (offer: OfferSummary) => void = () => undefined;
 
   constructor(offer: OfferSummary, watch: OfferWatch, end: AbortSignal) {
     this.end = end;
@@ -174,6 +178,7 @@ class GrowingOffer {
     if (offer.complete) this.#counted.abort();
     watch.onUpdate((better) => {
       this.#offer = better;
+      this.#onBetter(better);
       if (better.complete) this.#counted.abort();
     });
   }
@@ -187,6 +192,19 @@ class GrowingOffer {
     return this.#counted.signal;
   }
 
+  /** The offer once it is as asked for, or complete. Throws `declined` when the peer leaves before. */
+  async until(isEnough: (offer: OfferSummary) => boolean): Promise<OfferSummary> {
+    if (!isEnough(this.#offer)) {
+      const enough = new AbortController();
+      this.#onBetter = (better) => {
+        if (isEnough(better)) enough.abort();
+      };
+      await firstOf(this.counted, this.end, enough.signal);
+      if (!this.counted.aborted && !enough.signal.aborted) throw declined();
+    }
+    return this.#offer;
+  }
+
   /** The offer with its last figures. Throws `declined` when the peer leaves before. */
   async complete(): Promise<OfferSummary> {
     await this.completeWithin(undefined);
@@ -195,15 +213,19 @@ class GrowingOffer {
   }
 
   /** Waits for the count, the peer's end, or `ms`; true where the count is there. */
-  completeWithin(ms: number | undefined): Promise<boolean> {
-    return new Promise((resolve) => {
-      const ends = [this.counted, this.end, ...(ms === undefined ? [] : [AbortSignal.timeout(ms)])];
-      const signal = AbortSignal.any(ends);
-      const done = (): void => resolve(this.counted.aborted);
-      if (signal.aborted) done();
-      else signal.addEventListener('abort', done, { once: true });
-    });
+  async completeWithin(ms: number | undefined): Promise<boolean> {
+    await firstOf(this.counted, this.end, ...(ms === undefined ? [] : [AbortSignal.timeout(ms)]));
+    return this.counted.aborted;
   }
+}
+
+/** Waits until one of them is aborted. */
+function firstOf(...signals: AbortSignal[]): Promise<void> {
+  return new Promise((resolve) => {
+    const signal = AbortSignal.any(signals);
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
 }
 
 function isProtected({ dotNames, intoHome }: OfferSummary): boolean {

@@ -55,6 +55,8 @@ export interface OfferSummary {
   /** Names at the top level that begin with a dot: they need a yes of their own. */
   readonly dotNames: readonly string[];
   readonly freeBytes: number | undefined;
+  /** All roots are known and none of their names exists here: no file can conflict, whatever else comes. */
+  readonly isAllNew: boolean;
   /** The target is the home folder itself: it needs a yes of its own. */
   readonly intoHome: boolean;
 }

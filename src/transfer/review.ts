@@ -5,6 +5,7 @@ import type { OfferSummary } from './events.js';
 import { ManifestDecoder, decodeEntries, type ManifestEnd } from './manifest.js';
 import type { Offer } from './offer.js';
 import {
+  ROOT,
   type Entry,
   type FileSink,
   type ManifestPart,
@@ -45,6 +46,7 @@ export class Review {
   #parts = 0;
   #end: ManifestEnd | undefined;
   #freeBytes: number | undefined;
+  #newRoots = 0;
   #wantedFiles = 0;
   #wantedFolders = 0;
   #wantedBytes = 0;
@@ -76,6 +78,7 @@ export class Review {
     for (const entry of this.#manifest.decode(await unpack(body), count)) {
       if (entry.type === 'folder') this.#folders.set(entry.index, entry);
       const prospect = await this.#sink.examine(entry);
+      if (entry.parent === ROOT && prospect.status === 'new') this.#newRoots++;
       const wanted = this.#isWanted(entry);
       this.#mark(entry.index, prospect, wanted);
       if (wanted) this.#count(entry, prospect);
@@ -114,6 +117,7 @@ export class Review {
       executableCount: this.#executables.count,
       dotNames: roots.map(({ name }) => name).filter((name) => name.startsWith('.')),
       freeBytes: this.#freeBytes,
+      isAllNew: this.#newRoots === roots.length,
       intoHome: this.#options.intoHome(),
     };
   }

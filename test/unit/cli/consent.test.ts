@@ -189,7 +189,19 @@ describe('while the sender counts', () => {
     expect(world.stderr.text).toContain('offered: 200,000 files');
   });
 
-  test('a script waits for them too', async () => {
+  test('a script says yes as soon as nothing can be in the way', async () => {
+    const { watch, update } = growing();
+    const { decision, world } = decide(early, { yes: true }, undefined, watch);
+    await new Promise(setImmediate);
+    expect(world.stderr.text).not.toContain('offered');
+    update({ ...early, isAllNew: true });
+    expect(await decision).toEqual(accepted('refuse'));
+    expect(await decide(early, { yes: true, policy: 'skip' }).decision).toEqual(accepted('skip'));
+    const dotted = { ...early, isAllNew: true, dotNames: ['.profile'] };
+    expect(await decide(dotted, { yes: true }).decision).toEqual(refused('target-protected'));
+  });
+
+  test('a script waits for them where something exists', async () => {
     const { watch, update } = growing();
     const { decision } = decide(early, { yes: true }, undefined, watch);
     await new Promise(setImmediate);

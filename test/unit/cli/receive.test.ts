@@ -63,8 +63,7 @@ test('flags reach the library', async () => {
     out: 'd',
     only: ['*.jpg'],
     noExec: true,
-    allowDotfiles: true,
-    early: false,
+    early: true,
     listen: { host: undefined, port: 0 },
   });
 });
@@ -198,7 +197,8 @@ test('Ctrl-C is told as such', async () => {
   expect(world.stderr.text).toContain('xfer: error: interrupted');
 });
 
-test('a person is asked early, a script is not', async () => {
+test('a yes may come while the sender counts, a look at the offer waits for its end', async () => {
   expect((await receive(CODE, {}, { terminal: true, input: 'y\n' })).options?.early).toBe(true);
-  expect((await receive(CODE, { yes: true }, { terminal: true })).options?.early).toBe(false);
+  expect((await receive(CODE, { yes: true }, {})).options?.early).toBe(true);
+  expect((await receive(CODE, { yes: true, dryRun: true }, {})).options?.early).toBe(false);
 });

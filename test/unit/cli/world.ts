@@ -103,6 +103,7 @@ export function makeOffer(changes: Partial<OfferSummary> = {}): OfferSummary {
     executableCount: 0,
     dotNames: [],
     freeBytes: undefined,
+    isAllNew: false,
     intoHome: false,
     ...changes,
   };

@@ -198,6 +198,7 @@ describe('the question', () => {
       executableCount: 0,
       dotNames: ['.profile'],
       freeBytes: 1000,
+      isAllNew: false,
       intoHome: true,
     }); // prettier-ignore
   });
@@ -281,6 +282,22 @@ describe('the question', () => {
     expect(fileArrivedBeforeTheEnd).toBe(true);
     expect(run.sender.events.filter(({ type }) => type === 'scanning').length).toBeGreaterThan(3);
     expect(sketch(sink.arrived)).toEqual(sketch(flatten(tree)));
+  });
+
+  it.each([
+    ['none of its roots exists', {}, true],
+    ['a folder of the same name takes it in', { existing: ['d'] }, false],
+    ['a file exists', { existing: ['f'] }, false],
+    ['a name is refused', { refused: ['f'] }, false],
+  ])('knows whether something can be in the way: %s', async (_, faults, isAllNew) => {
+    let shown: OfferSummary | undefined;
+    const { receiver } = transfer(
+      new MemorySource({ d: { inside: Buffer.from('i') }, f: Buffer.from('f') }),
+      new MemorySink(faults),
+      { decide: async (offer) => ((shown = offer), yes()) },
+    );
+    await receiver.outcome;
+    expect(shown?.isAllNew).toBe(isAllNew);
   });
 
   it('tells whoever thinks that the peer gave up', async () => {
