@@ -57,7 +57,12 @@ export function isPortable(name: string): boolean {
  * apart. Rather too many collide than too few.
  */
 export function collisionKey(name: string): string {
-  return name.normalize('NFKC').toLowerCase().toUpperCase();
+  // Once more, as the Unicode Standard (3.13, compatibility caseless matching) has it: capitals may come apart.
+  return fold(fold(name));
+}
+
+function fold(name: string): string {
+  return name.normalize('NFKC').toLowerCase().toUpperCase().normalize('NFKC');
 }
 
 /** True where names of one folder with the same `collisionKey` may be the same file. */

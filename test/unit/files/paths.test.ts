@@ -113,6 +113,11 @@ describe('collisionKey', () => {
     expect(collisionKey('a b')).not.toBe(collisionKey('ab'));
   });
 
+  test('row 42: does not see a capital that comes apart', () => {
+    // Its capital is three characters, of which two become one when they are normalised.
+    expect(collisionKey('\u1fd2')).toBe(collisionKey('\u1fd2'.toUpperCase()));
+  });
+
   test('row 42: does not see the case of letters', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'grapheme' }), (name) => {
