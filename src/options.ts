@@ -34,7 +34,10 @@ export interface MeetingOptions {
   /** Dials a direct TCP connection until it is there. Uses no DHT unless `alsoDht`. */
   readonly connect?: Endpoint;
   readonly alsoDht?: boolean;
-  /** A code that nobody used is dead after this many milliseconds; 1 hour if not given. */
+  /**
+   * A code that nobody used is dead after this many milliseconds, and a side that joins stops looking (`no-peer`); 1 hour
+   * if not given.
+   */
   readonly expireMs?: number;
   /** Asks both people to compare six words before anything is offered. */
   readonly verify?: boolean;

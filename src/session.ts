@@ -152,11 +152,12 @@ function meet(
       direct && options.alsoDht !== true ? ('off' as const) : (options.bootstrap ?? ('public' as const)),
     ...(options.listen === undefined ? {} : { listen: options.listen }),
     ...(options.connect === undefined ? {} : { connect: options.connect }),
+    expireMs: options.expireMs ?? EXPIRE_MS,
     onEvent,
     signal,
   };
   return options.code === undefined
-    ? hostSession({ ...shared, words: options.words ?? 2, expireMs: options.expireMs ?? EXPIRE_MS })
+    ? hostSession({ ...shared, words: options.words ?? 2 })
     : joinSession({ ...shared, code: parseCode(options.code) });
 }
 

@@ -31,8 +31,8 @@ export type MeetingChoices = Pick<
 >;
 
 /**
- * What the flags ask of the library; settings fill in what no flag says. A joiner makes no code: `words` and
- * `expire` do not concern it.
+ * What the flags ask of the library; settings fill in what no flag says. A joiner makes no code: `words`
+ * does not concern it.
  *
  * @throws XferError `usage`, `bad-address`
  */
@@ -48,7 +48,7 @@ export function meetingOptions(
   const verify = flags.verify ?? config.verify;
   return {
     ...(isHost && words !== undefined ? { words } : {}),
-    ...(isHost && expire !== undefined ? { expireMs: parseDuration(expire) } : {}),
+    ...(expire !== undefined ? { expireMs: parseDuration(expire) } : {}),
     ...(bootstrap === undefined ? {} : { bootstrap }),
     ...(flags.listen === undefined ? {} : { listen: listenEndpoint(flags.listen) }),
     ...(flags.connect === undefined ? {} : { connect: connectEndpoint(flags.connect) }),

@@ -160,12 +160,12 @@ function buildProgram(actions: Actions, finish: Finish): Command {
 }
 
 /** What only the side with a new code can choose, by the names that commander gives the flags. */
-const NEW_CODE = ['words', 'expire', 'copy', 'qr'];
+const NEW_CODE = ['words', 'copy', 'qr'];
 
 function withMeeting(command: Command): Command {
   return command
     .option('--words <count>', 'make a code of this many words, 2 to 16')
-    .option('--expire <duration>', 'let an unused code die after 30s, 10m, 2h or 1d (usually 1h)')
+    .option('--expire <duration>', 'wait no longer than 30s, 10m, 2h or 1d for the other side (usually 1h)')
     .option('--copy', 'put the code into the clipboard')
     .option('--qr', 'show the code as a QR code too')
     .option('--listen [address]', 'wait for a direct connection at [HOST:]PORT (7337 where none is given)')

@@ -27,7 +27,7 @@ export interface ReceiveFlags extends MeetingFlags {
 }
 
 /** What only the side with a new code can choose. */
-const NEW_CODE_FLAGS = ['words', 'expire', 'copy', 'qr'] as const;
+const NEW_CODE_FLAGS = ['words', 'copy', 'qr'] as const;
 
 /** Receives what the other side offers. Gives back the exit status. */
 export async function runReceive(

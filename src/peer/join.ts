@@ -24,6 +24,8 @@ import {
 
 export interface JoinOptions extends WaysToMeet {
   readonly code: Code;
+  /** How long to look where nobody is found, in milliseconds. */
+  readonly expireMs: number;
 }
 
 const LOOKUP_MS = 500;
@@ -42,10 +44,10 @@ const CROWDED_MS = 60_000;
 const CROWD = 8;
 
 /**
- * Looks for the host that shows `code` until it is found. A host may start later than its joiner.
+ * Looks for the host that shows `code`. A host may start later than its joiner.
  *
- * @throws XferError `wrong-code` where everybody found refused the code, `code-dead` after 8 such, `no-peer` where a
- * crowd of candidates led nowhere for 60 s, `version-unsupported`, `no-network`, `peer-unreachable`, `port-in-use`,
+ * @throws XferError `wrong-code` where everybody found refused the code, `code-dead` after 8 such, `no-peer` where
+ * nobody was found in time or a crowd of candidates led nowhere for 60 s, `version-unsupported`, `no-network`, `peer-unreachable`, `port-in-use`,
  * `bad-address`, `interrupted`. Nothing stays open then.
  */
 export async function joinSession(options: JoinOptions): Promise<PairedChannel> {
@@ -66,10 +68,14 @@ export async function joinSession(options: JoinOptions): Promise<PairedChannel> 
     meeting.fail(toXferError(error));
   }
   const check = setInterval(joiner.check, CHECK_MS);
+  const expiry = setTimeout(() => {
+    meeting.fail(new XferError('no-peer'));
+  }, options.expireMs);
   try {
     return await meeting.outcome();
   } finally {
     clearInterval(check);
+    clearTimeout(expiry);
     listener?.close();
     joiner.forgetCode();
   }

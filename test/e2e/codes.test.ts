@@ -129,11 +129,21 @@ describe('a code', () => {
       // The host is still there: it listens no more, and its record is gone from the DHT.
       await vi.waitFor(async () => expect(await stranger.lookup(topic)).toEqual([]), WAIT);
       await expect(dialFrom('127.0.0.1', Number(address.split(':')[1]))).rejects.toThrow('ECONNREFUSED');
-      const late = ['receive', code, '--connect', address, '--also-dht', '--stdout', '--yes'];
+      const late = [
+        'receive',
+        code,
+        '--connect',
+        address,
+        '--also-dht',
+        '--stdout',
+        '--yes',
+        '--expire',
+        '3s',
+      ];
       const second = await xfer(late, over);
       await second.waitFor(/nobody is there under this code yet; still looking/);
-      second.kill('SIGINT');
-      expect(await second.status()).toBe(130);
+      expect(await second.status()).toBe(3);
+      expect(second.stderr).toMatch(/error: nobody was found under this code\n.*hint: ask whether/);
       expect(second.stdout).toBe('');
 
       sender.input.end();

@@ -39,6 +39,7 @@ export function host(ways: Ways): HostRun {
 export function join(code: string, ways: Ways): Run {
   const options: Omit<JoinOptions, 'onEvent' | 'signal'> = {
     bootstrap: 'off',
+    expireMs: 60_000,
     ...ways,
     code: parseCode(code),
   };

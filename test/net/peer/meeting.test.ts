@@ -179,6 +179,8 @@ describe('through a private DHT', () => {
     await new Promise((resolve) => setTimeout(resolve, 1_000));
     joiner.stop();
     expect(await joiner.outcome).toBe('interrupted');
+    const brief = join('417-apple-tiger', { bootstrap: dht.bootstrap, expireMs: 50 });
+    expect(await brief.outcome).toBe('no-peer');
   });
 
   test('row 1: a wrong code ends the joiner soon, and the right one works within 5 s', async () => {

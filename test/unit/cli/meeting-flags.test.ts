@@ -39,8 +39,12 @@ describe('settings', () => {
     });
   });
 
-  test('say nothing about a code that the other side made', () => {
-    expect(options({}, config, false)).toEqual({ verify: true, bootstrap: ['127.0.0.1:1'] });
+  test('say nothing about the words of a code that the other side made', () => {
+    expect(options({}, config, false)).toEqual({
+      expireMs: 7_200_000,
+      verify: true,
+      bootstrap: ['127.0.0.1:1'],
+    });
   });
 });
 

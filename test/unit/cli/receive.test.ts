@@ -79,12 +79,9 @@ test('--new makes a code and takes none', async () => {
   await expect(receive(CODE, { new: true })).rejects.toMatchObject({ code: 'usage' });
 });
 
-test.each([{ words: '3' }, { expire: '1h' }, { copy: true }, { qr: true }])(
-  '%j needs --new',
-  async (flags) => {
-    await expect(receive(CODE, flags)).rejects.toMatchObject({ code: 'usage' });
-  },
-);
+test.each([{ words: '3' }, { copy: true }, { qr: true }])('%j needs --new', async (flags) => {
+  await expect(receive(CODE, flags)).rejects.toMatchObject({ code: 'usage' });
+});
 
 test('final paths go to stdout', async () => {
   expect((await receive(CODE, { yes: true })).world.stdout.text).toBe('/home/zoe/a.txt\n');
