@@ -89,6 +89,22 @@ describe('row 18: a connection that is cut', () => {
   });
 });
 
+describe('row 19: a bit that is changed on the way', () => {
+  it.each([64 * 1024, 5 * MIB + 3, 31 * MIB])('after %d bytes leaves no file', async (bytes) => {
+    const { host: sender, code, port } = await listening(['send', big]);
+    proxy = await TcpProxy.start(port, Infinity);
+    proxy.flipAt = bytes;
+    const receiver = await xfer(['receive', ...joining(['send'], code, proxy.port), '--yes', '--out', to]);
+    const ending = {
+      status: 4,
+      error: 'what arrived is not what was sent',
+      hint: 'do not use what is there',
+    };
+    await expectEnding(receiver, { ...ending, in: to });
+    expect(await sender.status()).not.toBe(0);
+  });
+});
+
 describe('a peer that is killed in the middle', () => {
   it('leaves no file at the receiver when it was the sender', async () => {
     const { sender, receiver } = await heldTransfer(5 * MIB);

@@ -2,8 +2,8 @@ import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 
 /**
- * Stands between two programs on loopback, and holds or cuts the line after so many bytes, so that a test can act
- * in the middle of a transfer however fast it is.
+ * Stands between two programs on loopback, and holds or cuts the line after so many bytes, or changes one of them, so
+ * that a test can act in the middle of a transfer however fast it is.
  */
 export class TcpProxy {
   /** Bytes from the dialled side to the dialling one so far. */
@@ -12,6 +12,8 @@ export class TcpProxy {
   readonly #sockets = new Set<Socket>();
   #holdAfter: number;
   readonly #muteAfter: number;
+  /** Place of the byte from the dialled side of which a bit is changed on its way. */
+  flipAt = Infinity;
   #onHeld: () => void = () => {};
   /** Resolves when the line is held, in either direction. */
   readonly held = new Promise<void>((resolve) => (this.#onHeld = resolve));
@@ -73,6 +75,8 @@ export class TcpProxy {
       this.#onHeld();
     });
     far.on('data', (bytes) => {
+      const flip = this.flipAt - this.carried;
+      if (flip >= 0 && flip < bytes.length) bytes[flip] = (bytes[flip] ?? 0) ^ 1;
       this.carried += bytes.length;
       near.write(bytes);
       if (this.carried < this.#holdAfter) return;
