@@ -1,6 +1,5 @@
 /** What two sides of a session say to each other besides content. Encoded as docs/protocol.md section 7 says. */
 import type { ErrorCode } from '../errors.js';
-import type { EntryType } from './ports.js';
 
 export type ControlMessage =
   /** Joiner to host, the first sealed record: this host it is. The code is used up when the host opens it. */
@@ -76,6 +75,8 @@ export type ControlMessage =
     }
   /** Either side gives up, with the code only. */
   | { readonly type: 'error'; readonly code: ErrorCode };
+
+export type EntryType = 'file' | 'folder';
 
 export type OfferKind = 'files' | 'text' | 'pipe';
 

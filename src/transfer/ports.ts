@@ -3,7 +3,9 @@
  * `peer/` and `files/` implement these, tests do so over memory.
  */
 import type { ErrorCode } from '../errors.js';
-import type { ControlMessage } from './messages.js';
+import type { ControlMessage, EntryType } from './messages.js';
+
+export type { EntryType } from './messages.js';
 
 /** How the bytes travel: a TCP connection, a hole-punched DHT connection, or one through a relay. */
 export type Path = 'direct' | 'dht' | 'relay';
@@ -96,8 +98,6 @@ export interface Channel {
   /** Drops the connection at once; a pending `send` or `receive` rejects with `error`, or `peer-gone`. */
   destroy(error?: Error): void;
 }
-
-export type EntryType = 'file' | 'folder';
 
 /** One file or folder of a manifest. */
 export interface Entry {

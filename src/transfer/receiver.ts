@@ -2,10 +2,9 @@
 import { XferError, type ErrorCode } from '../errors.js';
 import { Choice } from './choice.js';
 import { PARTING_MS, atLast, conduct } from './conduct.js';
-import type { TransferEvent, TransferOutcome } from './events.js';
+import type { Progress, TransferEvent, TransferOutcome } from './events.js';
 import { TRANSFER, type Inbox, type TransferMessage } from './inbox.js';
 import { Intake } from './intake.js';
-import type { ReceiverState } from './messages.js';
 import { takeOffer, type Offer } from './offer.js';
 import {
   ROOT,
@@ -15,6 +14,7 @@ import {
   type Entry,
   type FileSink,
 } from './ports.js';
+import { ProgressReport } from './progress.js';
 import { Question, type Decide } from './question.js';
 import { Review, type ReviewOptions, type ReviewedPart } from './review.js';
 import { Tally } from './tally.js';
@@ -46,7 +46,6 @@ interface Taking {
 const BREACHES: readonly ErrorCode[] = ['protocol', 'limit'];
 /** How much the sender may have under way after the yes. */
 const WINDOW_BYTES = 1 << 24;
-const PROGRESS_EVERY_MS = 100;
 const UPDATE_EVERY_MS = 250;
 
 /**
@@ -90,6 +89,7 @@ class Receiving {
   readonly #now: () => number;
   readonly #review: Review;
   readonly #tally: Tally;
+  readonly #report: ProgressReport;
   #question: Question | undefined;
   #isAsked = false;
   /** Parts that wait for the yes. */
@@ -97,9 +97,6 @@ class Receiving {
   #taking: Taking | undefined;
   /** Bytes that arrived in each root. */
   readonly #rootBytes = new Map<number, number>();
-  #saidMs = 0;
-  /** What came after the last word about it, and is not said yet. */
-  #unsaid: NodeJS.Timeout | undefined;
   #updatedMs = 0;
 
   constructor(channel: Channel, inbox: Inbox, sink: FileSink, review: Review, options: ReceiverOptions) {
@@ -110,6 +107,7 @@ class Receiving {
     this.#now = options.now ?? (() => performance.now());
     this.#review = review;
     this.#tally = new Tally(options.onEvent, this.#now);
+    this.#report = new ProgressReport(channel, options.onEvent, this.#now, () => this.#progress());
   }
 
   /** The outcome, or why the offer was declined. */
@@ -117,7 +115,7 @@ class Receiving {
     try {
       return await this.#run(watch);
     } finally {
-      this.#keepQuiet();
+      this.#report.stop();
     }
   }
 
@@ -146,7 +144,7 @@ class Receiving {
   async #ask(watch: AbortSignal): Promise<void> {
     this.#isAsked = true;
     this.#question = new Question(this.#options.decide, this.#review.summary(), watch);
-    await this.#say('asking');
+    await this.#report.say('asking');
   }
 
   async #decline(reason: ErrorCode | undefined): Promise<XferError> {
@@ -172,7 +170,7 @@ class Receiving {
     this.#channel.widen(WINDOW_BYTES);
     await this.#channel.send({ type: 'answer', transfer: TRANSFER, accepted: true, reason: undefined });
     this.#options.onEvent({ type: 'accepted' });
-    await this.#say('receiving');
+    await this.#report.say('receiving');
     for (const part of this.#reviewed.splice(0)) await this.#want(part);
   }
 
@@ -225,8 +223,7 @@ class Receiving {
         await this.#taken().intake.takeBatch(record);
         break;
     }
-    if (this.#now() - this.#saidMs >= PROGRESS_EVERY_MS) await this.#say('receiving');
-    else this.#sayLater();
+    await this.#report.sayReceiving();
     return false;
   }
 
@@ -245,7 +242,7 @@ class Receiving {
 
   /** Gives everything its place and says so. */
   async #finish(): Promise<TransferOutcome> {
-    await this.#say('verifying');
+    await this.#report.say('verifying');
     await this.sink.finish();
     for (const folder of this.#taken().choice.rootFolders.values()) {
       this.#sayReceived(folder, this.#rootBytes.get(folder.index) ?? 0);
@@ -299,32 +296,12 @@ class Receiving {
     this.#question.update(this.#review.summary());
   }
 
-  /** Says how far this side is although nothing more comes for now. */
-  #sayLater(): void {
-    this.#unsaid ??= setTimeout(() => {
-      // A channel that fails shows where it is read.
-      this.#say('receiving').catch(() => {});
-    }, PROGRESS_EVERY_MS);
-  }
-
-  #keepQuiet(): void {
-    clearTimeout(this.#unsaid);
-    this.#unsaid = undefined;
-  }
-
-  /** Tells both sides how far this one is. */
-  async #say(state: ReceiverState): Promise<void> {
-    this.#keepQuiet();
-    this.#saidMs = this.#now();
+  /** How far this side is. */
+  #progress(): Progress {
     const { files } = this.#tally;
     const bytes = this.#tally.bytes + (this.#taking?.intake.pendingBytes ?? 0);
-    await this.#channel.send({ type: 'progress', transfer: TRANSFER, state, files, bytes });
-    if (this.#taking === undefined) return;
-    const { files: totalFiles, bytes: totalBytes } = this.#taking.choice;
+    const { files: totalFiles, bytes: totalBytes } = this.#taking?.choice ?? { files: 0, bytes: 0 };
     const totalKnown = this.#review.complete && this.#reviewed.length === 0;
-    this.#options.onEvent({
-      type: 'progress',
-      progress: { files, bytes, totalFiles, totalBytes, totalKnown },
-    });
+    return { files, bytes, totalFiles, totalBytes, totalKnown };
   }
 }
