@@ -60,6 +60,8 @@ export class SealedChannel implements Channel {
   #released = 0;
   #window = FIRST_CREDIT;
   #granted = FIRST_CREDIT;
+  /** A grant that the line has not taken yet. */
+  #isGranting = false;
   #peerEnded = false;
 
   /** `sessionKey` stays the caller's; this is the session's first connection. */
@@ -108,6 +110,7 @@ export class SealedChannel implements Channel {
     await this.#sending;
     this.#demandAlive();
     this.#ourEnd = 'ending';
+    this.#granted = Math.max(this.#granted, this.#released + this.#window);
     await this.#sealAndSend(this.#credit(), true);
     await this.#connection.flush();
     this.#ourEnd = 'ended';
@@ -195,6 +198,8 @@ export class SealedChannel implements Channel {
 
   /** Lets the peer send on. The largest total that it was told counts, so none is ever taken back. */
   #grant(): void {
+    // One at a time: a peer that sends and does not read would make us keep a grant for every record.
+    if (this.#isGranting) return;
     const total = this.#released + this.#window;
     // A small window is given back at once: the peer could be waiting for all of it.
     const mayWithhold = Math.max(0, Math.min(this.#window * WORTH_GRANTING, this.#window - LARGEST_COST));
@@ -202,7 +207,11 @@ export class SealedChannel implements Channel {
     this.#granted = total;
     // After our last record nothing may follow. A peer that still needs credit then sends out of turn.
     if (this.#failure !== undefined || this.#ourEnd !== 'open') return;
-    this.#sealAndSend(this.#credit(), false).catch(ignore);
+    this.#isGranting = true;
+    this.#sealAndSend(this.#credit(), false).then(() => {
+      this.#isGranting = false;
+      this.#grant();
+    }, ignore);
   }
 
   #credit(): CreditRecord {

@@ -27,7 +27,7 @@ const UNREACHABLE_MS = 10_000;
 export interface Listener {
   /** Where the other side can connect to, as `host:port`. */
   readonly addresses: readonly string[];
-  /** Takes nobody in any more. Connections live on. */
+  /** Takes nobody in any more, and drops who has not come to be a connection yet. Connections live on. */
   close(): void;
 }
 
@@ -40,8 +40,12 @@ export async function listen(
   admission: Admission,
   onConnection: (connection: Connection) => void,
 ): Promise<Listener> {
+  const coming = new Set<Socket>();
   const server = createServer((socket) => {
-    acceptPairing(socket, admission).then(onConnection, () => socket.destroy());
+    coming.add(socket);
+    acceptPairing(socket, admission)
+      .then(onConnection, () => socket.destroy())
+      .finally(() => coming.delete(socket));
   });
   await bind(server, endpoint);
   const { port } = server.address() as AddressInfo;
@@ -50,6 +54,7 @@ export async function listen(
     addresses: hosts.map((host) => formatAddress(host, port)),
     close: () => {
       server.close();
+      for (const socket of coming) socket.destroy();
     },
   };
 }

@@ -51,7 +51,7 @@ export class RecordLine implements Line {
     this.#underWay += LENGTH_BYTES + length;
     const writes = joinSmall([header, ...pieces]);
     this.#socket.cork();
-    for (const bytes of writes) this.#socket.write(bytes, () => this.#written(bytes.length));
+    for (const bytes of writes) this.#socket.write(bytes, (error) => this.#written(bytes.length, error));
     this.#socket.uncork();
     this.#isFull = this.#underWay > UNDER_WAY_BYTES;
     return !this.#isFull;
@@ -81,7 +81,9 @@ export class RecordLine implements Line {
     }
   }
 
-  #written(length: number): void {
+  #written(length: number, error: Error | null | undefined): void {
+    // What was not written stays under way until the close, which is sure to come.
+    if (error) return;
     this.#underWay -= length;
     if (this.#underWay === 0) this.#wakeFlushed();
     if (!this.#isFull || this.#underWay > UNDER_WAY_BYTES) return;

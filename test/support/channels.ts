@@ -21,10 +21,15 @@ export async function channelPair(tamper?: Tamper): Promise<[SealedChannel, Seal
 }
 
 /** The host's end of a channel, and a joiner that seals by itself and so may send anything. */
-export async function hostAndForger(): Promise<{ readonly host: SealedChannel; readonly forger: Forger }> {
+export async function hostAndForger(): Promise<{
+  readonly host: SealedChannel;
+  readonly hostConnection: Connection;
+  readonly forger: Forger;
+}> {
   const { joiner, host, key } = await pairedConnections();
   return {
     host: new SealedChannel(host, key, 'host', AGREEMENT),
+    hostConnection: host,
     forger: new Forger(joiner, key, 'joiner to host', AGREEMENT.aead),
   };
 }

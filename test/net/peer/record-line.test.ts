@@ -86,6 +86,26 @@ describe('records over TCP', () => {
     expect(Buffer.concat(bytes)).toEqual(framed(Buffer.concat([Buffer.from('ab'), large, Buffer.from('c')])));
   });
 
+  test('that were not written when the line broke are not flushed', async () => {
+    for (const breakLine of [
+      (line: RecordLine) => line.destroy(),
+      (_: RecordLine, near: Duplex) => void near.destroy(),
+    ]) {
+      const server = createServer().listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      const dialled = connect((server.address() as AddressInfo).port, '127.0.0.1');
+      const [deaf] = (await once(server, 'connection')) as [Socket];
+      const { line } = lineOver(dialled);
+      // More than a system keeps for somebody who does not read.
+      for (let index = 0; index < 20; index++) line.send([Buffer.alloc(2 ** 20)]);
+      const flushed = line.flush();
+      breakLine(line, deaf);
+      expect(await flushed).toBe(false);
+      deaf.destroy();
+      server.close();
+    }
+  });
+
   test('the largest passes; row 23: a longer one ends the line before memory is set aside', async () => {
     const [near, far] = duplexPair();
     const { messages, over } = lineOver(far);

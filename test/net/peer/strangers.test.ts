@@ -86,6 +86,18 @@ test('a listener closes what is no hello without a word', async () => {
   listener.close();
 });
 
+test('a listener that closes drops strangers at once, before their hello and after it', async () => {
+  const listener = await listen({ host: '127.0.0.1', port: 0 }, new Admission(), () => undefined);
+  const port = Number(listener.addresses[0]!.split(':')[1]);
+  const sockets = await Promise.all([open(port), open(port)]);
+  sockets[1].write('xfer\x01\x01');
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  const started = performance.now();
+  listener.close();
+  await Promise.all(sockets.map(closed));
+  expect(performance.now() - started).toBeLessThan(1_000);
+});
+
 test('rows 28, 29, 30: strangers that say nothing hold at most so many places', async () => {
   const listener = await listen({ host: '127.0.0.1', port: 0 }, new Admission(), () => undefined);
   const port = Number(listener.addresses[0]!.split(':')[1]);

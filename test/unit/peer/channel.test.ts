@@ -1,6 +1,7 @@
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { FIRST_CREDIT } from '../../../src/peer/channel.js';
+import { deferred } from '../../../src/peer/promises.js';
 import type { ControlMessage } from '../../../src/transfer/messages.js';
 import type { Channel, Chunk, Received } from '../../../src/transfer/ports.js';
 import type { WireRecord } from '../../../src/transfer/records.js';
@@ -66,6 +67,24 @@ describe('a channel', () => {
     await host.end();
     expect(await joiner.receive()).toBeUndefined();
     await expect(joiner.send(CHOSEN)).rejects.toMatchObject({ code: 'internal' });
+  });
+
+  test('a peer that sends and does not read gets one grant to keep, not one for each record', async () => {
+    const { host, forger, hostConnection } = await hostAndForger();
+    const taken = deferred<undefined>();
+    const send = vi.spyOn(hostConnection, 'send').mockReturnValue(taken.promise);
+    const take = async (): Promise<void> => {
+      const received = await host.receive();
+      host.release(received?.cost ?? 0);
+    };
+    for (let sequence = 0; sequence < 100; sequence++) {
+      await forger.send(forger.seal(control(sequence)));
+      await take();
+    }
+    expect(send).toHaveBeenCalledTimes(1);
+    // What was given back meanwhile is granted as soon as the line takes more.
+    taken.resolve(undefined);
+    await vi.waitFor(() => expect(send).toHaveBeenCalledTimes(2));
   });
 
   test('a sender waits for credit, and goes on as the receiver gives it back', async () => {
