@@ -105,7 +105,7 @@ class DiskSink implements FileSink {
 
   async abort(): Promise<void> {
     for (const part of this.#parts) await part.discard();
-    this.#tree.close();
+    await this.#tree.abandon();
   }
 
   pathOf(entry: Entry): string {

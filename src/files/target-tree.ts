@@ -2,7 +2,7 @@
  * The folders of a transfer at the receiver: what is there already, what is made, and under which name. Changes
  * nothing before the first folder is asked for.
  */
-import { lstatSync, mkdirSync, type Stats } from 'node:fs';
+import { lstatSync, mkdirSync, rmdirSync, type Stats } from 'node:fs';
 import path from 'node:path';
 import { XferError } from '../errors.js';
 import { ROOT, type ConflictPolicy, type Entry, type FileSource, type Prospect } from '../transfer/ports.js';
@@ -108,10 +108,38 @@ export class TargetTree {
   async finish(): Promise<void> {
     for (let index = this.#made.pop(); index !== undefined; index = this.#made.pop()) {
       await breathe();
-      const mode = (this.#modes.at(index) & 0o777 & ~this.#umask) | 0o700;
-      keepMetadata(this.folder(index).self, mode, this.#mtimesMs.at(index));
+      this.#complete(index);
     }
     this.close();
+  }
+
+  /** Takes back the folders that were made and that hold nothing, and completes the others. Throws nothing. */
+  async abandon(): Promise<void> {
+    for (let index = this.#made.pop(); index !== undefined; index = this.#made.pop()) {
+      await breathe();
+      try {
+        // Removes nothing that is not empty.
+        rmdirSync(`${this.folder(this.#table.parentOf(index)).prefix}/${this.#nameOf(index)}`);
+      } catch {
+        this.#completeIfPossible(index);
+      }
+    }
+    const isTargetMade = this.#top !== undefined && this.#target.isNew;
+    this.close();
+    if (isTargetMade) removeIfEmpty(this.#target.folder);
+  }
+
+  #complete(index: number): void {
+    const mode = (this.#modes.at(index) & 0o777 & ~this.#umask) | 0o700;
+    keepMetadata(this.folder(index).self, mode, this.#mtimesMs.at(index));
+  }
+
+  #completeIfPossible(index: number): void {
+    try {
+      this.#complete(index);
+    } catch {
+      // What the transfer failed of matters more.
+    }
   }
 
   close(): void {
@@ -250,5 +278,13 @@ function makeFolder(location: string): boolean {
   } catch (thrown) {
     if (errnoOf(thrown) === 'EEXIST') return false;
     throw thrown;
+  }
+}
+
+function removeIfEmpty(folder: string): void {
+  try {
+    rmdirSync(folder);
+  } catch {
+    // Something is in it.
   }
 }

@@ -195,7 +195,7 @@ export interface FileSink {
   create(entry: Entry): Promise<PartFile>;
   /** Last touches, such as the times and modes of folders. */
   finish(): Promise<void>;
-  /** Removes every part file that is still open. Never anything else. */
+  /** Removes every part file that is still open, and folders that it made and that are empty. Never anything else. */
   abort(): Promise<void>;
   /** The entry's final path on this machine, for messages; with `rename` only right after it arrived. */
   pathOf(entry: Entry): string;

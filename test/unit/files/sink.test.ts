@@ -703,6 +703,24 @@ describe('part files', () => {
     expect(readdirSync(at('r')).sort()).toEqual(['.xfer-0123456789abcdef.part', 'done', 'old']);
   });
 
+  test('row 53: abort takes back the folders that it made and nothing came into, and no other', async () => {
+    const names = ['r/', 'r/kept/', 'r/kept/file', 'r/sub/', 'r/sub/deep/'];
+    for (const isKept of [true, false]) {
+      const { sink, entries } = await arrive(manifest(names), { out: at('new') });
+      for (const entry of entries) if (entry.type === 'folder') await sink.makeFolder(entry);
+      const file = entries.find(({ type }) => type === 'file')!;
+      if (isKept) await sink.writeWhole(file, Buffer.from('verified'));
+      await sink.abort();
+      expect(tree()).toEqual(isKept ? ['new', 'new/r', 'new/r/kept', 'new/r/kept/file'] : []);
+      rmSync(at('new'), { recursive: true, force: true });
+    }
+    mkdirSync(at('r/sub'), { recursive: true });
+    const { sink, entries } = await arrive(manifest(names));
+    for (const entry of entries) if (entry.type === 'folder') await sink.makeFolder(entry);
+    await sink.abort();
+    expect(tree()).toEqual(['r', 'r/sub']);
+  });
+
   test('after a failure no file has a final name and no part file is left', async () => {
     const arriving = await arrive(manifest(['a']));
     writeFileSync(at('a'), 'came first');
