@@ -7,7 +7,7 @@ import { assertTarget, entersHome, openSink } from './files/sink.js';
 import { openSource, type OpenedSource } from './files/source.js';
 import type { Content, MeetingOptions, ReceiveOptions, ReceiveOutcome, XferEvent } from './options.js';
 import { hostSession, joinSession, type PairedChannel } from './peer/connect.js';
-import { atLast } from './transfer/conduct.js';
+import { atLast, sayLast } from './transfer/conduct.js';
 import type { TransferOutcome } from './transfer/events.js';
 import type { ControlMessage } from './transfer/messages.js';
 import type { Channel } from './transfer/ports.js';
@@ -226,7 +226,7 @@ async function expect<T extends ControlMessage['type']>(
 /** Tells the peer why this side gives up, drops the channel, and gives back the error to throw. */
 async function refuse(channel: Channel, code: ErrorCode): Promise<XferError> {
   const error = new XferError(code);
-  await atLast(channel.send({ type: 'error', code }).then(() => channel.end()));
+  await atLast(sayLast(channel, code));
   channel.destroy(error);
   return error;
 }

@@ -16,8 +16,8 @@ import type { Topic } from '../crypto/code.js';
 import { XferError } from '../errors.js';
 import { isLoopback, isPrivate, prefixOf } from './address.js';
 import type { Admission } from './admission.js';
+import { atMost } from '../transfer/deadline.js';
 import { Connection } from './connection.js';
-import { atMost } from './promises.js';
 import { NoiseStream } from './noise.js';
 
 /** Nodes to begin with, as `host:port`. */

@@ -13,6 +13,8 @@ import {
 import type { Secret } from '../crypto/secret.js';
 import { loadPairingSodium } from '../crypto/sodium.js';
 import { XferError, toXferError } from '../errors.js';
+import { sayLast } from '../transfer/conduct.js';
+import { atMost } from '../transfer/deadline.js';
 import { Admission } from './admission.js';
 import { authenticateAsHost } from './authenticate.js';
 import { GuessBudget } from './budget.js';
@@ -29,7 +31,6 @@ import {
   type PairedChannel,
   type WaysToMeet,
 } from './meeting.js';
-import { atMost } from './promises.js';
 
 export interface HostOptions extends WaysToMeet {
   /** Words of the code, 2 to 16. */
@@ -203,11 +204,7 @@ async function receiveChosen(channel: SealedChannel, over: AbortSignal): Promise
 
 /** Tells a peer that knew the code why it is not taken. */
 async function refuse(channel: SealedChannel, { code }: XferError): Promise<void> {
-  const said = async (): Promise<void> => {
-    await channel.send({ type: 'error', code });
-    await channel.end();
-  };
-  await atMost(LAST_WORD_MS, said());
+  await atMost(LAST_WORD_MS, sayLast(channel, code));
   channel.destroy();
 }
 

@@ -47,8 +47,8 @@ const CROWD = 8;
  * Looks for the host that shows `code`. A host may start later than its joiner.
  *
  * @throws XferError `wrong-code` where everybody found refused the code, `code-dead` after 8 such, `no-peer` where
- * nobody was found in time or a crowd of candidates led nowhere for 60 s, `version-unsupported`, `no-network`, `peer-unreachable`, `port-in-use`,
- * `bad-address`, `interrupted`. Nothing stays open then.
+ * nobody was found in time or a crowd of candidates led nowhere for 60 s, `version-unsupported`, `no-network`,
+ * `peer-unreachable`, `port-in-use`, `bad-address`, `interrupted`. Nothing stays open then.
  */
 export async function joinSession(options: JoinOptions): Promise<PairedChannel> {
   await loadPairingSodium();

@@ -1,5 +1,6 @@
 /** How one side of a transfer runs, and how it ends when it cannot go on. */
 import { XferError, toXferError, type ErrorCode } from '../errors.js';
+import { atMost } from './deadline.js';
 import { Inbox } from './inbox.js';
 import type { Channel } from './ports.js';
 
@@ -50,18 +51,14 @@ async function tell(channel: Channel, inbox: Inbox, code: ErrorCode): Promise<vo
   await atLast(sayLast(channel, code).then(() => inbox.drain()));
 }
 
-async function sayLast(channel: Channel, code: ErrorCode): Promise<void> {
+/** Tells the peer why this side gives up, and ends our direction. */
+export async function sayLast(channel: Channel, code: ErrorCode): Promise<void> {
   // The receiver's no is the last word of a declined offer.
   if (code !== 'declined') await channel.send({ type: 'error', code });
   await channel.end();
 }
 
 /** Waits for a last word to be said, but not for long, and not for its success. */
-export async function atLast(word: Promise<unknown>, timeoutMs = LAST_WORD_MS): Promise<void> {
-  let late: NodeJS.Timeout | undefined;
-  const deadline = new Promise((resolve) => {
-    late = setTimeout(resolve, timeoutMs);
-  });
-  await Promise.race([word.catch(() => {}), deadline]);
-  clearTimeout(late);
+export function atLast(word: Promise<unknown>, timeoutMs = LAST_WORD_MS): Promise<void> {
+  return atMost(timeoutMs, word);
 }

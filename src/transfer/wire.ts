@@ -6,9 +6,6 @@ export const MAX_VARINT = Number.MAX_SAFE_INTEGER;
 /** Most bytes of an encoded `varint`. */
 export const MAX_VARINT_BYTES = 8;
 
-/** What `svarint` reaches to either side of zero; as milliseconds, 142,000 years. */
-export const MAX_SVARINT = 2 ** 52 - 1;
-
 // A byte order mark is content like any other: without `ignoreBOM` it would vanish.
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 

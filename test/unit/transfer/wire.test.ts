@@ -1,7 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { XferError } from '../../../src/errors.js';
-import { ByteReader, ByteWriter, MAX_SVARINT, MAX_VARINT } from '../../../src/transfer/wire.js';
+import { ByteReader, ByteWriter, MAX_VARINT } from '../../../src/transfer/wire.js';
+
+/** What a signed number reaches to either side of zero; as milliseconds, 142,000 years. */
+const MAX_SVARINT = 2 ** 52 - 1;
 
 const written = (write: (to: ByteWriter) => void): Buffer => {
   const to = new ByteWriter(1);
