@@ -80,9 +80,10 @@ export class SealedChannel implements Channel {
     });
   }
 
-  send(item: ControlMessage | DataRecord): Promise<void> {
+  send(item: ControlMessage | DataRecord, onDone?: () => void): Promise<void> {
     const sent = this.#sending.then(() => this.#sendNext(item));
-    this.#sending = sent.catch(ignore);
+    // What was sealed is a copy.
+    this.#sending = sent.then(onDone, ignore);
     return sent;
   }
 

@@ -25,11 +25,9 @@ export class Outbox {
     this.failure.catch(() => {});
   }
 
-  /** Resolves when the next item may be put in. `onSent` is called when this one needs its memory no more. */
-  async put(item: ControlMessage | DataRecord | Promise<DataRecord>, onSent?: () => void): Promise<void> {
-    const sent = Promise.all([item, this.#last])
-      .then(([ready]) => this.#channel.send(ready))
-      .then(onSent);
+  /** Resolves when the next item may be put in. `onDone` is called when this one needs its memory no more. */
+  async put(item: ControlMessage | DataRecord | Promise<DataRecord>, onDone?: () => void): Promise<void> {
+    const sent = Promise.all([item, this.#last]).then(([ready]) => this.#channel.send(ready, onDone));
     sent.catch(this.#fail);
     this.#last = sent;
     this.#underway.push(sent);

@@ -82,8 +82,16 @@ export interface Channel {
    * Sends one control message or record. Resolves when the next one may be given: it waits for the peer's
    * credit and for the connection. Calls may overlap: items leave in the order of the calls. Rejects with an
    * `XferError` once the channel is dead.
+   *
+   * The item's memory belongs to the channel until it calls `onDone`, once: that may be after the promise resolved,
+   * as what is under way may have to be sent again. A channel that died never calls it.
    */
-  send(item: ControlMessage | DataRecord): Promise<void>;
+  send(item: ControlMessage | DataRecord, onDone?: () => void): Promise<void>;
+  /**
+   * How many raw bytes are worth putting into one record now, at most `CHUNK_BYTES`; so many if not given. A slow line
+   * takes less, so that what it does, and what is heard of it, comes evenly.
+   */
+  readonly pieceBytes?: () => number;
   /**
    * The next item of the peer. `undefined` after the peer's authenticated end; a connection that ends without
    * one rejects with `peer-gone`. One call at a time.

@@ -1,6 +1,6 @@
 /** Notices when a transfer stands still although the connection lives. */
 import { XferError } from '../errors.js';
-import type { Channel } from './ports.js';
+import { CHUNK_BYTES, type Channel } from './ports.js';
 
 /** Silence after which it is named, and how often it is named again. */
 const NAME_AFTER_MS = 10_000;
@@ -55,10 +55,11 @@ export function watchChannel(channel: Channel, onEvent: (event: StallEvent) => v
     channel: {
       path: channel.path,
       compressions: channel.compressions,
-      send: async (item) => {
-        await channel.send(item);
+      send: async (item, onDone) => {
+        await channel.send(item, onDone);
         passed();
       },
+      pieceBytes: () => channel.pieceBytes?.() ?? CHUNK_BYTES,
       receive: async () => {
         const received = await channel.receive();
         passed();

@@ -40,9 +40,10 @@ export class MemoryChannel implements Channel {
     return [one, other];
   }
 
-  send(item: Item): Promise<void> {
+  send(item: Item, onDone?: () => void): Promise<void> {
     const sent = this.#sending.then(() => this.#sendNext(item));
-    this.#sending = sent.catch(() => {});
+    // The other end got a copy.
+    this.#sending = sent.then(onDone, () => {});
     return sent;
   }
 
