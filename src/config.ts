@@ -6,6 +6,8 @@ import { dirname, join } from 'node:path';
 import envPaths from 'env-paths';
 import { parse, stringify } from 'smol-toml';
 import { XferError } from './errors.js';
+import { parseRate } from './rate.js';
+import { MAX_LANES } from './transfer/messages.js';
 
 /** What `config.toml` may hold. Everything is optional; a flag of a command wins over it. */
 export interface Config {
@@ -19,7 +21,17 @@ export interface Config {
   readonly out?: string;
   /** Always compare words with the other person. */
   readonly verify?: boolean;
+  /** The most that a session may send in a second, such as `10M`; see `parseRate`. */
+  readonly limit?: string;
+  /** How many lanes to have, 0 to 8. */
+  readonly lanes?: number;
+  /** Where lanes are awaited: the TCP port that a firewall lets through, from `LOWEST_LANE_PORT`. */
+  readonly port?: number;
 }
+
+/** Ports below belong to the services of a machine. */
+const LOWEST_LANE_PORT = 1024;
+const HIGHEST_PORT = 65_535;
 
 export type ConfigKey = keyof Config;
 
@@ -33,18 +45,26 @@ interface Setting {
 
 const text: Setting['fromWords'] = (words) => words.join(' ');
 
+function wholeNumber(from: number, to: number): Setting {
+  return {
+    expected: `a number from ${from} to ${to}`,
+    accepts: (value) => Number.isInteger(value) && Number(value) >= from && Number(value) <= to,
+    fromWords: (words) => (/^\d+$/.test(words.join(' ')) ? Number(words.join(' ')) : undefined),
+  };
+}
+
 const SETTINGS: Readonly<Record<ConfigKey, Setting>> = {
   bootstrap: {
     expected: 'a list of host:port',
     accepts: (value) => Array.isArray(value) && value.length > 0 && value.every(isNode),
     fromWords: (words) => words.flatMap(splitList),
   },
-  words: {
-    expected: 'a number from 2 to 16',
-    accepts: (value) => Number.isInteger(value) && Number(value) >= 2 && Number(value) <= 16,
-    fromWords: (words) => Number(words.join(' ')),
+  words: wholeNumber(2, 16),
+  expire: {
+    expected: 'a duration such as 30m',
+    accepts: (value) => parses(value, parseDuration),
+    fromWords: text,
   },
-  expire: { expected: 'a duration such as 30m', accepts: isDuration, fromWords: text },
   out: {
     expected: 'a folder',
     accepts: (value) => typeof value === 'string' && value !== '',
@@ -55,6 +75,13 @@ const SETTINGS: Readonly<Record<ConfigKey, Setting>> = {
     accepts: (value) => typeof value === 'boolean',
     fromWords: (words) => ({ true: true, false: false })[words.join(' ')],
   },
+  limit: {
+    expected: 'a rate such as 10M, from 10K to 100G',
+    accepts: (value) => parses(value, parseRate),
+    fromWords: text,
+  },
+  lanes: wholeNumber(0, MAX_LANES),
+  port: wholeNumber(LOWEST_LANE_PORT, HIGHEST_PORT),
 };
 
 export const CONFIG_KEYS = Object.keys(SETTINGS) as readonly ConfigKey[];
@@ -149,7 +176,7 @@ export function parseEndpoint(text: string): { readonly host: string | undefined
   const number = port === undefined ? DEFAULT_PORT : Number(port);
   const validHost =
     host === undefined || isIP(host) !== 0 || (HOST_NAME.test(host) && !NUMERIC_HOST.test(host));
-  if (!validHost || number > 65_535) throw new XferError('bad-address', { subject: text });
+  if (!validHost || number > HIGHEST_PORT) throw new XferError('bad-address', { subject: text });
   return { host, port: number };
 }
 
@@ -220,9 +247,11 @@ function isNode(value: unknown): boolean {
   }
 }
 
-function isDuration(value: unknown): boolean {
+function parses(value: unknown, parse: (text: string) => unknown): boolean {
+  if (typeof value !== 'string') return false;
   try {
-    return typeof value === 'string' && parseDuration(value) > 0;
+    parse(value);
+    return true;
   } catch {
     return false;
   }

@@ -31,6 +31,7 @@ export {
   type Config,
   type ConfigKey,
 } from './config.js';
+export { parseRate } from './rate.js';
 
 /** See `send` in session.ts. */
 export async function send(content: Content, options: MeetingOptions): Promise<TransferOutcome> {

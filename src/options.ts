@@ -35,6 +35,18 @@ export interface MeetingOptions {
   readonly connect?: Endpoint;
   readonly alsoDht?: boolean;
   /**
+   * TCP connections for the bytes of files, 0 to 8: 0 uses nothing but what the two sides met by. As many as help if not
+   * given.
+   */
+  readonly lanes?: number;
+  /** TCP port where lanes are awaited after a meeting through the DHT, from 1024; a free one if not given. */
+  readonly lanePort?: number;
+  /**
+   * The most bytes that either side sends in a second, counted as they travel: compressed and sealed. At least 10,000.
+   * The lower one counts where both sides have a limit.
+   */
+  readonly limit?: number;
+  /**
    * A code that nobody used is dead after this many milliseconds, and a side that joins stops looking (`no-peer`); 1 hour
    * if not given.
    */
@@ -48,7 +60,12 @@ export interface MeetingOptions {
   readonly signal?: AbortSignal;
 }
 
-export interface FilesToSend {
+interface ContentOptions {
+  /** False sends every byte as it is. Otherwise what shrinks is compressed, where that is faster. */
+  readonly compress?: boolean;
+}
+
+export interface FilesToSend extends ContentOptions {
   readonly kind: 'files';
   readonly paths: readonly string[];
   /** Sends what a symbolic link points to, where that lies inside its root. */
@@ -61,10 +78,17 @@ export interface FilesToSend {
   readonly portable?: boolean;
 }
 
-export type Content =
-  | FilesToSend
-  | { readonly kind: 'text'; readonly text: string }
-  | { readonly kind: 'pipe'; readonly input: Readable };
+export interface TextToSend extends ContentOptions {
+  readonly kind: 'text';
+  readonly text: string;
+}
+
+export interface PipeToSend extends ContentOptions {
+  readonly kind: 'pipe';
+  readonly input: Readable;
+}
+
+export type Content = FilesToSend | TextToSend | PipeToSend;
 
 export interface ReceiveOptions extends MeetingOptions {
   /** A folder to put the roots into, or a new name for a single file. The working folder if not given. */

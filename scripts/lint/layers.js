@@ -22,6 +22,7 @@ const PROCESSES = ['child_process', 'cluster'];
 /** The first one that fits a file counts. @type {readonly Layer[]} */
 export const LAYERS = [
   { where: 'errors.ts', may: [], builtins: [] },
+  { where: 'rate.ts', may: ['errors.ts'], builtins: [] },
   { where: 'crypto/', may: ['errors.ts'], builtins: ['crypto', 'util', 'buffer'] },
   {
     where: 'transfer/',
@@ -35,7 +36,7 @@ export const LAYERS = [
     notBuiltins: [...NETWORK, ...PROCESSES],
   },
   { where: 'share/', may: ['errors.ts', 'crypto/', 'transfer/', 'peer/', 'files/'] },
-  { where: 'config.ts', may: ['errors.ts'] },
+  { where: 'config.ts', may: ['errors.ts', 'rate.ts', 'transfer/messages.ts'] },
   { where: 'cli/', may: ['index.ts'], notBuiltins: NETWORK },
   // The library's door: index.ts, session.ts and what they are cut into.
   { where: '', mayNot: ['cli/'] },

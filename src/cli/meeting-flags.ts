@@ -4,6 +4,7 @@ import {
   DEFAULT_PORT,
   parseDuration,
   parseEndpoint,
+  parseRate,
   XferError,
   type Config,
   type Endpoint,
@@ -20,6 +21,9 @@ export interface MeetingFlags extends OutputFlags {
   readonly listen?: string | true;
   readonly connect?: string;
   readonly alsoDht?: boolean;
+  readonly limit?: string;
+  readonly lanes?: string;
+  readonly port?: string;
   readonly verify?: boolean;
   readonly copy?: boolean;
   readonly qr?: boolean;
@@ -27,7 +31,16 @@ export interface MeetingFlags extends OutputFlags {
 
 export type MeetingChoices = Pick<
   MeetingOptions,
-  'words' | 'expireMs' | 'bootstrap' | 'listen' | 'connect' | 'alsoDht' | 'verify'
+  | 'words'
+  | 'expireMs'
+  | 'bootstrap'
+  | 'listen'
+  | 'connect'
+  | 'alsoDht'
+  | 'verify'
+  | 'limit'
+  | 'lanes'
+  | 'lanePort'
 >;
 
 /**
@@ -46,6 +59,9 @@ export function meetingOptions(
   const expire = flags.expire ?? config.expire;
   const bootstrap = bootstrapNodes(config, env);
   const verify = flags.verify ?? config.verify;
+  const limit = flags.limit ?? config.limit;
+  const lanes = flags.lanes === undefined ? config.lanes : parseLaneCount(flags.lanes);
+  const lanePort = lanePortOf(flags, config, lanes);
   return {
     ...(isHost && words !== undefined ? { words } : {}),
     ...(expire !== undefined ? { expireMs: parseDuration(expire) } : {}),
@@ -54,6 +70,9 @@ export function meetingOptions(
     ...(flags.connect === undefined ? {} : { connect: connectEndpoint(flags.connect) }),
     ...(flags.alsoDht === true ? { alsoDht: true } : {}),
     ...(verify === undefined ? {} : { verify }),
+    ...(limit === undefined ? {} : { limit: parseRate(limit) }),
+    ...(lanes === undefined ? {} : { lanes }),
+    ...(lanePort === undefined ? {} : { lanePort }),
   };
 }
 
@@ -66,6 +85,30 @@ function parseWordCount(text: string): number {
     );
   }
   return count;
+}
+
+function parseLaneCount(text: string): number {
+  if (/^[0-8]$/.test(text)) return Number(text);
+  throw usageError(`there may be 0 to 8 lanes, not '${text}'`, 'without --lanes there are as many as help');
+}
+
+/** A port where no lane can come is a misunderstanding, unless it is only a setting. */
+function lanePortOf(flags: MeetingFlags, config: Config, lanes: number | undefined): number | undefined {
+  const isDirect = flags.listen !== undefined || flags.connect !== undefined;
+  const unused =
+    isDirect && flags.alsoDht !== true
+      ? '--port is for a meeting over the internet, not for --listen or --connect'
+      : lanes === 0
+        ? '--port is for lanes, and with --lanes 0 there are none'
+        : undefined;
+  if (flags.port === undefined) return unused === undefined ? config.port : undefined;
+  if (unused !== undefined) throw usageError(unused, 'leave one of them out');
+  const port = /^\d{1,5}$/.test(flags.port) ? Number(flags.port) : NaN;
+  if (port >= 1024 && port <= 65_535) return port;
+  throw usageError(
+    `'${flags.port}' is not a port for lanes`,
+    'choose a number from 1024 to 65535, such as --port 7337',
+  );
 }
 
 function listenEndpoint(value: string | true): Endpoint {

@@ -94,6 +94,7 @@ function buildProgram(actions: Actions, finish: Finish): Command {
     .option('--gitignore', 'leave out what .gitignore files name')
     .option('--files-from <file>', 'send the paths in this file, one per line; - reads the standard input')
     .option('--portable', 'refuse names that another system could not keep')
+    .option('--no-compress', 'send every byte as it is')
     .option('--dry-run', 'list what would be sent, and stop');
   withMeeting(send).action(
     finish((paths: readonly string[], flags: SendFlags) => actions.send(paths, flags)),
@@ -171,6 +172,9 @@ function withMeeting(command: Command): Command {
     .option('--listen [address]', 'wait for a direct connection at [HOST:]PORT (7337 where none is given)')
     .option('--connect <address>', 'connect directly to HOST:PORT')
     .option('--also-dht', 'look for each other over the internet too, with --listen or --connect')
+    .option('--limit <rate>', 'send no more than 500K, 10M or 1.5G bytes a second, or 80Mbit')
+    .option('--lanes <count>', 'use this many TCP connections for the bytes, 0 to 8; 0 for none besides')
+    .option('--port <port>', 'wait for those here, once both met over the internet: open it in a firewall')
     .option('--verify', 'compare six words with the other person before anything is offered')
     .option('--json', 'write events as lines of JSON, ask nothing')
     .option('--quiet', 'say only what is asked for, and errors')

@@ -19,6 +19,8 @@ export interface SendFlags extends MeetingFlags {
   readonly gitignore?: boolean;
   readonly filesFrom?: string;
   readonly portable?: boolean;
+  /** False for `--no-compress`. */
+  readonly compress?: boolean;
   readonly dryRun?: boolean;
 }
 
@@ -48,13 +50,14 @@ export async function runSend(paths: readonly string[], flags: SendFlags, contex
 }
 
 async function contentOf(paths: readonly string[], flags: SendFlags, context: Context): Promise<Content> {
+  const options = flags.compress === false ? { compress: false } : {};
   const listed = flags.filesFrom === undefined ? [] : await readList(flags.filesFrom, context);
   const all = [...paths, ...listed];
   if (flags.text !== undefined) {
     if (all.length > 0)
       throw usageError('--text cannot be sent together with paths', 'send one after the other');
     const text = flags.text === '-' ? await readAll(context.stdin, LONGEST_TEXT, 'the text') : flags.text;
-    return { kind: 'text', text };
+    return { kind: 'text', text, ...options };
   }
   if (paths.includes('-')) {
     if (all.length > 1)
@@ -62,7 +65,7 @@ async function contentOf(paths: readonly string[], flags: SendFlags, context: Co
     if (context.stdin.isTTY === true) {
       throw usageError('nothing is piped in', 'try tar c folder | xfer send -');
     }
-    return { kind: 'pipe', input: context.stdin };
+    return { kind: 'pipe', input: context.stdin, ...options };
   }
   if (all.length === 0) {
     throw usageError('there is nothing to send', 'name files or folders: xfer send photos/');
@@ -70,6 +73,7 @@ async function contentOf(paths: readonly string[], flags: SendFlags, context: Co
   return {
     kind: 'files',
     paths: all,
+    ...options,
     ...(flags.follow === true ? { follow: true } : {}),
     ...(flags.exclude === undefined ? {} : { exclude: flags.exclude }),
     ...(flags.gitignore === true ? { gitignore: true } : {}),

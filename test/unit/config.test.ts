@@ -33,12 +33,18 @@ describe('settings', () => {
     await saveSetting('expire', ['30m'], env);
     await saveSetting('out', ['my', 'folder'], env);
     await saveSetting('verify', ['true'], env);
+    await saveSetting('limit', ['10M'], env);
+    await saveSetting('lanes', ['0'], env);
+    await saveSetting('port', ['7337'], env);
     expect(await loadConfig(env)).toEqual({
       bootstrap: ['127.0.0.1:49737', '[::1]:49737', 'dht.example:1'],
       words: 3,
       expire: '30m',
       out: 'my folder',
       verify: true,
+      limit: '10M',
+      lanes: 0,
+      port: 7337,
     });
     expect((await stat(configPath(env))).mode & 0o777).toBe(0o600);
     expect(await readdir(join(home, 'new', 'folder'))).toEqual(['config.toml']);
@@ -59,6 +65,11 @@ describe('settings', () => {
     ['expire', ['soon']],
     ['verify', ['yes']],
     ['out', ['']],
+    ['limit', ['fast']],
+    ['limit', ['1']],
+    ['lanes', ['9']],
+    ['lanes', ['']],
+    ['port', ['80']],
   ] as const)('%s cannot be %j', async (key, words) => {
     await saveSetting('out', ['kept'], env);
     await expect(saveSetting(key, words, env)).rejects.toMatchObject({ code: 'usage' });
@@ -70,6 +81,8 @@ describe('settings', () => {
     ['wrods = 2', "there is no setting 'wrods'"],
     ['bootstrap = []', 'bootstrap must be a list of host:port'],
     ['words = ', 'Invalid TOML'],
+    ['limit = 5', 'limit must be a rate such as 10M, from 10K to 100G'],
+    ['lanes = 1.5', 'lanes must be a number from 0 to 8'],
     ['__proto__ = { words = 2 }', "there is no setting '__proto__'"],
     ['constructor = 1', "there is no setting 'constructor'"],
   ])('a file with %j is refused and left alone', async (content, detail) => {

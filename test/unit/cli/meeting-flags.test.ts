@@ -12,7 +12,17 @@ test('without flags nothing is decided', () => {
 
 test('flags become options of the library', () => {
   expect(
-    options({ words: '4', expire: '10m', listen: '0', connect: 'example.org', alsoDht: true, verify: true }),
+    options({
+      words: '4',
+      expire: '10m',
+      listen: '0',
+      connect: 'example.org',
+      alsoDht: true,
+      verify: true,
+      limit: '80Mbit',
+      lanes: '2',
+      port: '1024',
+    }),
   ).toEqual({
     words: 4,
     expireMs: 600_000,
@@ -20,6 +30,9 @@ test('flags become options of the library', () => {
     connect: { host: 'example.org', port: 7337 },
     alsoDht: true,
     verify: true,
+    limit: 10_000_000,
+    lanes: 2,
+    lanePort: 1024,
   });
 });
 
@@ -37,6 +50,27 @@ describe('settings', () => {
       verify: true,
       bootstrap: ['127.0.0.1:1'],
     });
+  });
+
+  test('about speed and lanes stand too, and no lanes are a number of them', () => {
+    expect(options({}, { limit: '1M', lanes: 4, port: 7337 })).toEqual({
+      limit: 1_000_000,
+      lanes: 4,
+      lanePort: 7337,
+    });
+    expect(options({ limit: '2M', lanes: '0' }, { limit: '1M', lanes: 4 })).toEqual({
+      limit: 2_000_000,
+      lanes: 0,
+    });
+  });
+
+  test.each<[MeetingFlags, Config]>([
+    [{ lanes: '0' }, {}],
+    [{}, { lanes: 0 }],
+    [{ listen: true }, {}],
+    [{ connect: 'host:1' }, {}],
+  ])('name a port that nothing of %j %j uses', (flags, config) => {
+    expect(options(flags, { port: 7337, ...config })).not.toHaveProperty('lanePort');
   });
 
   test('say nothing about the words of a code that the other side made', () => {
@@ -57,6 +91,17 @@ test.each<[MeetingFlags, string]>([
   [{ listen: 'a b' }, 'bad-address'],
   [{ connect: '7337' }, 'bad-address'],
   [{ connect: 'host:0' }, 'bad-address'],
+  [{ limit: '10' }, 'usage'],
+  [{ limit: 'slow' }, 'usage'],
+  [{ lanes: '9' }, 'usage'],
+  [{ lanes: '-1' }, 'usage'],
+  [{ lanes: '' }, 'usage'],
+  [{ port: '1023' }, 'usage'],
+  [{ port: '65536' }, 'usage'],
+  [{ port: '1e4' }, 'usage'],
+  [{ port: '7337', lanes: '0' }, 'usage'],
+  [{ port: '7337', listen: true }, 'usage'],
+  [{ port: '7337', connect: 'host:1' }, 'usage'],
 ])('%j is refused', (flags, code) => {
   expect(() => options(flags)).toThrow(expect.objectContaining({ code }) as Error);
 });

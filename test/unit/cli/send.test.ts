@@ -65,6 +65,7 @@ describe('what is sent', () => {
       exclude: ['*.o'],
       gitignore: true,
       portable: true,
+      compress: true,
     });
     expect(status).toBe(0);
     expect(content).toEqual({
@@ -75,6 +76,17 @@ describe('what is sent', () => {
       gitignore: true,
       portable: true,
     });
+  });
+
+  test('every kind of content as it is, with --no-compress', async () => {
+    const flags = { compress: false };
+    for (const { content } of [
+      await send(['a'], flags),
+      await send([], { ...flags, text: 'hi' }),
+      await send(['-'], flags, { input: 'x' }),
+    ]) {
+      expect(content).toMatchObject(flags);
+    }
   });
 
   test.each([
