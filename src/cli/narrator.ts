@@ -27,12 +27,18 @@ const PATH_NAMES: Readonly<Record<Path, string>> = {
   relay: 'through a relay',
 };
 
+/** How the bytes go, and where to. The address is foreign text. */
+function route(path: Path, address: string | undefined): string {
+  return `${PATH_NAMES[path]}${address === undefined ? '' : ` to ${show(address)}`}`;
+}
+
 export class Narrator implements Reporter {
   readonly #options: NarratorOptions;
   readonly #speed = new Speed();
   #phase: 'waiting' | 'connected' | 'asking' | 'moving' = 'waiting';
   #code: string | undefined;
   #addresses: readonly string[] = [];
+  /** How the bytes go now; at the end, how the last of them went. */
   #path: Path | undefined;
   #counted: string | undefined;
   #kind: 'files' | 'text' | 'pipe' = 'files';
@@ -130,9 +136,12 @@ export class Narrator implements Reporter {
       case 'connected':
         this.#phase = 'connected';
         this.#path = event.path;
-        this.say(
-          `connected ${PATH_NAMES[event.path]}${event.address === undefined ? '' : ` to ${show(event.address)}`}; the code is used up`,
-        );
+        this.say(`connected ${route(event.path, event.address)}; the code is used up`);
+        break;
+      case 'path':
+        // More lanes the same way are no news for a person.
+        if (event.path !== this.#path) this.say(`now connected ${route(event.path, event.address)}`);
+        this.#path = event.path;
         break;
       case 'stalled':
         this.#silentMs = event.silentMs;

@@ -22,7 +22,15 @@ export type PeerEvent =
   /** Joiner: nobody is there yet. It keeps looking. */
   | { readonly type: 'waiting' }
   /** Host: somebody used a wrong code. `left` more and the code is dead. */
-  | { readonly type: 'wrong-guess'; readonly left: number };
+  | { readonly type: 'wrong-guess'; readonly left: number }
+  /** File bytes take another way than before, or other lanes: `lanes` of them, 0 where the pairing connection does it. */
+  | {
+      readonly type: 'path';
+      readonly path: Path;
+      /** `host:port` of the peer on that way, where it is known. */
+      readonly address: string | undefined;
+      readonly lanes: number;
+    };
 
 /** How two sides may find each other. */
 export interface WaysToMeet {

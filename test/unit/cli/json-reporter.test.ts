@@ -12,6 +12,7 @@ const EVENTS: { readonly [Type in XferEvent['type']]: Extract<XferEvent, { type:
   waiting: { type: 'waiting' },
   'wrong-guess': { type: 'wrong-guess', left: 7 },
   connected: { type: 'connected', path: 'dht', address: undefined },
+  path: { type: 'path', path: 'direct', address: '192.168.1.7:50123', lanes: 2 },
   stalled: { type: 'stalled', silentMs: 10_000 },
   flowing: { type: 'flowing' },
   scanning: { type: 'scanning', files: 1, bytes: 2, done: true },

@@ -133,6 +133,37 @@ test('a receiver sees the whole story', async () => {
   ]);
 });
 
+test('the path that the bytes take is said when it changes, and counts at the end', async () => {
+  const { narrator, stderr, tell } = tellTo({ role: 'receive', joins: true });
+  tell(
+    { type: 'connected', path: 'dht', address: '203.0.113.9:4000' },
+    { type: 'path', path: 'direct', address: '192.168.1.7:50123', lanes: 1 },
+    { type: 'path', path: 'direct', address: '192.168.1.7:50123', lanes: 2 },
+    progress(0),
+    { type: 'path', path: 'dht', address: undefined, lanes: 0 },
+    { type: 'path', path: 'direct', address: '[fd00::7]:50123\u001b[2J', lanes: 1 },
+  );
+  await narrator.done(result());
+  expect(stderr.lines).toEqual([
+    'looking for the other side',
+    'connected through the network of peers (dht) to 203.0.113.9:4000; the code is used up',
+    'waiting for the offer',
+    'now connected directly to 192.168.1.7:50123',
+    'receiving  0 %  0 B/3.1 GB  direct',
+    'now connected through the network of peers (dht)',
+    'now connected directly to [fd00::7]:50123\\u{1b}[2J',
+    'verified: 12 files, 3.1 GB, 41 s, 76 MB/s, direct',
+  ]);
+});
+
+test('more lanes of a direct connection are no news', () => {
+  const { stderr, tell } = tellTo({});
+  tell({ type: 'connected', path: 'direct', address: '10.0.0.2:7337' });
+  const before = stderr.text;
+  tell({ type: 'path', path: 'direct', address: '10.0.0.2:7337', lanes: 3 });
+  expect(stderr.text).toBe(before);
+});
+
 test('with --listen the commands wait for the addresses', () => {
   const { stderr, tell } = tellTo({ listen: { host: undefined, port: 7337 } });
   tell({ type: 'code', code: '1-a-b' });
