@@ -1,6 +1,6 @@
 /** The command line: commands, flags, help. The only file that knows commander. It starts fast and loads no command. */
 import { readFileSync } from 'node:fs';
-import { Argument, Command, CommanderError, Option } from 'commander';
+import { Argument, Command, CommanderError, Help, Option } from 'commander';
 import type { CommandShape } from './completion.js';
 import type { Output } from './context.js';
 import type { ReceiveFlags } from './receive.js';
@@ -38,9 +38,12 @@ export async function runProgram(
     };
   const program = buildProgram(actions, finish);
   forEachCommand(program, (command) => {
-    command.exitOverride().configureOutput({
+    command.exitOverride().configureHelp({ formatItem: helpItem, minWidthToWrap: NARROW_WIDTH / 2 });
+    command.configureOutput({
       writeOut: (text) => streams.stdout.write(text),
       writeErr: (text) => streams.stderr.write(text),
+      getOutHelpWidth: () => streams.stdout.columns ?? USUAL_WIDTH,
+      getErrHelpWidth: () => streams.stderr.columns ?? USUAL_WIDTH,
       // Said by the action, in the words of all other errors.
       outputError: () => undefined,
     });
@@ -94,7 +97,7 @@ function buildProgram(actions: Actions, finish: Finish): Command {
     .option('--gitignore', 'leave out what .gitignore files name')
     .option('--files-from <file>', 'send the paths in this file, one per line; - reads the standard input')
     .option('--portable', 'refuse names that another system could not keep')
-    .option('--no-compress', 'send every byte as it is')
+    .option('--no-compress', 'send every byte as it is, also where it would shrink')
     .option('--dry-run', 'list what would be sent, and stop');
   withMeeting(send).action(
     finish((paths: readonly string[], flags: SendFlags) => actions.send(paths, flags)),
@@ -172,9 +175,15 @@ function withMeeting(command: Command): Command {
     .option('--listen [address]', 'wait for a direct connection at [HOST:]PORT (7337 where none is given)')
     .option('--connect <address>', 'connect directly to HOST:PORT')
     .option('--also-dht', 'look for each other over the internet too, with --listen or --connect')
-    .option('--limit <rate>', 'send no more than 500K, 10M or 1.5G bytes a second, or 80Mbit')
-    .option('--lanes <count>', 'use this many TCP connections for the bytes, 0 to 8; 0 for none besides')
-    .option('--port <port>', 'wait for those here, once both met over the internet: open it in a firewall')
+    .option('--limit <rate>', 'let no more than this pass in a second, each way: 500K or 10M bytes, 80Mbit')
+    .option(
+      '--lanes <count>',
+      'move the bytes over this many TCP connections (lanes), 0 to 8; usually as many as help',
+    )
+    .option(
+      '--port <port>',
+      'wait for lanes at this TCP port, to be opened in a firewall; not for the meeting, as --listen does',
+    )
     .option('--verify', 'compare six words with the other person before anything is offered')
     .option('--json', 'write events as lines of JSON, ask nothing')
     .option('--quiet', 'say only what is asked for, and errors')
@@ -191,6 +200,21 @@ examples:
 
 exit status: 0 everything verified and in place, 1 failed or declined, 2 usage,
 3 try again, 4 do not blindly try again, 70 a bug of xfer, 130 interrupted`;
+
+/** Columns where a stream does not say. */
+const USUAL_WIDTH = 80;
+/** Below so many columns what a flag does stands under it: there is no room beside it. */
+const NARROW_WIDTH = 60;
+const BELOW = ' '.repeat(6);
+
+function helpItem(this: Help, term: string, termWidth: number, description: string, helper: Help): string {
+  const width = this.helpWidth ?? USUAL_WIDTH;
+  if (width >= NARROW_WIDTH || description === '') {
+    return Help.prototype.formatItem.call(this, term, termWidth, description, helper);
+  }
+  const lines = helper.boxWrap(description, width - BELOW.length).split('\n');
+  return [`  ${term}`, ...lines.map((line) => BELOW + line)].join('\n');
+}
 
 function collect(value: string, before: readonly string[] | undefined): readonly string[] {
   return [...(before ?? []), value];

@@ -3,7 +3,10 @@ import { runProgram, type Actions } from '../../../src/cli/program.js';
 import { Collected } from './world.js';
 
 /** What the action was called with, or what was refused. */
-async function run(line: string): Promise<{ called: unknown[]; status: number; out: string; err: string }> {
+async function run(
+  line: string,
+  columns = 80,
+): Promise<{ called: unknown[]; status: number; out: string; err: string }> {
   let called: unknown[] = [];
   const note =
     (name: string) =>
@@ -25,8 +28,8 @@ async function run(line: string): Promise<{ called: unknown[]; status: number; o
       throw new Error('refused');
     },
   };
-  const stdout = new Collected();
-  const stderr = new Collected();
+  const stdout = new Collected({ columns });
+  const stderr = new Collected({ columns });
   const words = line.split(' ').filter((word) => word !== '');
   const status = await runProgram(words, actions, { stdout, stderr }).catch(() => 2);
   return { called, status, out: stdout.text, err: stderr.text };
@@ -133,6 +136,15 @@ describe('help', () => {
   test('fits 80 columns', async () => {
     for (const line of ['--help', 'send --help', 'receive --help']) {
       for (const text of (await run(line)).out.split('\n')) expect(text.length).toBeLessThanOrEqual(80);
+    }
+  });
+
+  test('what flags do fits 40 columns, under their names', async () => {
+    for (const line of ['send --help', 'receive --help']) {
+      const { out } = await run(line, 40);
+      expect(out).toContain('\n  --limit <rate>\n      ');
+      const [, options = ''] = out.split('Options:\n');
+      for (const text of options.split('\n')) expect(text.length).toBeLessThanOrEqual(40);
     }
   });
 
