@@ -52,13 +52,13 @@ export const DOORS = new Map([
   ['fastest-levenshtein', 'crypto/code.ts'],
   ['hyperdht', 'peer/dht.ts'],
   ['hyperswarm', 'peer/dht.ts'],
+  ['get-east-asian-width', 'cli/display-width.ts'],
   ['ignore', 'files/gitignore.ts'],
-  ['libsodium-wrappers', 'crypto/sodium.ts'],
   ['libsodium-wrappers-sumo', 'crypto/sodium.ts'],
+  ['noise-handshake', 'peer/lane-handshake.ts'],
   ['ora', 'cli/screen.ts'],
   ['picomatch', 'files/filter.ts'],
   ['smol-toml', 'config.ts'],
-  ['string-width', 'cli/show.ts'],
   ['uqr', 'cli/qr.ts'],
 ]);
 

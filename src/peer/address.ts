@@ -12,11 +12,14 @@ export function formatAddress(host: string, port: number): string {
   return isIP(host) === 6 ? `[${host}]:${String(port)}` : `${host}:${String(port)}`;
 }
 
-/** An address as one party would write it: IPv4 inside IPv6 as IPv4, without a zone. */
+/** An address as one party would write it: IPv4 inside IPv6 as IPv4, however written, without a zone. */
 export function canonicalAddress(address: string): string {
   const bare = address.replace(/%.*$/, '').toLowerCase();
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/.exec(bare)?.[1];
-  return mapped ?? bare;
+  if (isIP(bare) !== 6) return bare;
+  const groups = ipv6Groups(bare);
+  if (groups.slice(0, 6).join() !== '0,0,0,0,0,65535') return bare;
+  const [high = 0, low = 0] = groups.slice(6);
+  return [high >> 8, high & 0xff, low >> 8, low & 0xff].join('.');
 }
 
 /**
@@ -26,13 +29,7 @@ export function canonicalAddress(address: string): string {
 export function prefixOf(address: string): string {
   const canonical = canonicalAddress(address);
   if (isIPv4(canonical)) return canonical.split('.').slice(0, 3).join('.');
-  const groups = ipv6Groups(canonical);
-  // ::ffff:7f00:1 is 127.0.0.1 as well.
-  if (groups.slice(0, 6).join() === '0,0,0,0,0,65535') {
-    const high = groups[6] ?? 0;
-    return [high >> 8, high & 0xff, (groups[7] ?? 0) >> 8].join('.');
-  }
-  return groups
+  return ipv6Groups(canonical)
     .slice(0, 3)
     .map((group) => group.toString(16))
     .join(':');
@@ -59,10 +56,16 @@ export function isLinkLocal(address: string): boolean {
 }
 
 function ipv6Groups(address: string): number[] {
-  const [head = '', tail] = address.split('::');
+  const [head = '', tail] = address.replace(/(\d+)\.(\d+)\.(\d+)\.(\d+)$/, embeddedGroups).split('::');
   const parse = (text: string): number[] =>
     text === '' ? [] : text.split(':').map((group) => Number.parseInt(group, 16) || 0);
   if (tail === undefined) return parse(head);
   const [first, last] = [parse(head), parse(tail)];
   return [...first, ...Array.from({ length: Math.max(0, 8 - first.length - last.length) }, () => 0), ...last];
+}
+
+/** Four decimal bytes as the two groups that they stand for. */
+function embeddedGroups(_whole: string, ...bytes: string[]): string {
+  const [a = 0, b = 0, c = 0, d = 0] = bytes.slice(0, 4).map(Number);
+  return `${(a * 256 + b).toString(16)}:${(c * 256 + d).toString(16)}`;
 }
