@@ -29,6 +29,16 @@ export function deriveSessionKey(
   return new SessionKey(key);
 }
 
+/** The sides of a pairing. */
+export type Side = 'joiner' | 'host';
+
+export interface LaneKeys {
+  readonly id: Uint8Array;
+  readonly psk: Secret;
+}
+
+const EMPTY: Uint8Array = new Uint8Array(0);
+
 /** Which way records go. Each direction has its own secret. */
 export type Direction = 'joiner to host' | 'host to joiner';
 
@@ -46,15 +56,23 @@ export class SessionKey {
    * `RecordOpener`, which takes it over. `handshakeHash` is that connection's.
    */
   recordSecret(handshakeHash: Uint8Array, epoch: number, direction: Direction): Secret {
-    const epochBytes = Buffer.alloc(4);
-    epochBytes.writeUInt32BE(epoch);
-    const info = lvCat(ascii('xfer/1 records'), epochBytes, ascii(direction));
+    const info = lvCat(ascii('xfer/1 records'), u32(epoch), ascii(direction));
     return hkdf(this.#key, handshakeHash, info, 32);
+  }
+
+  /**
+   * What a lane is called in clear (16 bytes) and the key that its handshake proves (32 bytes): protocol section 4.
+   * Both are for one lane of one epoch, dialled by one side.
+   */
+  laneKeys(epoch: number, lane: number, dialler: Side): LaneKeys {
+    const info = (label: string): Uint8Array => lvCat(ascii(label), u32(epoch), u32(lane), ascii(dialler));
+    const id = hkdf(this.#key, EMPTY, info('xfer/1 lane id'), 16);
+    return { id: id.expose(), psk: hkdf(this.#key, EMPTY, info('xfer/1 lane'), 32) };
   }
 
   /** Six words (66 bits) that two people may compare: they are equal exactly where the keys are. */
   verifier(): readonly string[] {
-    const secret = hkdf(this.#key, new Uint8Array(0), ascii('xfer/1 verifier'), 9);
+    const secret = hkdf(this.#key, EMPTY, ascii('xfer/1 verifier'), 9);
     const bits = BigInt(`0x${Buffer.from(secret.expose()).toString('hex')}`) >> 6n;
     secret.erase();
     return [55n, 44n, 33n, 22n, 11n, 0n].map((shift) => WORDS[Number((bits >> shift) & 0x7ffn)] ?? '');
@@ -79,6 +97,12 @@ export class SessionKey {
 
 function hkdf(key: Secret, salt: Uint8Array, info: Uint8Array, length: number): Secret {
   return new Secret(new Uint8Array(hkdfSync('sha512', key.expose(), salt, info, length)));
+}
+
+function u32(value: number): Uint8Array {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32BE(value);
+  return bytes;
 }
 
 function ascii(text: string): Uint8Array {

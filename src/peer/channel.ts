@@ -1,6 +1,7 @@
-/** Records over a connection whose peer is authenticated (protocol section 6). */
-import type { Direction, SessionKey } from '../crypto/key-schedule.js';
-import { RecordOpener, RecordSealer, SEAL_OVERHEAD_BYTES } from '../crypto/record-cipher.js';
+/** Records to and from a peer that is authenticated, over all the paths of a session (protocol section 6). */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Direction, SessionKey, Side } from '../crypto/key-schedule.js';
+import { SEAL_OVERHEAD_BYTES } from '../crypto/record-cipher.js';
 import { XferError, toXferError } from '../errors.js';
 import type { ControlMessage } from '../transfer/messages.js';
 import {
@@ -11,111 +12,175 @@ import {
   type Path,
   type Received,
 } from '../transfer/ports.js';
-import {
-  ENTRY_COST,
-  costOf,
-  decodeRecord,
-  encodeRecord,
-  type CreditRecord,
-  type WireRecord,
-} from '../transfer/records.js';
+import { costOf, encodeRecord, type ItemRecord, type WireRecord } from '../transfer/records.js';
 import type { Connection } from './connection.js';
+import { Credit } from './credit.js';
+import type { Lane } from './lane.js';
+import { Pacer } from './pacer.js';
+import type { Agreement } from './pairing-messages.js';
 import { deferred, type Deferred } from './promises.js';
-import type { Agreement, Side } from './pairing-messages.js';
-
-/** What a side may send before anything was granted to it, in bytes of cost. */
-export const FIRST_CREDIT = 256 * 1024;
+import { RecordLine } from './record-line.js';
+import { RecordPath } from './record-path.js';
+import { Resequencer } from './resequencer.js';
 
 const EPOCH = 0;
 const SENDS: Readonly<Record<Side, Direction>> = { joiner: 'joiner to host', host: 'host to joiner' };
-/** No record costs more: 1 MiB of content, and its entries, of which each takes 34 bytes at least. */
-const LARGEST_COST = CHUNK_BYTES + Math.ceil(CHUNK_BYTES / 34) * ENTRY_COST;
-/** Credit is worth a record of its own when this part of the window was given back. */
-const WORTH_GRANTING = 1 / 8;
+const OTHER: Readonly<Record<Side, Side>> = { joiner: 'host', host: 'joiner' };
+/** Within this long a lane has to show that its peer is there now, and not a recording of it. */
+const LANE_PROOF_MS = 5_000;
+/** What arrived on lanes is acknowledged this late at most: until then the peer keeps it to send it again. */
+const ACKNOWLEDGE_MS = 50;
 
-/** Implements `Channel`: sealed records, credit in both directions, an authenticated end. */
+/** What concerns lanes, and never a transfer. */
+export type LaneMessage = Extract<ControlMessage, { type: 'hints' | 'lanes' }>;
+
+/** What data there was to be sent, and how it went, since the session began. */
+export interface Flow {
+  /** Bytes of sealed data records. */
+  readonly sentBytes: number;
+  /** How long one of them waited for a path, credit aside. */
+  readonly blockedMs: number;
+}
+
+/** A lane that is used, or that has not yet shown that its peer is there. */
+interface OpenLane {
+  readonly path: RecordPath;
+  counts: boolean;
+  readonly onCounted: (counts: boolean) => void;
+  readonly onGone: () => void;
+}
+
+/** An item that went over a lane, which may die with it. */
+interface Kept {
+  readonly sequence: number;
+  readonly pieces: readonly Uint8Array[];
+  /** `undefined` where it went over the pairing connection, with which the session would die. */
+  lane: OpenLane | undefined;
+  readonly onDone: (() => void) | undefined;
+}
+
+/** Implements `Channel`: sealed records in one order over one or several paths, credit, an authenticated end. */
 export class SealedChannel implements Channel {
-  readonly path: Path;
   readonly compressions: ReadonlySet<Compression>;
-
   readonly #connection: Connection;
-  readonly #sealer: RecordSealer;
-  readonly #opener: RecordOpener;
+  readonly #sessionKey: SessionKey;
+  readonly #side: Side;
+  readonly #agreement: Agreement;
+  readonly #pairingPath: RecordPath;
+  readonly #lanes = new Map<Lane, OpenLane>();
+  #hadLanes = false;
   #failure: XferError | undefined;
 
   // What we send.
   #sending: Promise<void> = Promise.resolve();
-  #controlsSent = 0;
+  #itemsSent = 0;
   #spent = 0;
-  #spendable = FIRST_CREDIT;
+  #spendable = Credit.FIRST_BYTES;
   #creditArrived: Deferred<void> | undefined;
+  #roomArrived: Deferred<void> | undefined;
+  /** What went over lanes and is not acknowledged, in its order. */
+  #kept: Kept[] = [];
+  #allArrived: Deferred<void> | undefined;
+  #pacer: Pacer | undefined;
   #ourEnd: 'open' | 'ending' | 'ended' = 'open';
+  readonly #flow = { sentBytes: 0, blockedMs: 0 };
 
   // What the peer sends.
+  readonly #incoming = new Resequencer<Received>();
   readonly #items: Received[] = [];
   #receiver: Deferred<Received | undefined> | undefined;
-  #controlsOpened = 0;
-  #controlsTaken = 0;
-  #cost = 0;
-  #released = 0;
-  #window = FIRST_CREDIT;
-  #granted = FIRST_CREDIT;
-  /** A grant that the line has not taken yet. */
-  #isGranting = false;
-  #peerEnded = false;
+  readonly #credit: Credit;
+  #acknowledged = 0;
+  #acknowledging: NodeJS.Timeout | undefined;
+  /** How many items the peer sent in all, once it said so. */
+  #peerItems: number | undefined;
+  #laneListener: ((message: LaneMessage) => void) | undefined;
+  readonly #laneMessages: LaneMessage[] = [];
 
-  /** `sessionKey` stays the caller's; this is the session's first connection. */
+  /** `sessionKey` stays the caller's, and is needed for as long as lanes are added. */
   constructor(connection: Connection, sessionKey: SessionKey, side: Side, agreement: Agreement) {
-    this.path = connection.path;
     this.compressions = agreement.compressions;
     this.#connection = connection;
-    const secret = (of: Side): ReturnType<SessionKey['recordSecret']> =>
-      sessionKey.recordSecret(connection.handshakeHash, EPOCH, SENDS[of]);
-    this.#sealer = new RecordSealer(secret(side), agreement.aead);
-    this.#opener = new RecordOpener(secret(side === 'joiner' ? 'host' : 'joiner'), agreement.aead);
-    // Opened as it arrives: credit must get through while nobody calls `receive`.
-    connection.handTo({
-      onMessage: (message) => this.#open(message),
-      onOver: (error) => this.#fail(error),
-    });
+    this.#sessionKey = sessionKey;
+    this.#side = side;
+    this.#agreement = agreement;
+    this.#credit = new Credit();
+    this.#pairingPath = new RecordPath(
+      (events) => connection.handOver(events),
+      this.#keysFor(connection.handshakeHash),
+      {
+        onRecord: (record, length, isLast) => this.#take(record, length, isLast),
+        onRoom: () => this.#onRoom(),
+        onOver: (error) => this.#fail(error),
+      },
+    );
   }
 
+  /** How file bytes travel now. */
+  get path(): Path {
+    return this.laneCount > 0 ? 'direct' : this.#connection.path;
+  }
+
+  /** Lanes that are in use. */
+  get laneCount(): number {
+    let count = 0;
+    for (const { counts } of this.#lanes.values()) if (counts) count += 1;
+    return count;
+  }
+
+  get flow(): Flow {
+    return this.#flow;
+  }
+
+  /** Hands over what the peer says about lanes, beginning with what it said before. */
+  listenForLanes(listener: (message: LaneMessage) => void): void {
+    this.#laneListener = listener;
+    for (const message of this.#laneMessages.splice(0)) listener(message);
+  }
+
+  /** Keeps what this side sends below so many bytes per second, seals included. */
+  limitTo(bytesPerSecond: number): void {
+    this.#pacer = new Pacer(bytesPerSecond);
+  }
+
+  readonly pieceBytes = (): number => this.#pacer?.pieceBytes() ?? CHUNK_BYTES;
+
   send(item: ControlMessage | DataRecord, onDone?: () => void): Promise<void> {
-    const sent = this.#sending.then(() => this.#sendNext(item));
-    // What was sealed is a copy.
-    this.#sending = sent.then(onDone, ignore);
+    const sent = this.#sending.then(() => this.#sendNext(item, onDone));
+    this.#sending = sent.catch(ignore);
     return sent;
   }
 
   async receive(): Promise<Received | undefined> {
     const item = this.#items.shift();
-    if (item !== undefined) return this.#taken(item);
-    if (this.#failure !== undefined && !this.#peerEnded) throw this.#failure;
-    if (this.#peerEnded) return undefined;
+    if (item !== undefined) return item;
+    if (this.#hasPeerEnded) return undefined;
+    if (this.#failure !== undefined) throw this.#failure;
     this.#receiver = deferred();
-    const received = await this.#receiver.promise;
-    return received === undefined ? undefined : this.#taken(received);
+    return this.#receiver.promise;
   }
 
   release(cost: number): void {
-    this.#released += cost;
+    this.#credit.release(cost);
     this.#grant();
   }
 
   widen(windowBytes: number): void {
-    this.#window = Math.max(this.#window, windowBytes);
+    this.#credit.widen(windowBytes);
     this.#grant();
   }
 
   async end(): Promise<void> {
     await this.#sending;
+    await this.#arrival();
     this.#demandAlive();
+    // The last word about credit: nothing may follow the end.
+    this.#sendCredit(this.#credit.grantAll(), this.#pairingPath);
     this.#ourEnd = 'ending';
-    this.#granted = Math.max(this.#granted, this.#released + this.#window);
-    await this.#sealAndSend(this.#credit(), true);
+    this.#pairingPath.send(encodeRecord({ kind: 'end', items: this.#itemsSent }), true);
     await this.#connection.flush();
     this.#ourEnd = 'ended';
-    if (this.#peerEnded) await this.#connection.close();
+    if (this.#hasPeerEnded) await this.#close();
   }
 
   destroy(error?: Error): void {
@@ -123,13 +188,48 @@ export class SealedChannel implements Channel {
     this.#fail(error === undefined ? new XferError('peer-gone') : toXferError(error));
   }
 
-  async #sendNext(item: ControlMessage | DataRecord): Promise<void> {
-    const isControl = 'type' in item;
-    const record: WireRecord = isControl
-      ? { kind: 'control', sequence: this.#controlsSent, message: item }
-      : item;
-    const parts = encodeRecord(record);
-    const length = parts.reduce((sum, part) => sum + part.length, SEAL_OVERHEAD_BYTES);
+  /**
+   * Takes a lane over. Resolves when it counts, that is when a record of the peer opened on it; to `false` where it
+   * closed before. `onGone` is called when a lane that counted is gone; what was under way on it is sent again.
+   */
+  addLane(lane: Lane, onGone: () => void): Promise<boolean> {
+    const proven = deferred<boolean>();
+    const timer = setTimeout(() => this.closeLane(lane), LANE_PROOF_MS);
+    const opened: OpenLane = {
+      path: new RecordPath(
+        (events) => new RecordLine(lane.socket, lane.received, events),
+        this.#keysFor(lane.handshakeHash),
+        {
+          onRecord: (record, length, isLast) => this.#takeOnLane(opened, lane, record, length, isLast),
+          onRoom: () => this.#onRoom(),
+          onOver: (error) => this.#onLaneOver(lane, opened, error),
+        },
+      ),
+      counts: false,
+      onCounted: (counts) => {
+        clearTimeout(timer);
+        proven.resolve(counts);
+      },
+      onGone,
+    };
+    this.#lanes.set(lane, opened);
+    if (this.#failure !== undefined || this.#ourEnd !== 'open') this.closeLane(lane);
+    // The dialler speaks first: a recording of it could not.
+    else if (lane.isDialler) this.#sendCredit(this.#credit.granted, opened.path);
+    return proven.promise;
+  }
+
+  /** Uses a lane no more, and closes it. */
+  closeLane(lane: Lane): void {
+    this.#lanes.get(lane)?.path.destroy(new XferError('peer-gone', { subject: 'lane' }));
+  }
+
+  async #sendNext(item: ControlMessage | DataRecord, onDone: (() => void) | undefined): Promise<void> {
+    const sequence = this.#itemsSent;
+    const record: ItemRecord =
+      'type' in item ? { kind: 'control', sequence, message: item } : { ...item, sequence };
+    const pieces = encodeRecord(record);
+    const length = pieces.reduce((sum, piece) => sum + piece.length, SEAL_OVERHEAD_BYTES);
     const cost = costOf(record, length);
     while (this.#failure === undefined && this.#spent + cost > this.#spendable) {
       this.#creditArrived ??= deferred();
@@ -137,54 +237,107 @@ export class SealedChannel implements Channel {
     }
     this.#demandAlive();
     this.#spent += cost;
-    if (isControl) this.#controlsSent += 1;
-    await this.#connection.send(this.#sealer.seal(parts, false));
+    // What was asked for comes before what is said, so that nobody waits for it in the end.
+    if (record.kind === 'control') this.#acknowledge();
+    const pauseMs = this.#pacer?.take(length) ?? 0;
+    if (pauseMs > 0) await sleep(pauseMs);
+    const lane = record.kind === 'control' ? undefined : await this.#room();
+    this.#demandAlive();
+    this.#itemsSent += 1;
+    if (record.kind !== 'control') this.#flow.sentBytes += length;
+    if (lane !== undefined) this.#kept.push({ sequence, pieces, lane, onDone });
+    (lane?.path ?? this.#pairingPath).send(pieces);
+    // What was sealed is a copy.
+    if (lane === undefined) onDone?.();
   }
 
-  /** The order of sealing is the order on the wire: nothing may wait between the two. */
-  #sealAndSend(record: WireRecord, last: boolean): Promise<void> {
-    return this.#connection.send(this.#sealer.seal(encodeRecord(record), last));
+  /**
+   * Waits until a path takes a data record: one of the lanes where there are any, otherwise the pairing connection, for
+   * which it gives `undefined`.
+   */
+  async #room(): Promise<OpenLane | undefined> {
+    for (let sinceMs: number | undefined; ;) {
+      const lanes = [...this.#lanes.values()].filter(({ counts }) => counts);
+      const free = lanes.find(({ path }) => path.hasRoom);
+      const isFree = free !== undefined || (lanes.length === 0 && this.#pairingPath.hasRoom);
+      if (isFree || this.#failure !== undefined) {
+        if (sinceMs !== undefined) this.#flow.blockedMs += performance.now() - sinceMs;
+        return free;
+      }
+      sinceMs ??= performance.now();
+      this.#roomArrived ??= deferred();
+      await this.#roomArrived.promise;
+    }
   }
 
-  #open(message: Uint8Array): void {
-    if (this.#failure !== undefined) return;
+  #onRoom(): void {
+    this.#roomArrived?.resolve();
+    this.#roomArrived = undefined;
+    this.#grant();
+  }
+
+  #takeOnLane(opened: OpenLane, lane: Lane, record: WireRecord, length: number, isLast: boolean): void {
+    if (!opened.counts) {
+      opened.counts = true;
+      this.#hadLanes = true;
+      if (!lane.isDialler) this.#sendCredit(this.#credit.granted, opened.path);
+      opened.onCounted(true);
+      this.#onRoom();
+    }
+    if (record.kind === 'end') throw new XferError('protocol', { subject: 'end on a lane' });
     try {
-      this.#take(message);
+      this.#take(record, length, isLast);
     } catch (error) {
       this.#fail(toXferError(error));
     }
   }
 
-  #take(message: Uint8Array): void {
-    const { plaintext, last } = this.#opener.open(message);
-    const record = decodeRecord(plaintext);
-    if (record.kind === 'credit') this.#takeCredit(record);
-    else this.#takeItem(record, message.length);
-    if (!last) return;
-    this.#peerEnded = true;
-    this.#receiver?.resolve(undefined);
-    this.#receiver = undefined;
-    if (this.#ourEnd === 'ended') void this.#connection.close();
+  #take(record: WireRecord, length: number, isLast: boolean): void {
+    if (isLast !== (record.kind === 'end')) throw new XferError('protocol', { subject: 'last' });
+    switch (record.kind) {
+      case 'credit':
+        this.#takeCredit(record.granted, record.acknowledged);
+        break;
+      case 'end':
+        this.#peerItems = record.items;
+        this.#lookForEnd();
+        break;
+      default:
+        this.#takeItem(record, costOf(record, length));
+    }
   }
 
-  #takeCredit({ granted, acknowledged }: CreditRecord): void {
-    if (acknowledged > this.#controlsSent) throw new XferError('protocol', { subject: 'acknowledged' });
+  #takeCredit(granted: number, acknowledged: number): void {
+    if (acknowledged > this.#itemsSent) throw new XferError('protocol', { subject: 'acknowledged' });
+    const first = this.#kept.findIndex(({ sequence }) => sequence >= acknowledged);
+    const arrived = this.#kept.splice(0, first === -1 ? this.#kept.length : first);
+    for (const { onDone } of arrived) onDone?.();
+    this.#lookForArrival();
     if (granted <= this.#spendable) return;
     this.#spendable = granted;
     this.#creditArrived?.resolve();
     this.#creditArrived = undefined;
   }
 
-  #takeItem(record: Exclude<WireRecord, CreditRecord>, length: number): void {
-    const cost = costOf(record, length);
-    this.#cost += cost;
-    if (this.#cost > this.#granted) throw new XferError('limit', { subject: 'credit' });
-    if (record.kind === 'control') {
-      if (record.sequence !== this.#controlsOpened) throw new XferError('protocol', { subject: 'sequence' });
-      this.#controlsOpened += 1;
-    }
-    const received = { item: record.kind === 'control' ? record.message : record, cost };
-    if (this.#receiver === undefined) {
+  #takeItem(record: ItemRecord, cost: number): void {
+    const isNext = record.sequence === this.#incoming.next;
+    // Only lanes overtake each other, and only what went over one is sent again.
+    if (!isNext && !this.#hadLanes) throw new XferError('protocol', { subject: 'sequence' });
+    if (this.#incoming.has(record.sequence)) return;
+    this.#credit.take(cost);
+    const item = record.kind === 'control' ? record.message : record;
+    for (const received of this.#incoming.put(record.sequence, { item, cost })) this.#deliver(received);
+    if (this.#hadLanes) this.#acknowledgeSoon();
+    this.#lookForEnd();
+  }
+
+  #deliver(received: Received): void {
+    const { item, cost } = received;
+    if ('type' in item && (item.type === 'hints' || item.type === 'lanes')) {
+      this.release(cost);
+      if (this.#laneListener !== undefined) this.#laneListener(item);
+      else if (this.#laneMessages.push(item) > 2) throw new XferError('protocol', { subject: item.type });
+    } else if (this.#receiver === undefined) {
       this.#items.push(received);
     } else {
       this.#receiver.resolve(received);
@@ -192,31 +345,113 @@ export class SealedChannel implements Channel {
     }
   }
 
-  #taken(received: Received): Received {
-    if ('type' in received.item) this.#controlsTaken += 1;
-    return received;
+  get #hasPeerEnded(): boolean {
+    return this.#peerItems === this.#incoming.next;
   }
 
-  /** Lets the peer send on. The largest total that it was told counts, so none is ever taken back. */
+  #lookForEnd(): void {
+    if (this.#peerItems === undefined) return;
+    if (this.#incoming.next !== this.#peerItems) {
+      // What is missing may still come over a lane.
+      if (this.#hadLanes && this.#incoming.next < this.#peerItems) return;
+      throw new XferError('protocol', { subject: 'end' });
+    }
+    this.#receiver?.resolve(undefined);
+    this.#receiver = undefined;
+    this.#lookForArrival();
+    if (this.#ourEnd === 'ended') void this.#close();
+  }
+
+  /** Waits until nothing can be lost with a lane any more: after the end it could not be sent again. */
+  async #arrival(): Promise<void> {
+    while (this.#kept.length > 0 && !this.#hasPeerEnded && this.#failure === undefined) {
+      this.#allArrived ??= deferred();
+      await this.#allArrived.promise;
+    }
+  }
+
+  #lookForArrival(): void {
+    if (this.#kept.length > 0 && !this.#hasPeerEnded && this.#failure === undefined) return;
+    this.#allArrived?.resolve();
+    this.#allArrived = undefined;
+  }
+
+  /** Lets the peer send on, where that is worth a record. */
   #grant(): void {
-    // One at a time: a peer that sends and does not read would make us keep a grant for every record.
-    if (this.#isGranting) return;
-    const total = this.#released + this.#window;
-    // A small window is given back at once: the peer could be waiting for all of it.
-    const mayWithhold = Math.max(0, Math.min(this.#window * WORTH_GRANTING, this.#window - LARGEST_COST));
-    if (total <= this.#granted || total - this.#granted < mayWithhold) return;
-    this.#granted = total;
-    // After our last record nothing may follow. A peer that still needs credit then sends out of turn.
     if (this.#failure !== undefined || this.#ourEnd !== 'open') return;
-    this.#isGranting = true;
-    this.#sealAndSend(this.#credit(), false).then(() => {
-      this.#isGranting = false;
-      this.#grant();
-    }, ignore);
+    // A peer that sends and does not read would make us keep a grant for every record.
+    const path = this.#controlPath;
+    if (!path.hasRoom) return;
+    const granted = this.#credit.due();
+    if (granted !== undefined) this.#sendCredit(granted, path);
   }
 
-  #credit(): CreditRecord {
-    return { kind: 'credit', granted: this.#granted, acknowledged: this.#controlsTaken };
+  #acknowledge(): void {
+    this.#acknowledging = undefined;
+    if (this.#failure !== undefined || this.#ourEnd !== 'open') return;
+    if (this.#acknowledged === this.#incoming.next) return;
+    const path = this.#controlPath;
+    if (path.hasRoom) this.#sendCredit(this.#credit.granted, path);
+    else this.#acknowledgeSoon();
+  }
+
+  #acknowledgeSoon(): void {
+    this.#acknowledging ??= setTimeout(() => this.#acknowledge(), ACKNOWLEDGE_MS);
+  }
+
+  #sendCredit(granted: number, path: RecordPath): void {
+    clearTimeout(this.#acknowledging);
+    this.#acknowledging = undefined;
+    this.#acknowledged = this.#incoming.next;
+    path.send(encodeRecord({ kind: 'credit', granted, acknowledged: this.#acknowledged }));
+  }
+
+  /** The fastest way for a few bytes. */
+  get #controlPath(): RecordPath {
+    for (const { counts, path } of this.#lanes.values()) if (counts) return path;
+    return this.#pairingPath;
+  }
+
+  #onLaneOver(lane: Lane, opened: OpenLane, error: XferError): void {
+    this.#lanes.delete(lane);
+    opened.onCounted(false);
+    if (this.#failure !== undefined || !opened.counts) return;
+    // Properly sealed and wrong: that was the peer, and nobody on the way.
+    if (error.code === 'protocol') {
+      this.#fail(error);
+      return;
+    }
+    const lost = this.#kept.filter((kept) => kept.lane === opened);
+    for (const kept of lost) kept.lane = undefined;
+    if (this.#ourEnd === 'open') {
+      // Credit went with it as well.
+      this.#sendCredit(this.#credit.granted, this.#controlPath);
+      void this.#sendAgain(lost);
+    } else if (!this.#hasPeerEnded && this.#peerItems !== undefined && this.laneCount === 0) {
+      this.#fail(new XferError('peer-gone', { subject: 'lane' }));
+    }
+    opened.onGone();
+    this.#onRoom();
+  }
+
+  /** Not after what waits for credit: that may depend on these. */
+  async #sendAgain(lost: readonly Kept[]): Promise<void> {
+    for (const kept of lost) {
+      const lane = await this.#room();
+      if (this.#failure !== undefined) return;
+      kept.lane = lane;
+      (lane?.path ?? this.#pairingPath).send(kept.pieces);
+    }
+  }
+
+  #keysFor(handshakeHash: Uint8Array): ConstructorParameters<typeof RecordPath>[1] {
+    const secret = (of: Side): ReturnType<SessionKey['recordSecret']> =>
+      this.#sessionKey.recordSecret(handshakeHash, EPOCH, SENDS[of]);
+    return {
+      aead: this.#agreement.aead,
+      outgoing: secret(this.#side),
+      incoming: secret(OTHER[this.#side]),
+    };
   }
 
   #demandAlive(): void {
@@ -224,14 +459,22 @@ export class SealedChannel implements Channel {
     if (this.#failure !== undefined) throw this.#failure;
   }
 
+  async #close(): Promise<void> {
+    for (const { path } of this.#lanes.values()) path.end();
+    await this.#connection.close();
+  }
+
   /** The first reason counts. What was opened before it stays to be received. */
   #fail(error: XferError): void {
     if (this.#failure !== undefined) return;
     this.#failure = error;
+    clearTimeout(this.#acknowledging);
     this.#receiver?.reject(error);
     this.#creditArrived?.resolve();
-    this.#sealer.erase();
-    this.#opener.erase();
+    this.#roomArrived?.resolve();
+    this.#allArrived?.resolve();
+    this.#pairingPath.destroy(error);
+    for (const { path } of [...this.#lanes.values()]) path.destroy(error);
     this.#connection.destroy(error);
   }
 }

@@ -19,14 +19,6 @@ export interface Origin {
   readonly takeOver?: (events: LineEvents) => Line;
 }
 
-/** Who takes what comes on a connection. */
-export interface Reader {
-  /** The message is valid during the call only. */
-  readonly onMessage: (message: Uint8Array) => void;
-  /** Nothing more comes: an end that nobody authenticated, or a failure. May be called again. */
-  readonly onOver: (error: XferError) => void;
-}
-
 /** From the first byte until the pairing is confirmed, in milliseconds. */
 export const UNCONFIRMED_MS = 10_000;
 /** How long saying goodbye may take, in milliseconds. */
@@ -51,7 +43,7 @@ export class Connection {
   readonly #events: LineEvents;
   readonly #takeOver: Origin['takeOver'];
   #line: Line;
-  #reader: Reader | undefined;
+  #reader: LineEvents | undefined;
   readonly #queue: Uint8Array[] = [];
   #ended = false;
   #failure: XferError | undefined;
@@ -151,12 +143,24 @@ export class Connection {
     return this.#receiver.promise;
   }
 
-  /** Hands over what comes, as it comes, in place of `receive`. It is for the reader to bound what the peer sends. */
-  handTo(reader: Reader): void {
-    this.#reader = reader;
-    for (const message of this.#queue.splice(0)) reader.onMessage(message);
-    if (this.#failure !== undefined) reader.onOver(this.#failure);
-    else if (this.#ended) reader.onOver(new XferError('peer-gone'));
+  /**
+   * Hands the line over, in place of `send` and `receive`: what comes goes to `events` as it comes. It is for their owner
+   * to bound what the peer sends.
+   */
+  handOver(events: LineEvents): Line {
+    this.#reader = events;
+    // Not before the caller has the line.
+    queueMicrotask(() => {
+      for (const message of this.#queue.splice(0)) events.onMessage(message);
+      if (this.#failure !== undefined) events.onError(this.#failure);
+      else if (this.#ended) events.onEnd();
+    });
+    return {
+      send: (pieces) => this.#failure === undefined && this.#line.send(pieces),
+      flush: () => this.#line.flush(),
+      end: () => this.#line.end(),
+      destroy: (error) => this.destroy(error),
+    };
   }
 
   /** Waits until everything sent has left this machine, over UDX: has arrived. */
@@ -182,7 +186,7 @@ export class Connection {
   }
 
   #onMessage(message: Uint8Array): void {
-    if (this.#reader !== undefined) {
+    if (this.#reader !== undefined && this.#queue.length === 0) {
       this.#reader.onMessage(message);
       return;
     }
@@ -197,12 +201,13 @@ export class Connection {
     this.#ended = true;
     this.#receiver?.resolve(undefined);
     this.#receiver = undefined;
-    this.#reader?.onOver(new XferError('peer-gone'));
+    this.#reader?.onEnd();
   }
 
   #onDrain(): void {
     this.#drain?.resolve();
     this.#drain = undefined;
+    this.#reader?.onDrain();
   }
 
   /** The first reason counts. */
@@ -211,7 +216,7 @@ export class Connection {
     this.#failure = error;
     this.#receiver?.reject(error);
     this.#drain?.reject(error);
-    this.#reader?.onOver(error);
+    this.#reader?.onError(error);
   }
 }
 

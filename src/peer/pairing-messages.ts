@@ -1,4 +1,5 @@
 /** The four messages of a pairing as bytes (protocol section 5). */
+import type { Side } from '../crypto/key-schedule.js';
 import type { Acceptance, Confirmation, Share } from '../crypto/pairing.js';
 import type { Aead } from '../crypto/record-cipher.js';
 import { XferError } from '../errors.js';
@@ -22,8 +23,6 @@ const MAX_VERSIONS = 16;
 
 const PREFERS_AES = 1 << 0;
 const OPENS_ZSTD = 1 << 1;
-
-export type Side = 'joiner' | 'host';
 
 /** What one side brings to a pairing. Says nothing about the machine that an observer could not guess. */
 export interface Terms {

@@ -37,7 +37,8 @@ export class RecordLine implements Line {
     socket.on('close', () => this.#onClose());
     this.#pulse = setInterval(() => this.#onPulse(), KEEP_ALIVE_MS);
     this.#pulse.unref();
-    if (received.length > 0) this.#take(received);
+    // Not before the caller has the line.
+    queueMicrotask(() => this.#take(received));
     if (socket.destroyed) setImmediate(() => this.#onClose());
     else socket.resume();
   }

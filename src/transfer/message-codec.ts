@@ -3,6 +3,8 @@ import { DIGEST_BYTES } from '../crypto/digest.js';
 import { XferError, isErrorCode, type ErrorCode } from '../errors.js';
 import {
   MAX_CONTROL_BYTES,
+  MAX_HINTS,
+  MAX_LANES,
   MAX_ROOTS,
   type ControlMessage,
   type OfferKind,
@@ -16,6 +18,8 @@ import { ByteReader, ByteWriter, malformed } from './wire.js';
 export const MAX_NAME_BYTES = 255;
 /** Longer than any code there is; an unknown code may still be one of a later version. */
 const MAX_CODE_BYTES = 64;
+/** The longest literal IP address. */
+const MAX_HOST_BYTES = 45;
 
 // The position in each list is the byte on the wire.
 export const ENTRY_TYPES: readonly EntryType[] = ['file', 'folder'];
@@ -41,16 +45,44 @@ const CODECS: { readonly [T in Tag]: Codec<T> } = {
   },
   session: {
     number: 2,
-    encode: (to, { role, verify }) => {
+    encode: (to, { role, verify, limit }) => {
       to.u8(ROLES.indexOf(role));
       to.u8(Number(verify));
+      to.varint(limit ?? 0);
     },
-    decode: (from) => ({ type: 'session', role: from.choice(ROLES), verify: from.choice(NO_OR_YES) }),
+    decode: (from) => {
+      const [role, verify, limit] = [from.choice(ROLES), from.choice(NO_OR_YES), from.varint()];
+      return { type: 'session', role, verify, limit: limit === 0 ? undefined : limit };
+    },
   },
   verified: {
     number: 3,
     encode: () => undefined,
     decode: () => ({ type: 'verified' }),
+  },
+  hints: {
+    number: 4,
+    encode: (to, { hints }) => {
+      to.list(hints, ({ host, port }) => {
+        to.string(host);
+        to.u16(port);
+      });
+    },
+    decode: (from) => ({
+      type: 'hints',
+      hints: from.list(MAX_HINTS, () => ({ host: from.string(MAX_HOST_BYTES), port: from.u16() })),
+    }),
+  },
+  lanes: {
+    number: 5,
+    encode: (to, { count }) => {
+      to.u8(count);
+    },
+    decode: (from) => {
+      const count = from.u8();
+      if (count > MAX_LANES) throw malformed('more lanes than there may be');
+      return { type: 'lanes', count };
+    },
   },
   offer: {
     number: 16,

@@ -5,9 +5,19 @@ export type ControlMessage =
   /** Joiner to host, the first sealed record: this host it is. The code is used up when the host opens it. */
   | { readonly type: 'chosen' }
   /** Both ways, after `chosen`: what this side is about to do. */
-  | { readonly type: 'session'; readonly role: 'send' | 'receive'; readonly verify: boolean }
+  | {
+      readonly type: 'session';
+      readonly role: 'send' | 'receive';
+      readonly verify: boolean;
+      /** Most bytes per second that this side wants to travel either way; `undefined` for no such wish. */
+      readonly limit: number | undefined;
+    }
   /** Both ways where one side asked for it: the person compared the words and they are equal. */
   | { readonly type: 'verified' }
+  /** Both ways, once, where the pairing came through the DHT: where lanes may reach this side. */
+  | { readonly type: 'hints'; readonly hints: readonly Hint[] }
+  /** Either side, where lanes are up to the other one: how many it would like to have. */
+  | { readonly type: 'lanes'; readonly count: number }
   /** Sender: what it offers. Comes before anything is scanned. */
   | {
       readonly type: 'offer';
@@ -76,6 +86,13 @@ export type ControlMessage =
   /** Either side gives up, with the code only. */
   | { readonly type: 'error'; readonly code: ErrorCode };
 
+/** An address of a peer, said by that peer. */
+export interface Hint {
+  /** A literal IP address. */
+  readonly host: string;
+  readonly port: number;
+}
+
 export type EntryType = 'file' | 'folder';
 
 export type OfferKind = 'files' | 'text' | 'pipe';
@@ -93,5 +110,9 @@ export type ReceiverState = 'asking' | 'receiving' | 'verifying';
 export const MAX_CONTROL_BYTES = 1 << 16;
 /** Most roots of one offer. */
 export const MAX_ROOTS = 1000;
+/** Most hints of one side. */
+export const MAX_HINTS = 8;
+/** Most lanes of a session at once. */
+export const MAX_LANES = 8;
 /** Most bytes of an offered text. */
 export const MAX_TEXT_BYTES = 1 << 20;

@@ -12,10 +12,13 @@ import {
 } from './ports.js';
 import { ByteReader, ByteWriter, MAX_VARINT, malformed } from './wire.js';
 
-/** A control message with its place in the session's order, from 0 in each direction. */
-export interface ControlRecord {
-  readonly kind: 'control';
+/** The place of an item among all that one side sends in a session, from 0, whichever way each of them takes. */
+export interface Sequenced {
   readonly sequence: number;
+}
+
+export interface ControlRecord extends Sequenced {
+  readonly kind: 'control';
   readonly message: ControlMessage;
 }
 
@@ -24,18 +27,28 @@ export interface CreditRecord {
   readonly kind: 'credit';
   /** The cost of all records that the peer may have sent since the epoch began. */
   readonly granted: number;
-  /** How many control records of the peer were handled. */
+  /** How many items of the peer arrived with none missing before them. */
   readonly acknowledged: number;
 }
 
+/** The last record of a direction. */
+export interface EndRecord {
+  readonly kind: 'end';
+  /** How many items there were. */
+  readonly items: number;
+}
+
+/** A record that is delivered, in the order of the sequence. */
+export type ItemRecord = ControlRecord | (DataRecord & Sequenced);
+
 /** Everything that travels under a seal. */
-export type WireRecord = ControlRecord | CreditRecord | DataRecord;
+export type WireRecord = ItemRecord | CreditRecord | EndRecord;
 
 /** Cost of each entry that a record touches, besides its bytes: an entry costs its receiver more than its length. */
 export const ENTRY_COST = 64;
 
 // The position in each list is the byte on the wire.
-const KINDS = ['control', 'credit', 'manifest', 'chunk', 'batch', 'hole'] as const;
+const KINDS = ['control', 'credit', 'manifest', 'chunk', 'batch', 'hole', 'end'] as const;
 const COMPRESSIONS: readonly Compression[] = ['stored', 'brotli', 'zstd'];
 const NOT_LAST_OR_LAST = [false, true] as const;
 
@@ -43,9 +56,9 @@ const NOT_LAST_OR_LAST = [false, true] as const;
 export function encodeRecord(record: WireRecord): Uint8Array[] {
   const header = new ByteWriter(96);
   header.u8(KINDS.indexOf(record.kind));
+  if ('sequence' in record) header.varint(record.sequence);
   switch (record.kind) {
     case 'control':
-      header.varint(record.sequence);
       return [header.finish(), encodeMessage(record.message)];
     case 'credit':
       header.varint(record.granted);
@@ -73,6 +86,9 @@ export function encodeRecord(record: WireRecord): Uint8Array[] {
       header.varint(record.offset);
       header.varint(record.length);
       return [header.finish()];
+    case 'end':
+      header.varint(record.items);
+      return [header.finish()];
   }
 }
 
@@ -81,33 +97,48 @@ export function decodeRecord(plaintext: Uint8Array): WireRecord {
   const from = new ByteReader(plaintext);
   const kind = from.choice(KINDS);
   switch (kind) {
-    case 'control':
-      return { kind, sequence: from.varint(), message: decodeMessage(from.rest()) };
     case 'credit': {
       const record = { kind, granted: from.varint(), acknowledged: from.varint() };
       from.end();
       return record;
     }
+    case 'end': {
+      const record = { kind, items: from.varint() };
+      from.end();
+      return record;
+    }
+    default:
+      return decodeItem(kind, from.varint(), from);
+  }
+}
+
+function decodeItem(kind: ItemRecord['kind'], sequence: number, from: ByteReader): ItemRecord {
+  switch (kind) {
+    case 'control':
+      return { kind, sequence, message: decodeMessage(from.rest()) };
     case 'manifest':
       return {
         kind,
+        sequence,
         transfer: from.varint(),
         part: from.varint(),
         count: from.varint(MAX_ENTRIES),
         body: decodeBody(from, MANIFEST_PART_BYTES),
       };
     case 'chunk': {
-      const place = { kind, transfer: from.varint(), entry: from.varint(), offset: from.varint() };
+      const [transfer, entry, offset] = [from.varint(), from.varint(), from.varint()];
       const digest = from.choice(NOT_LAST_OR_LAST) ? from.raw(DIGEST_BYTES) : undefined;
       const body = decodeBody(from, CHUNK_BYTES);
-      demandPlace(place.offset, body.rawLength);
-      if (digest !== undefined) return { ...place, body, digest };
+      demandPlace(offset, body.rawLength);
+      const chunk = { kind, sequence, transfer, entry, offset, body };
+      if (digest !== undefined) return { ...chunk, digest };
       if (body.rawLength === 0) throw malformed('an empty chunk that is not the last');
-      return { ...place, body };
+      return chunk;
     }
     case 'batch':
       return {
         kind,
+        sequence,
         transfer: from.varint(),
         count: from.varint(MAX_ENTRIES),
         body: decodeBody(from, CHUNK_BYTES),
@@ -115,6 +146,7 @@ export function decodeRecord(plaintext: Uint8Array): WireRecord {
     case 'hole': {
       const record = {
         kind,
+        sequence,
         transfer: from.varint(),
         entry: from.varint(),
         offset: from.varint(),
@@ -134,15 +166,15 @@ export function decodeRecord(plaintext: Uint8Array): WireRecord {
  */
 export function costOf(record: WireRecord, messageLength: number): number {
   switch (record.kind) {
-    case 'control':
-      return messageLength;
     case 'credit':
+    case 'end':
       return 0;
     case 'manifest':
     case 'batch':
       return Math.max(record.body.rawLength, messageLength) + ENTRY_COST * record.count;
     case 'chunk':
       return Math.max(record.body.rawLength, messageLength) + ENTRY_COST;
+    case 'control':
     case 'hole':
       return messageLength + ENTRY_COST;
   }

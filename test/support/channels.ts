@@ -1,13 +1,16 @@
 /** Channels between two peers that have paired, without the pairing. */
 import { randomBytes } from 'node:crypto';
+import type { Duplex } from 'node:stream';
 import { SessionKey, type Direction } from '../../src/crypto/key-schedule.js';
 import { RecordSealer, type Aead } from '../../src/crypto/record-cipher.js';
 import { Secret } from '../../src/crypto/secret.js';
 import { SealedChannel } from '../../src/peer/channel.js';
 import type { Connection } from '../../src/peer/connection.js';
+import type { Lane } from '../../src/peer/lane.js';
+import type { Line, LineEvents } from '../../src/peer/line.js';
 import type { Agreement } from '../../src/peer/pairing-messages.js';
 import { encodeRecord, type WireRecord } from '../../src/transfer/records.js';
-import { connectionPair, type Tamper } from './connections.js';
+import { connectionPair, line, type Tamper } from './connections.js';
 
 const AGREEMENT: Agreement = { aead: 'chacha20-poly1305', compressions: new Set(['stored', 'brotli']) };
 
@@ -20,16 +23,29 @@ export async function channelPair(tamper?: Tamper): Promise<[SealedChannel, Seal
   ];
 }
 
-/** The host's end of a channel, and a joiner that seals by itself and so may send anything. */
-export async function hostAndForger(): Promise<{
-  readonly host: SealedChannel;
-  readonly hostConnection: Connection;
-  readonly forger: Forger;
-}> {
+/** The two ends of a lane between them, after its handshake; `tamper` sits on what the first one sends. */
+export function lanePair(tamper?: Tamper): [Lane, Lane] {
+  const { near, far } = line(tamper);
+  const handshakeHash = randomBytes(64);
+  const lane = (socket: Duplex, isDialler: boolean): Lane => ({
+    socket,
+    received: new Uint8Array(0),
+    handshakeHash,
+    address: '127.0.0.1:7337',
+    isDialler,
+  });
+  return [lane(near, true), lane(far, false)];
+}
+
+/** The host's end of a channel over a line of the caller's, and a joiner that seals by itself and so may send anything. */
+export async function hostAndForger(
+  wrap: (line: Line, events: LineEvents) => Line = (line) => line,
+): Promise<{ readonly host: SealedChannel; readonly forger: Forger }> {
   const { joiner, host, key } = await pairedConnections();
+  const handOver = host.handOver.bind(host);
+  host.handOver = (events) => wrap(handOver(events), events);
   return {
     host: new SealedChannel(host, key, 'host', AGREEMENT),
-    hostConnection: host,
     forger: new Forger(joiner, key, 'joiner to host', AGREEMENT.aead),
   };
 }
@@ -44,7 +60,7 @@ export class Forger {
     this.#sealer = new RecordSealer(key.recordSecret(connection.handshakeHash, 0, direction), aead);
   }
 
-  seal(record: WireRecord, last = false): Buffer {
+  seal(record: WireRecord, last = record.kind === 'end'): Buffer {
     return Buffer.concat(this.#sealer.seal(encodeRecord(record), last));
   }
 

@@ -1,4 +1,5 @@
 /** Peers that speak the real pairing with one thing wrong. */
+import type { Side } from '../../src/crypto/key-schedule.js';
 import { HostPairing, JoinerPairing, type PairingContext, type Share } from '../../src/crypto/pairing.js';
 import type { Secret } from '../../src/crypto/secret.js';
 import type { Connection } from '../../src/peer/connection.js';
@@ -12,7 +13,6 @@ import {
   encodeStart,
   encodeTerms,
   termsOf,
-  type Side,
   type Terms,
 } from '../../src/peer/pairing-messages.js';
 

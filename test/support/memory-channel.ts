@@ -92,10 +92,13 @@ export class MemoryChannel implements Channel {
     const item = this.onSend(given);
     if (item === undefined) return;
     const bytes = Buffer.concat(
-      encodeRecord('type' in item ? { kind: 'control', sequence: 0, message: item } : item),
+      encodeRecord(
+        'type' in item ? { kind: 'control', sequence: 0, message: item } : { ...item, sequence: 0 },
+      ),
     );
     const record = decodeRecord(bytes);
-    if (record.kind === 'credit') throw new Error("credit is the channel's own");
+    if (record.kind === 'credit' || record.kind === 'end')
+      throw new Error(`${record.kind} is the channel's own`);
     const cost = costOf(record, bytes.length + SEAL_BYTES);
     while (this.#failure === undefined && this.#spent + cost > this.#peer.#granted) {
       await new Promise<void>((resolve) => this.#wakeSenders.push(resolve));

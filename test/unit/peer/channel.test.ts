@@ -1,11 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, test, vi } from 'vitest';
-import { FIRST_CREDIT } from '../../../src/peer/channel.js';
-import { deferred } from '../../../src/peer/promises.js';
+import { Credit } from '../../../src/peer/credit.js';
 import type { ControlMessage } from '../../../src/transfer/messages.js';
 import type { Channel, Chunk, Received } from '../../../src/transfer/ports.js';
 import type { WireRecord } from '../../../src/transfer/records.js';
-import { channelPair, hostAndForger } from '../../support/channels.js';
+import { channelPair, hostAndForger, type Forger } from '../../support/channels.js';
 
 const CHOSEN: ControlMessage = { type: 'chosen' };
 
@@ -26,6 +25,10 @@ function control(sequence: number): WireRecord {
     sequence,
     message: { type: 'counting', transfer: 1, entries: sequence, bytes: 0 },
   };
+}
+
+function sequenced(sequence: number, length: number): WireRecord {
+  return { ...chunk(length), sequence };
 }
 
 /** Everything until the end, and how it ended. */
@@ -53,7 +56,7 @@ describe('a channel', () => {
     };
     const [, , atHost, atJoiner] = await Promise.all([send(joiner), send(host), drain(host), drain(joiner)]);
     for (const { received, end } of [atHost, atJoiner]) {
-      expect(received.map(({ item }) => item)).toEqual(items);
+      expect(received.map(({ item }) => item)).toMatchObject(items);
       expect(end).toBe('clean');
     }
   });
@@ -70,9 +73,13 @@ describe('a channel', () => {
   });
 
   test('a peer that sends and does not read gets one grant to keep, not one for each record', async () => {
-    const { host, forger, hostConnection } = await hostAndForger();
-    const taken = deferred<undefined>();
-    const send = vi.spyOn(hostConnection, 'send').mockReturnValue(taken.promise);
+    let isFull = true;
+    const send = vi.fn(() => !isFull);
+    let drain = (): void => {};
+    const { host, forger } = await hostAndForger((line, events) => {
+      drain = events.onDrain;
+      return { ...line, send };
+    });
     const take = async (): Promise<void> => {
       const received = await host.receive();
       host.release(received?.cost ?? 0);
@@ -83,8 +90,9 @@ describe('a channel', () => {
     }
     expect(send).toHaveBeenCalledTimes(1);
     // What was given back meanwhile is granted as soon as the line takes more.
-    taken.resolve(undefined);
-    await vi.waitFor(() => expect(send).toHaveBeenCalledTimes(2));
+    isFull = false;
+    drain();
+    expect(send).toHaveBeenCalledTimes(2);
   });
 
   test('a sender waits for credit, and goes on as the receiver gives it back', async () => {
@@ -97,7 +105,7 @@ describe('a channel', () => {
     await new Promise((resolve) => setImmediate(resolve));
     await host.receive().then((first) => first && host.release(0));
     // What was granted first holds two chunks of this size; nobody gave any back.
-    expect(sent).toBeLessThanOrEqual(Math.ceil(FIRST_CREDIT / 100_000));
+    expect(sent).toBeLessThanOrEqual(Math.ceil(Credit.FIRST_BYTES / 100_000));
     host.widen(1_000_000);
     const { received, end } = await drain(host);
     await sending;
@@ -194,14 +202,14 @@ describe('row 19: records that are not those that were sent', () => {
   ): Promise<{ received: number; end: unknown }> => {
     const { host, forger } = await hostAndForger();
     const records = [0, 1, 2].map((sequence) => forger.seal(control(sequence)));
-    await forger.send(...change([...records, forger.seal(control(3), true)]));
+    await forger.send(...change([...records, forger.seal({ kind: 'end', items: 3 })]));
     const { received, end } = await drain(host);
     host.destroy();
     return { received: received.length, end };
   };
 
   test('unchanged they arrive', async () => {
-    expect(await deliver((records) => records)).toEqual({ received: 4, end: 'clean' });
+    expect(await deliver((records) => records)).toEqual({ received: 3, end: 'clean' });
   });
 
   test.each([
@@ -233,7 +241,7 @@ describe('row 19: records that are not those that were sent', () => {
 
   test('after the last record nothing may come', async () => {
     const { host, forger } = await hostAndForger();
-    const last = forger.seal(control(0), true);
+    const last = forger.seal({ kind: 'end', items: 0 });
     await forger.send(last, last);
     expect(await drain(host)).toMatchObject({ end: 'clean' });
     await new Promise((resolve) => setTimeout(resolve, 20));
@@ -246,7 +254,9 @@ describe('a peer with the right keys and wrong manners', () => {
     ['skips a control message', [control(0), control(2)], 'protocol'],
     ['repeats a control message', [control(0), control(0)], 'protocol'],
     ['acknowledges what was never sent', [{ kind: 'credit', granted: 0, acknowledged: 1 }], 'protocol'],
-    ['sends more than it may', [chunk(200_000), chunk(200_000)], 'limit'],
+    ['sends more than it may', [sequenced(0, 200_000), sequenced(1, 200_000)], 'limit'],
+    ['ends with more items than it sent', [control(0), { kind: 'end', items: 2 }], 'protocol'],
+    ['ends with fewer items than it sent', [control(0), { kind: 'end', items: 0 }], 'protocol'],
   ])('%s', async (_, records, code) => {
     const { host, forger } = await hostAndForger();
     await forger.send(...records.map((record) => forger.seal(record)));
@@ -257,6 +267,15 @@ describe('a peer with the right keys and wrong manners', () => {
       })(),
     ).rejects.toMatchObject({ code });
     expect(received).toHaveLength(records.length - 1);
+  });
+
+  test.each([
+    ['an item', (forger: Forger) => forger.seal(control(0), true)],
+    ['no end', (forger: Forger) => forger.seal({ kind: 'end', items: 0 }, false)],
+  ])('marks %s as the last record', async (_, seal) => {
+    const { host, forger } = await hostAndForger();
+    await forger.send(seal(forger));
+    await expect(host.receive()).rejects.toMatchObject({ code: 'protocol' });
   });
 
   test('credit never shrinks', async () => {

@@ -50,8 +50,10 @@ const type = <T extends string>(name: T): fc.Arbitrary<T> => fc.constant(name);
 
 const message: fc.Arbitrary<ControlMessage> = fc.oneof(
   fc.record({ type: type('chosen') }),
-  fc.record({ type: type('session'), role: fc.constantFrom('send', 'receive'), verify: fc.boolean() }),
+  fc.record({ type: type('session'), role: fc.constantFrom('send', 'receive'), verify: fc.boolean(), limit: fc.option(fc.integer({ min: 1 }), { nil: undefined }) }),
   fc.record({ type: type('verified') }),
+  fc.record({ type: type('hints'), hints: fc.array(fc.record({ host: fc.oneof(fc.ipV4(), fc.ipV6()), port: fc.nat(65_535) }), { maxLength: 8 }) }),
+  fc.record({ type: type('lanes'), count: fc.nat(8) }),
   fc.record({ type: type('offer'), transfer, kind: fc.constantFrom('files', 'text', 'pipe'), roots: fc.array(root) }),
   fc.record({ type: type('counting'), transfer, entries: count, bytes: number }),
   fc.record({ type: type('manifest-end'), transfer, entries: count, files: count, bytes: number, skipped: number, missing: number, digest }),
@@ -77,11 +79,12 @@ const offset = fc.nat(2 ** 40);
 const record: fc.Arbitrary<WireRecord> = fc.oneof(
   fc.record({ kind: type('control'), sequence: number, message }),
   fc.record({ kind: type('credit'), granted: number, acknowledged: number }),
-  fc.record({ kind: type('manifest'), transfer, part: number, count, body }),
-  fc.record({ kind: type('chunk'), transfer, entry, offset, body }),
-  fc.record({ kind: type('chunk'), transfer, entry, offset, body, digest }),
-  fc.record({ kind: type('batch'), transfer, count, body }),
-  fc.record({ kind: type('hole'), transfer, entry, offset, length: fc.integer({ min: 1, max: 2 ** 31 - 1 }) }),
+  fc.record({ kind: type('end'), items: number }),
+  fc.record({ kind: type('manifest'), sequence: number, transfer, part: number, count, body }),
+  fc.record({ kind: type('chunk'), sequence: number, transfer, entry, offset, body }),
+  fc.record({ kind: type('chunk'), sequence: number, transfer, entry, offset, body, digest }),
+  fc.record({ kind: type('batch'), sequence: number, transfer, count, body }),
+  fc.record({ kind: type('hole'), sequence: number, transfer, entry, offset, length: fc.integer({ min: 1, max: 2 ** 31 - 1 }) }),
 ); // prettier-ignore
 
 const shorter = (bytes: Uint8Array): Buffer => Buffer.from(bytes.subarray(0, -1));
@@ -98,7 +101,7 @@ describe('a record', () => {
   it('row 21: is a value or an XferError, whatever the bytes', () => {
     const start = fc.uint8Array({ maxLength: 200 });
     fc.assert(
-      fc.property(start, fc.nat(5), (bytes, kind) => {
+      fc.property(start, fc.nat(6), (bytes, kind) => {
         for (const one of [bytes, Uint8Array.of(kind, ...bytes)]) expectValueOrError(() => decodeRecord(one));
       }),
       { numRuns: 1000 },
@@ -119,21 +122,24 @@ describe('a record', () => {
 
   it('does not copy its body', () => {
     const bytes = Buffer.alloc(1 << 20);
-    const one: WireRecord = { kind: 'batch', transfer: 1, count: 1, body: { compression: 'stored', rawLength: bytes.length, bytes } }; // prettier-ignore
+    const one: WireRecord = { kind: 'batch', sequence: 0, transfer: 1, count: 1, body: { compression: 'stored', rawLength: bytes.length, bytes } }; // prettier-ignore
     expect(encodeRecord(one)[1]).toBe(bytes);
   });
 
   it('costs what its receiver has to keep', () => {
     const packed: Packed = { compression: 'brotli', rawLength: 5000, bytes: Buffer.alloc(100) };
-    const place = { transfer: 1, entry: 0, offset: 0 };
-    expect(costOf({ kind: 'manifest', transfer: 1, part: 0, count: 3, body: packed }, 130)).toBe(5000 + 192);
-    expect(costOf({ kind: 'batch', transfer: 1, count: 2, body: { ...packed, rawLength: 100 } }, 130)).toBe(
-      130 + 128,
+    const place = { sequence: 0, transfer: 1, entry: 0, offset: 0 };
+    expect(costOf({ kind: 'manifest', sequence: 0, transfer: 1, part: 0, count: 3, body: packed }, 130)).toBe(
+      5000 + 192,
     );
+    expect(
+      costOf({ kind: 'batch', sequence: 0, transfer: 1, count: 2, body: { ...packed, rawLength: 100 } }, 130),
+    ).toBe(130 + 128);
     expect(costOf({ kind: 'chunk', ...place, body: packed }, 130)).toBe(5064);
     expect(costOf({ kind: 'hole', ...place, length: 9e15 }, 30)).toBe(94);
-    expect(costOf({ kind: 'control', sequence: 0, message: { type: 'chosen' } }, 20)).toBe(20);
+    expect(costOf({ kind: 'control', sequence: 0, message: { type: 'chosen' } }, 20)).toBe(84);
     expect(costOf({ kind: 'credit', granted: 1, acknowledged: 1 }, 20)).toBe(0);
+    expect(costOf({ kind: 'end', items: 1 }, 20)).toBe(0);
   });
 });
 
