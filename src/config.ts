@@ -4,7 +4,6 @@ import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { isIP, isIPv6 } from 'node:net';
 import { dirname, join } from 'node:path';
 import envPaths from 'env-paths';
-import { parse, stringify } from 'smol-toml';
 import { XferError } from './errors.js';
 import { parseRate } from './rate.js';
 import { MAX_LANES } from './transfer/messages.js';
@@ -105,7 +104,9 @@ export function configPath(env: NodeJS.ProcessEnv = process.env): string {
 export async function loadConfig(env: NodeJS.ProcessEnv = process.env): Promise<Config> {
   const path = configPath(env);
   try {
-    return check(parse(await readFile(path, 'utf8')), path);
+    const text = await readFile(path, 'utf8');
+    const { parse } = await import('smol-toml');
+    return check(parse(text), path);
   } catch (error) {
     if (error instanceof XferError) throw error;
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {};
@@ -136,6 +137,7 @@ export async function saveSetting(
       detail: `xfer config set ${key} without a value removes it`,
     });
   }
+  const { stringify } = await import('smol-toml');
   const content = stringify(words.length === 0 ? others : { ...others, [key]: value });
   const temporary = `${path}.${randomBytes(6).toString('hex')}`;
   try {

@@ -1,18 +1,16 @@
 /** The story of a transfer: find, trust, offer, move, verify. */
 import { parseCode } from './crypto/code.js';
 import { XferError, type ErrorCode } from './errors.js';
-import { pipeSource, streamSink, textSink, textSource } from './files/content.js';
-import { pathMatcher } from './files/filter.js';
-import { assertTarget, entersHome, openSink } from './files/sink.js';
-import { openSource, type OpenedSource } from './files/source.js';
+import type { PathMatcher } from './files/filter.js';
+import type { OpenedSource } from './files/source.js';
+import { assertTarget, entersHome } from './files/target.js';
 import type { Content, MeetingOptions, ReceiveOptions, ReceiveOutcome, XferEvent } from './options.js';
 import { hostSession, joinSession, type PairedChannel } from './peer/connect.js';
 import { atLast, sayLast } from './transfer/conduct.js';
 import type { TransferOutcome } from './transfer/events.js';
+import { peerError } from './transfer/inbox.js';
 import type { ControlMessage } from './transfer/messages.js';
 import type { Channel } from './transfer/ports.js';
-import { peerError, receiveFiles } from './transfer/receiver.js';
-import { sendFiles } from './transfer/sender.js';
 import { watchChannel, type Watch } from './transfer/watch.js';
 
 const EXPIRE_MS = 3_600_000;
@@ -38,18 +36,20 @@ interface Session {
 export async function send(content: Content, options: MeetingOptions): Promise<TransferOutcome> {
   const source = await openContent(content);
   try {
-    return await withSession('send', options, ({ channel, watch, signal, onEvent }) =>
-      sendFiles(channel, source, {
-        kind: content.kind,
-        signal,
-        onEvent: (event) => {
-          // The other person may think for as long as it takes.
-          if (event.type === 'peer-state') watch[event.state === 'asking' ? 'pause' : 'resume']();
-          noteOffer(event, watch);
-          onEvent(event);
-        },
-      }),
-    );
+    return await withSession('send', options, async () => {
+      const { sendFiles } = await import('./transfer/sender.js');
+      return ({ channel, watch, signal, onEvent }) =>
+        sendFiles(channel, source, {
+          kind: content.kind,
+          signal,
+          onEvent: (event) => {
+            // The other person may think for as long as it takes.
+            if (event.type === 'peer-state') watch[event.state === 'asking' ? 'pause' : 'resume']();
+            noteOffer(event, watch);
+            onEvent(event);
+          },
+        });
+    });
   } finally {
     source.close();
   }
@@ -63,43 +63,50 @@ export async function send(content: Content, options: MeetingOptions): Promise<T
  */
 export async function receive(options: ReceiveOptions): Promise<ReceiveOutcome> {
   const paths: string[] = [];
-  const text = textSink();
   let isDisk = false;
   let intoHome = false;
   if (options.out !== undefined && options.output === undefined) assertTarget(options.out);
-  const wants = options.only === undefined ? undefined : pathMatcher(options.only);
-  const outcome = await withSession('receive', options, ({ channel, watch, signal, onEvent }) =>
-    receiveFiles(
-      channel,
-      (offer) => {
-        if (options.output !== undefined) return streamSink(options.output, offer);
-        if (offer.kind === 'text') return text;
-        isDisk = true;
-        intoHome = entersHome(options.out, offer.roots);
-        return openSink(offer, { out: options.out, noExec: options.noExec ?? false });
-      },
-      {
-        ...(wants === undefined ? {} : { wants }),
-        early: options.early ?? false,
-        intoHome: () => intoHome,
-        signal,
-        decide: async (offer, offerWatch) => {
-          watch.pause();
-          try {
-            return await options.decide(offer, offerWatch);
-          } finally {
-            watch.resume();
-          }
+  const wants = options.only === undefined ? undefined : await matcherOf(options.only);
+  return withSession('receive', options, async () => {
+    const [{ receiveFiles }, { openSink }, { streamSink, textSink }] = await Promise.all([
+      import('./transfer/receiver.js'),
+      import('./files/sink.js'),
+      import('./files/content.js'),
+    ]);
+    const text = textSink();
+    return async ({ channel, watch, signal, onEvent }) => {
+      const outcome = await receiveFiles(
+        channel,
+        (offer) => {
+          if (options.output !== undefined) return streamSink(options.output, offer);
+          if (offer.kind === 'text') return text;
+          isDisk = true;
+          intoHome = entersHome(options.out, offer.roots);
+          return openSink(offer, { out: options.out, noExec: options.noExec ?? false });
         },
-        onEvent: (event) => {
-          if (event.type === 'file-received' && isDisk) paths.push(event.path);
-          noteOffer(event, watch);
-          onEvent(event);
+        {
+          ...(wants === undefined ? {} : { wants }),
+          early: options.early ?? false,
+          intoHome: () => intoHome,
+          signal,
+          decide: async (offer, offerWatch) => {
+            watch.pause();
+            try {
+              return await options.decide(offer, offerWatch);
+            } finally {
+              watch.resume();
+            }
+          },
+          onEvent: (event) => {
+            if (event.type === 'file-received' && isDisk) paths.push(event.path);
+            noteOffer(event, watch);
+            onEvent(event);
+          },
         },
-      },
-    ),
-  );
-  return { ...outcome, paths, text: text.text() };
+      );
+      return { ...outcome, paths, text: text.text() };
+    };
+  });
 }
 
 /** A pipe may give nothing for hours: silence is no stall then. */
@@ -107,31 +114,40 @@ function noteOffer(event: XferEvent, watch: Watch): void {
   if (event.type === 'offer' && event.kind === 'pipe') watch.stop();
 }
 
-function openContent(content: Content): Promise<OpenedSource> {
-  switch (content.kind) {
-    case 'files':
-      return openSource(content);
-    case 'text':
-      return Promise.resolve(textSource(content.text));
-    case 'pipe':
-      return Promise.resolve(pipeSource(content.input));
+async function openContent(content: Content): Promise<OpenedSource> {
+  if (content.kind === 'files') {
+    const { openSource } = await import('./files/source.js');
+    return openSource(content);
   }
+  const { pipeSource, textSource } = await import('./files/content.js');
+  return content.kind === 'text' ? textSource(content.text) : pipeSource(content.input);
 }
 
+async function matcherOf(globs: readonly string[]): Promise<PathMatcher> {
+  const { pathMatcher } = await import('./files/filter.js');
+  return pathMatcher(globs);
+}
+
+/** Runs one session. `prepare` loads what will move the content, while the two sides look for each other. */
 async function withSession<T>(
   role: Role,
   options: MeetingOptions,
-  move: (session: Session) => Promise<T>,
+  prepare: () => Promise<(session: Session) => Promise<T>>,
 ): Promise<T> {
   const onEvent = options.onEvent ?? (() => undefined);
   const signal = options.signal ?? new AbortController().signal;
-  const paired = await meet(options, onEvent, signal);
+  const meeting = meet(options, onEvent, signal);
+  const prepared = prepare();
+  // Where there is no session, that it could not have moved anything is no news.
+  prepared.catch(() => undefined);
+  const paired = await meeting;
   let watch: Watch | undefined;
   try {
     await introduce(paired, role, options, signal);
     onEvent({ type: 'connected', path: paired.path, address: paired.address });
     // Not before: people may compare words for as long as they like.
     watch = watchChannel(paired.channel, onEvent);
+    const move = await prepared;
     return await move({ channel: watch.channel, watch, signal, onEvent });
   } finally {
     watch?.stop();

@@ -2,7 +2,8 @@
 import type { OfferSummary, OfferedRoot, Skipped } from '../index.js';
 import { brief } from './explain.js';
 import { countOf, formatSize } from './figures.js';
-import { cut, displayWidth, show } from './show.js';
+import { displayWidth } from './display-width.js';
+import { cut, show } from './show.js';
 
 /** Lines of one kind before the rest is only counted. */
 const SHOWN = 10;

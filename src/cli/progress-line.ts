@@ -1,7 +1,8 @@
 /** One line that says how far a transfer is. Pure: what it draws depends on what it was told and on the clock given. */
 import type { Path, Progress } from '../index.js';
 import { formatDuration, formatPart, formatRate, formatShare, formatSize } from './figures.js';
-import { displayWidth, show } from './show.js';
+import { displayWidth } from './display-width.js';
+import { show } from './show.js';
 
 /** The speed is measured over the last seconds: a mean over all of it would answer too slowly. */
 const WINDOW_MS = 5_000;

@@ -9,6 +9,8 @@ const PLAIN_EVERY_MS = 5_000;
 const LOG_WIDTH = 120;
 /** The spinner, the space behind it, and the last column, where many terminals would wrap. */
 const MARGIN = 3;
+/** What is over sooner is not worth a drawn line, nor what it takes to load what draws. */
+const DRAW_AFTER_MS = 200;
 
 /** `kind` changes when something else goes on; `draw` makes the line, in at most `width` columns. */
 export interface Status {
@@ -72,17 +74,18 @@ export class PlainScreen implements Screen {
 
 class TerminalScreen implements Screen {
   readonly #output: Output;
-  readonly #spinner: Ora;
+  readonly #color: 'cyan' | false;
+  /** Comes with the first status that lasts. */
+  #spinner: Ora | undefined;
+  readonly #late: NodeJS.Timeout;
   #status: Status | undefined;
   #isAsking = false;
-  readonly #redraw = (): void => {
-    if (this.#status !== undefined) this.#spinner.text = this.#status.draw(this.width - MARGIN);
-  };
 
-  constructor(output: Output, spinner: Ora) {
+  constructor(output: Output, color: 'cyan' | false, drawAfterMs: number) {
     this.#output = output;
-    this.#spinner = spinner;
-    output.on('resize', this.#redraw);
+    this.#color = color;
+    output.on('resize', this.#draw);
+    this.#late = setTimeout(() => void this.#open(), drawAfterMs);
   }
 
   get width(): number {
@@ -96,39 +99,49 @@ class TerminalScreen implements Screen {
 
   status(status: Status): void {
     this.#status = status;
-    if (this.#isAsking) return;
-    this.#redraw();
-    if (!this.#spinner.isSpinning) this.#spinner.start();
+    this.#draw();
   }
 
   async aside<T>(ask: () => Promise<T>): Promise<T> {
     this.#isAsking = true;
-    this.#spinner.stop();
+    this.#spinner?.stop();
     try {
       return await ask();
     } finally {
       this.#isAsking = false;
-      if (this.#status !== undefined) this.status(this.#status);
+      this.#draw();
     }
   }
 
   close(): void {
+    clearTimeout(this.#late);
     this.#status = undefined;
-    this.#spinner.stop();
-    this.#output.off('resize', this.#redraw);
+    this.#spinner?.stop();
+    this.#output.off('resize', this.#draw);
   }
+
+  async #open(): Promise<void> {
+    const { default: ora } = await import('ora');
+    // Prompts read the keyboard themselves, so ora must leave it alone.
+    this.#spinner = ora({ stream: this.#output, discardStdin: false, color: this.#color });
+    this.#draw();
+  }
+
+  readonly #draw = (): void => {
+    if (this.#spinner === undefined || this.#status === undefined || this.#isAsking) return;
+    this.#spinner.text = this.#status.draw(this.width - MARGIN);
+    if (!this.#spinner.isSpinning) this.#spinner.start();
+  };
 }
 
 /** The screen for a person who reads `output`: drawn in place on a terminal, in color unless `NO_COLOR` is set. */
-export async function openScreen(
+export function openScreen(
   output: Output,
   env: NodeJS.ProcessEnv,
   now: () => number = () => performance.now(),
-): Promise<Screen> {
+  drawAfterMs: number = DRAW_AFTER_MS,
+): Screen {
   if (output.isTTY !== true || env['TERM'] === 'dumb') return new PlainScreen(output, now);
-  const { default: ora } = await import('ora');
   const colorless = (env['NO_COLOR'] ?? '') !== '';
-  // Prompts read the keyboard themselves, so ora must leave it alone.
-  const spinner = ora({ stream: output, discardStdin: false, color: colorless ? false : 'cyan' });
-  return new TerminalScreen(output, spinner);
+  return new TerminalScreen(output, colorless ? false : 'cyan', drawAfterMs);
 }

@@ -110,7 +110,7 @@ async function list(content: Content, flags: SendFlags, context: Context): Promi
   if (content.kind !== 'files') {
     throw usageError('--dry-run lists files, and a text or a pipe has none', 'leave --dry-run out');
   }
-  const reporter = await openReporter(context, flags, { role: 'send', joins: false });
+  const reporter = openReporter(context, flags, { role: 'send', joins: false });
   const leftOut: Skipped[] = [];
   for await (const { entries, skipped } of context.library.listContent(content)) {
     if (context.signal.aborted) throw new XferError('interrupted');

@@ -1,5 +1,5 @@
 /** The one way of foreign text to a terminal: names, paths, texts, errors of a peer, addresses. */
-import stringWidth from 'string-width';
+import { clustersOf, displayWidth } from './display-width.js';
 
 /**
  * What a terminal obeys, hides or turns around: controls, format characters (bidi, zero width, tags), lone surrogates,
@@ -18,8 +18,6 @@ const WIDEST = 200;
 
 /** Columns of a terminal that does not say how many it has. */
 export const USUAL_WIDTH = 80;
-
-const segmenter = new Intl.Segmenter();
 
 /** `text` on one line and harmless: `\u{202e}` for what is not, cut in its middle to at most `width` columns. */
 export function show(text: string, width: number = WIDEST): string {
@@ -43,16 +41,11 @@ export function showJson(value: unknown): string {
   );
 }
 
-/** How many columns of a terminal `text` takes. */
-export function displayWidth(text: string): number {
-  return stringWidth(text);
-}
-
 /** At most `width` columns of `text`: what is too much goes from the middle, so that the end of a file's name stays. */
 export function cut(text: string, width: number): string {
   if (displayWidth(text) <= width) return text;
   if (width < 1) return '';
-  const clusters = Array.from(segmenter.segment(text), ({ segment }) => segment);
+  const clusters = clustersOf(text);
   const end = take(clusters.toReversed(), Math.floor((width - 1) / 2)).reverse();
   const start = take(clusters, width - 1 - displayWidth(end.join('')));
   return `${start.join('')}…${end.join('')}`;

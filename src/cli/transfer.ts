@@ -59,7 +59,7 @@ export async function runTransfer(
   }
   const debug = flags.debug === true ? new DebugLog(context.stderr, now) : undefined;
   if (options.code !== undefined) debug?.hide(options.code);
-  const reporter = await openReporter(context, flags, meeting, now);
+  const reporter = openReporter(context, flags, meeting, now);
   const skipped = new Map<string, Skipped>();
   const hooks: Hooks = {
     reporter,
@@ -88,14 +88,14 @@ export async function runTransfer(
 }
 
 /** The reporter that the flags ask for. */
-export async function openReporter(
+export function openReporter(
   { stdout, stderr, env }: Pick<Context, 'stdout' | 'stderr' | 'env'>,
   flags: OutputFlags,
   meeting: Meeting,
   now: () => number = () => performance.now(),
-): Promise<Reporter> {
+): Reporter {
   if (flags.json === true) return new JsonReporter(stdout, now);
-  const screen = flags.quiet === true ? quietScreen : await openScreen(stderr, env, now);
+  const screen = flags.quiet === true ? quietScreen : openScreen(stderr, env, now);
   return new Narrator({ meeting, screen, stdout, stderr, now });
 }
 

@@ -169,7 +169,7 @@ export function topicFor(nameplate: Nameplate): Topic {
 
 /**
  * The topic of a long code: Argon2id (3 passes, 64 MiB) makes guessing its public words dear. Blocks for some
- * hundred milliseconds. Needs `loadPairingSodium`.
+ * hundred milliseconds. Needs `loadSodium`.
  */
 export function stretchedTopicFor(nameplate: Nameplate, words: PublicWords): Topic {
   const salt = blake2b128(Buffer.from('xfer/1 topic salt', 'ascii'));
@@ -177,7 +177,7 @@ export function stretchedTopicFor(nameplate: Nameplate, words: PublicWords): Top
   return blake2b256(TOPIC_LABEL, Uint8Array.of(1), stretched) as Topic;
 }
 
-/** The topic of a code (protocol section 3). Its last two words change nothing. Needs `loadPairingSodium`. */
+/** The topic of a code (protocol section 3). Its last two words change nothing. Needs `loadSodium`. */
 export function topicOf(code: Code): Topic {
   if (code.words.length < STRETCHED_FROM_WORDS) return topicFor(code.nameplate);
   return stretchedTopicFor(

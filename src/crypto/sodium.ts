@@ -1,36 +1,27 @@
 /**
- * The only door to libsodium. The plain build hashes and does X-Wing; the larger build with ristretto255 and
- * Argon2 is loaded where somebody pairs. Both are WebAssembly: fine for keys, far too slow for file bytes.
+ * The only door to libsodium, in the build that has ristretto255, Argon2 and X-Wing. It is WebAssembly: fine for keys, far
+ * too slow for file bytes. To load it takes longer than to show a code, so whoever pairs starts that early and waits late.
  */
-import type plainBuild from 'libsodium-wrappers';
-import type pairingBuild from 'libsodium-wrappers-sumo';
+import type sodiumBuild from 'libsodium-wrappers-sumo';
 import { XferError } from '../errors.js';
 
-let plain: typeof plainBuild | undefined;
-let pairing: typeof pairingBuild | undefined;
+let loaded: typeof sodiumBuild | undefined;
 
-/** Loads hashing and X-Wing. To be awaited once before anything synchronous here is called; again is free. */
+/** Loads libsodium. To be awaited before anything synchronous here is called; again is free. */
 export async function loadSodium(): Promise<void> {
-  const { default: sodium } = await import('libsodium-wrappers');
+  const { default: sodium } = await import('libsodium-wrappers-sumo');
   await sodium.ready;
-  plain = sodium;
-}
-
-/** Loads all of libsodium: what `loadSodium` does, ristretto255 and Argon2. */
-export async function loadPairingSodium(): Promise<void> {
-  const [{ default: sodium }] = await Promise.all([import('libsodium-wrappers-sumo'), loadSodium()]);
-  await sodium.ready;
-  pairing = sodium;
+  loaded = sodium;
 }
 
 /** BLAKE2b-256 of the parts, joined. */
 export function blake2b256(...parts: readonly Uint8Array[]): Uint8Array {
-  return hashing().crypto_generichash(32, Buffer.concat(parts), null);
+  return libsodium().crypto_generichash(32, Buffer.concat(parts), null);
 }
 
 /** BLAKE2b-128 of the parts, joined. */
 export function blake2b128(...parts: readonly Uint8Array[]): Uint8Array {
-  return hashing().crypto_generichash(16, Buffer.concat(parts), null);
+  return libsodium().crypto_generichash(16, Buffer.concat(parts), null);
 }
 
 export const XWING_PUBLIC_KEY_BYTES = 1216;
@@ -43,21 +34,21 @@ export interface XWingKeyPair {
 
 /** A fresh X-Wing key pair (draft-connolly-cfrg-xwing-kem: ML-KEM-768 and X25519 in one). */
 export function xwingKeyPair(): XWingKeyPair {
-  return hashing().crypto_kem_xwing_keypair();
+  return libsodium().crypto_kem_xwing_keypair();
 }
 
 /** A shared secret for the owner of `publicKey`; `undefined` where that is no X-Wing key. */
 export function xwingEncapsulate(
   publicKey: Uint8Array,
 ): { ciphertext: Uint8Array; sharedSecret: Uint8Array } | undefined {
-  const sodium = hashing();
+  const sodium = libsodium();
   if (publicKey.length !== XWING_PUBLIC_KEY_BYTES) return undefined;
   return unlessRefused(() => sodium.crypto_kem_xwing_enc(publicKey));
 }
 
 /** The shared secret inside `ciphertext`; `undefined` where the ciphertext cannot be one. */
 export function xwingDecapsulate(ciphertext: Uint8Array, privateKey: Uint8Array): Uint8Array | undefined {
-  const sodium = hashing();
+  const sodium = libsodium();
   if (ciphertext.length !== XWING_CIPHERTEXT_BYTES) return undefined;
   return unlessRefused(() => sodium.crypto_kem_xwing_dec(ciphertext, privateKey));
 }
@@ -69,7 +60,7 @@ export function argon2id(
   passes: number,
   memoryBytes: number,
 ): Uint8Array {
-  const sodium = full();
+  const sodium = libsodium();
   return sodium.crypto_pwhash(32, password, salt, passes, memoryBytes, sodium.crypto_pwhash_ALG_ARGON2ID13);
 }
 
@@ -77,22 +68,22 @@ export function argon2id(
 export const ristretto255 = {
   /** The one-way map from 64 uniform bytes to an element. */
   fromHash(hash: Uint8Array): Uint8Array {
-    return full().crypto_core_ristretto255_from_hash(hash);
+    return libsodium().crypto_core_ristretto255_from_hash(hash);
   },
 
   /** A uniform scalar, never zero. */
   randomScalar(): Uint8Array {
-    return full().crypto_core_ristretto255_scalar_random();
+    return libsodium().crypto_core_ristretto255_scalar_random();
   },
 
   /** Whether 32 bytes decode to an element. libsodium says yes to the identity. */
   isElement(encoded: Uint8Array): boolean {
-    return full().crypto_core_ristretto255_is_valid_point(encoded);
+    return libsodium().crypto_core_ristretto255_is_valid_point(encoded);
   },
 
   /** scalar × element; `undefined` where the element does not decode or the product is the identity. */
   multiply(scalar: Uint8Array, element: Uint8Array): Uint8Array | undefined {
-    const sodium = full();
+    const sodium = libsodium();
     return unlessRefused(() => sodium.crypto_scalarmult_ristretto255(scalar, element));
   },
 };
@@ -106,13 +97,7 @@ function unlessRefused<T>(operation: () => T): T | undefined {
   }
 }
 
-function hashing(): typeof plainBuild {
-  if (plain === undefined) throw new XferError('internal', { subject: 'libsodium is not loaded' });
-  return plain;
-}
-
-function full(): typeof pairingBuild {
-  if (pairing === undefined)
-    throw new XferError('internal', { subject: 'libsodium is not loaded for pairing' });
-  return pairing;
+function libsodium(): typeof sodiumBuild {
+  if (loaded === undefined) throw new XferError('internal', { subject: 'libsodium is not loaded' });
+  return loaded;
 }

@@ -11,8 +11,8 @@ import {
   type SourceFile,
 } from '../transfer/ports.js';
 import { readError } from './disk-errors.js';
-import { Gitignore } from './gitignore.js';
-import { matchGlobs, type PathMatcher } from './filter.js';
+import type { PathMatcher } from './filter.js';
+import type { Gitignore } from './gitignore.js';
 import { isReadable, readGitignore, readNames } from './folder-listing.js';
 import { breathe } from './pace.js';
 import { collisionKey } from './paths.js';
@@ -44,7 +44,10 @@ export interface OpenedSource extends FileSource {
  */
 export async function openSource(options: SourceOptions): Promise<OpenedSource> {
   const portable = options.portable === true;
-  const excludes = matchGlobs(options.exclude ?? []);
+  // What few ask for is loaded for them alone: the code waits for all that is loaded here.
+  const excludes =
+    options.exclude === undefined ? () => false : (await import('./filter.js')).matchGlobs(options.exclude);
+  const gitignore = options.gitignore === true ? (await import('./gitignore.js')).Gitignore : undefined;
   const named = options.paths.map((given) => findRoot(given, portable));
   const roots = named.filter(({ name, stat }) => !excludes(name, stat.isDirectory()));
   if (roots.length === 0) throw new XferError('nothing-to-send');
@@ -53,7 +56,7 @@ export async function openSource(options: SourceOptions): Promise<OpenedSource> 
     excludes,
     portable,
     follow: options.follow === true,
-    gitignore: options.gitignore === true,
+    gitignore,
   });
 }
 
@@ -61,7 +64,7 @@ interface Choice {
   readonly excludes: PathMatcher;
   readonly portable: boolean;
   readonly follow: boolean;
-  readonly gitignore: boolean;
+  readonly gitignore: typeof Gitignore | undefined;
 }
 
 /** A folder that was found and waits to be listed, with the rules that hold for it. */
@@ -174,8 +177,11 @@ class DiskSource implements OpenedSource {
     const { prefix } = this.#tree.folder(folder);
     const { names, notUtf8 } = readNames(prefix);
     const offeredPath = this.#tree.offeredPath(folder);
-    const hasRules = this.#choice.gitignore && names.includes('.gitignore');
-    const rules = hasRules ? new Gitignore(offeredPath, readGitignore(prefix), rulesAbove) : rulesAbove;
+    const { gitignore: Rules } = this.#choice;
+    const rules =
+      Rules !== undefined && names.includes('.gitignore')
+        ? new Rules(offeredPath, readGitignore(prefix), rulesAbove)
+        : rulesAbove;
     return { offeredPath, names, notUtf8, rules };
   }
 

@@ -6,11 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { XferError } from '../errors.js';
 import { formatAddress, isLinkLocal, prefixOf, type Endpoint } from './address.js';
 import type { Admission } from './admission.js';
-import { Connection, UNCONFIRMED_MS } from './connection.js';
-import type { LineEvents } from './line.js';
-import { NoisePrelude } from './noise-prelude.js';
-import { NoiseStream } from './noise.js';
-import { RecordLine } from './record-line.js';
+import { UNCONFIRMED_MS, type Connection } from './connection.js';
 
 /** Where a side listens and dials when no port is given. */
 export const DEFAULT_PORT = 7337;
@@ -112,6 +108,7 @@ async function dialOnce(host: string, port: number, signal: AbortSignal): Promis
       once(socket, 'close').then(() => Promise.reject(new XferError('peer-gone'))),
     ]);
     clearTimeout(slow);
+    const { openOver } = await import('./direct-connection.js');
     socket.write(HELLO);
     return await openOver(socket, true);
   } catch (error) {
@@ -130,22 +127,11 @@ async function acceptPairing(socket: Socket, admission: Admission): Promise<Conn
   const slow = setTimeout(() => socket.destroy(), UNCONFIRMED_MS);
   try {
     await readHello(socket);
+    const { openOver } = await import('./direct-connection.js');
     return await openOver(socket, false, leave);
   } finally {
     clearTimeout(slow);
   }
-}
-
-async function openOver(socket: Socket, isInitiator: boolean, onSettled?: () => void): Promise<Connection> {
-  const prelude = new NoisePrelude(socket, isInitiator);
-  const origin = {
-    transport: 'direct' as const,
-    host: socket.remoteAddress ?? '',
-    port: socket.remotePort ?? 0,
-    ...(onSettled === undefined ? {} : { onSettled }),
-    takeOver: (events: LineEvents) => new RecordLine(socket, prelude.release(), events),
-  };
-  return Connection.open(new NoiseStream(isInitiator, prelude, { keepAlive: 0 }), () => origin);
 }
 
 /** Reads exactly the hello, and nothing of what follows it. */

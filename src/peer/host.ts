@@ -11,12 +11,10 @@ import {
   type Topic,
 } from '../crypto/code.js';
 import type { Secret } from '../crypto/secret.js';
-import { loadPairingSodium } from '../crypto/sodium.js';
 import { XferError, toXferError } from '../errors.js';
 import { sayLast } from '../transfer/conduct.js';
 import { atMost } from '../transfer/deadline.js';
 import { Admission } from './admission.js';
-import { authenticateAsHost } from './authenticate.js';
 import { GuessBudget } from './budget.js';
 import type { SealedChannel } from './channel.js';
 import type { Connection } from './connection.js';
@@ -24,6 +22,7 @@ import type { DhtNode } from './dht.js';
 import { dial, listen, type Listener } from './direct.js';
 import {
   goneSignal,
+  loadAuthentication,
   Meeting,
   openDhtFor,
   target,
@@ -55,7 +54,6 @@ const LAST_WORD_MS = 2_000;
  * `peer-unreachable`. Nothing stays open then.
  */
 export async function hostSession(options: HostOptions): Promise<PairedChannel> {
-  await loadPairingSodium();
   const dht = await openDhtFor(options);
   const meeting = new Meeting(dht, options.signal);
   const code = generateCode(await freeNameplate(options.words < 5 ? dht : undefined), options.words);
@@ -68,6 +66,8 @@ export async function hostSession(options: HostOptions): Promise<PairedChannel> 
     if (options.listen !== undefined && !meeting.isOver)
       listener = await listen(options.listen, host.admission, host.take);
     if (!meeting.isOver) options.onEvent({ type: 'code', code: formatCode(code) });
+    // While the code is told. A failure shows where a peer comes.
+    loadAuthentication().catch(() => undefined);
     if (listener !== undefined) {
       options.onEvent({ type: 'listening', addresses: listener.addresses });
       meeting.goBy(async () => undefined);
@@ -146,6 +146,7 @@ class Host {
       signal.throwIfAborted();
       const gone = goneSignal(connection);
       const guesser = { transport: connection.transport, prefix: connection.remotePrefix };
+      const { authenticateAsHost } = await loadAuthentication();
       const authenticated = await authenticateAsHost(connection, this.#password, () =>
         this.#budget.reserve(guesser, gone),
       );

@@ -3,10 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import b4a from 'b4a';
 import { passwordOf, topicOf, type Code, type Topic } from '../crypto/code.js';
 import type { Secret } from '../crypto/secret.js';
-import { loadPairingSodium } from '../crypto/sodium.js';
 import { XferError, toXferError } from '../errors.js';
 import { Admission } from './admission.js';
-import { authenticateAsJoiner } from './authenticate.js';
 import { GuessBudget } from './budget.js';
 import { Candidates, type AttemptOutcome, type Candidate } from './candidates.js';
 import type { Connection } from './connection.js';
@@ -14,6 +12,7 @@ import type { DhtNode, DhtPeer } from './dht.js';
 import { dial, listen, type Listener } from './direct.js';
 import {
   goneSignal,
+  loadAuthentication,
   Meeting,
   openDhtFor,
   target,
@@ -51,7 +50,8 @@ const CROWD = 8;
  * `peer-unreachable`, `port-in-use`, `bad-address`, `interrupted`. Nothing stays open then.
  */
 export async function joinSession(options: JoinOptions): Promise<PairedChannel> {
-  await loadPairingSodium();
+  // While it dials and looks. A failure shows where a peer is met.
+  loadAuthentication().catch(() => undefined);
   const dht = await openDhtFor(options);
   const meeting = new Meeting(dht, options.signal);
   const joiner = new Joiner(options, meeting, passwordOf(options.code));
@@ -214,6 +214,7 @@ class Joiner {
       signal.throwIfAborted();
       const gone = goneSignal(connection);
       const guesser = { transport: connection.transport, prefix: connection.remotePrefix };
+      const { authenticateAsJoiner } = await loadAuthentication();
       const authenticated = await authenticateAsJoiner(connection, this.#password, () =>
         this.#budget.reserve(guesser, gone),
       );

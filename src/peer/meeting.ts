@@ -1,10 +1,11 @@
 /** What host and joiner have in common: several ways to meet, raced, of which one may win. */
 import type { SessionKey } from '../crypto/key-schedule.js';
 import { setMaxListeners } from 'node:events';
+import { loadSodium } from '../crypto/sodium.js';
 import { XferError, toXferError } from '../errors.js';
 import type { Channel, Path } from '../transfer/ports.js';
 import type { Endpoint } from './address.js';
-import type { Authenticated } from './authenticate.js';
+import type * as authentication from './authenticate.js';
 import type { Connection, Transport } from './connection.js';
 import type { Bootstrap, DhtNode } from './dht.js';
 import { deferred } from './promises.js';
@@ -108,7 +109,7 @@ export class Meeting {
   }
 
   /** Whether this peer is the one: the first who comes. */
-  win(connection: Connection, { channel, sessionKey }: Authenticated): boolean {
+  win(connection: Connection, { channel, sessionKey }: authentication.Authenticated): boolean {
     if (this.isOver) return false;
     // What the connection runs over must outlive the meeting.
     const closed = (connection.transport === 'dht' ? connection.closed : Promise.resolve()).then(() =>
@@ -167,11 +168,24 @@ export function goneSignal(connection: Connection): AbortSignal {
   return gone.signal;
 }
 
-/** Joins a DHT, where one is wanted. Its packages take a while to load, so only then. */
+/** Joins a DHT, where one is wanted, and loads what makes topics. Its packages take a while, so only then. */
 export async function openDhtFor({ bootstrap }: WaysToMeet): Promise<DhtNode | undefined> {
   if (bootstrap === 'off') return undefined;
-  const { openDht } = await import('./dht.js');
+  const [{ openDht }] = await Promise.all([import('./dht.js'), loadSodium()]);
   return openDht(bootstrap);
+}
+
+/**
+ * Loads what proves who knows the code; again is free. It takes several times as long as to make a code or to dial, so
+ * whoever will need it calls this early and awaits it late.
+ */
+export async function loadAuthentication(): Promise<typeof authentication> {
+  const [loaded] = await Promise.all([
+    import('./authenticate.js'),
+    loadSodium(),
+    import('./direct-connection.js'),
+  ]);
+  return loaded;
 }
 
 /** Where to dial. Throws `bad-address` without a host. */

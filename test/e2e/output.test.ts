@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { displayWidth } from '../../src/cli/show.js';
+import { displayWidth } from '../../src/cli/display-width.js';
 import { freePort, joining, listening } from '../support/direct.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 import { temporaryFolder } from '../support/temporary-folder.js';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { offerLines, skippedLines } from '../../../src/cli/offer-lines.js';
-import { displayWidth } from '../../../src/cli/show.js';
+import { displayWidth } from '../../../src/cli/display-width.js';
 import { makeOffer } from './world.js';
 
 const offer = makeOffer({

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { formatProgress, Speed, type ProgressLine } from '../../../src/cli/progress-line.js';
-import { displayWidth } from '../../../src/cli/show.js';
+import { displayWidth } from '../../../src/cli/display-width.js';
 
 const line: ProgressLine = {
   doing: 'receiving',

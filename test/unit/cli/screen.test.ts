@@ -1,7 +1,7 @@
 import { stripVTControlCharacters } from 'node:util';
-import { expect, test } from 'vitest';
-import { openScreen } from '../../../src/cli/screen.js';
-import { displayWidth } from '../../../src/cli/show.js';
+import { expect, test, vi } from 'vitest';
+import { openScreen, type Screen } from '../../../src/cli/screen.js';
+import { displayWidth } from '../../../src/cli/display-width.js';
 import { Collected } from './world.js';
 
 /** A terminal as far as ora needs one. */
@@ -16,19 +16,33 @@ class Terminal extends Collected {
 
 const status = { kind: 'moving', draw: (width: number) => 'x'.repeat(width) };
 
+/** A screen that draws as soon as it can. */
+function openDrawing(terminal: Terminal, env: NodeJS.ProcessEnv): Screen {
+  return openScreen(terminal, env, undefined, 0);
+}
+
+/** Waits until the first status was drawn. */
+async function drawn(terminal: Terminal): Promise<void> {
+  await vi.waitFor(() => {
+    expect(terminal.text).not.toBe('');
+  });
+}
+
 test.each([80, 40])('row 57: the drawn line leaves the last of %i columns free', async (columns) => {
   const terminal = new Terminal(columns);
-  const screen = await openScreen(terminal, { NO_COLOR: '1' });
+  const screen = openDrawing(terminal, { NO_COLOR: '1' });
   screen.status(status);
+  await drawn(terminal);
   screen.close();
-  const drawn = stripVTControlCharacters(terminal.text);
-  expect(displayWidth(drawn.slice(0, drawn.lastIndexOf('x') + 1))).toBe(columns - 1);
+  const line = stripVTControlCharacters(terminal.text);
+  expect(displayWidth(line.slice(0, line.lastIndexOf('x') + 1))).toBe(columns - 1);
 });
 
 test('NO_COLOR leaves color out', async () => {
   const terminal = new Terminal(80);
-  const screen = await openScreen(terminal, { NO_COLOR: '1' });
+  const screen = openDrawing(terminal, { NO_COLOR: '1' });
   screen.status(status);
+  await drawn(terminal);
   screen.close();
 
   expect(terminal.text).not.toMatch(/\u001b\[3\dm/);
@@ -36,8 +50,9 @@ test('NO_COLOR leaves color out', async () => {
 
 test('nothing is drawn while a question is on the screen', async () => {
   const terminal = new Terminal(80);
-  const screen = await openScreen(terminal, {});
+  const screen = openDrawing(terminal, {});
   screen.status(status);
+  await drawn(terminal);
   await screen.aside(async () => {
     const before = terminal.text;
     screen.status({ kind: 'counting', draw: () => 'still counting' });
@@ -47,10 +62,10 @@ test('nothing is drawn while a question is on the screen', async () => {
   screen.close();
 });
 
-test('without a terminal nothing is drawn in place', async () => {
+test('without a terminal nothing is drawn in place', () => {
   const output = new Collected();
   let nowMs = 0;
-  const screen = await openScreen(output, {}, () => nowMs);
+  const screen = openScreen(output, {}, () => nowMs);
   for (let second = 0; second <= 10; second += 1) {
     screen.status({ kind: 'moving', draw: () => `at ${second} s` });
     nowMs += 1000;
@@ -60,9 +75,23 @@ test('without a terminal nothing is drawn in place', async () => {
   expect(output.text).toBe('at 0 s\nat 5 s\nat 10 s\nverifying\n');
 });
 
-test('a dumb terminal is treated as none', async () => {
+test('a dumb terminal is treated as none', () => {
   const terminal = new Terminal(80);
-  const screen = await openScreen(terminal, { TERM: 'dumb' });
+  const screen = openScreen(terminal, { TERM: 'dumb' });
   screen.status({ kind: 'moving', draw: () => 'moving' });
   expect(terminal.text).toBe('moving\n');
+});
+
+test('nothing is drawn of what is over at once', async () => {
+  vi.useFakeTimers();
+  try {
+    const terminal = new Terminal(80);
+    const screen = openScreen(terminal, {});
+    screen.status(status);
+    screen.close();
+    await vi.runAllTimersAsync();
+    expect(terminal.text).toBe('');
+  } finally {
+    vi.useRealTimers();
+  }
 });

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { cut, displayWidth, show, showJson, showText, wrap } from '../../../src/cli/show.js';
+import { displayWidth } from '../../../src/cli/display-width.js';
+import { cut, show, showJson, showText, wrap } from '../../../src/cli/show.js';
 
 /** What may never reach a terminal, written another way than in the code under test. */
 const OBEYED =

@@ -1,5 +1,4 @@
 import * as nodeCrypto from 'node:crypto';
-import plain from 'libsodium-wrappers';
 import sumo from 'libsodium-wrappers-sumo';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { SessionKey, type Direction, type PairingMessages } from '../../../src/crypto/key-schedule.js';
@@ -12,7 +11,7 @@ import {
   type Share,
 } from '../../../src/crypto/pairing.js';
 import { Secret } from '../../../src/crypto/secret.js';
-import { loadPairingSodium } from '../../../src/crypto/sodium.js';
+import { loadSodium } from '../../../src/crypto/sodium.js';
 import cpaceVectors from '../../vectors/cpace-ristretto255.json' with { type: 'json' };
 import vectors from '../../vectors/key-schedule.json' with { type: 'json' };
 import * as reference from './reference.js';
@@ -25,7 +24,7 @@ vi.mock('node:crypto', async (importOriginal) => {
   return { ...original, timingSafeEqual: vi.fn(original.timingSafeEqual) };
 });
 
-beforeAll(loadPairingSodium);
+beforeAll(loadSodium);
 afterEach(() => vi.restoreAllMocks());
 
 const AD_J = Buffer.from('joiner speaks 1');
@@ -72,7 +71,7 @@ function expectNoAgreement(joinerSide: JoinerPairing, hostSide: HostPairing): vo
 
 /** The best that somebody without the code can answer: the joiner's own tag and a proper X-Wing ciphertext. */
 function forged({ tag, kemPublicKey }: Confirmation): Acceptance {
-  return { tag, kemCiphertext: plain.crypto_kem_xwing_enc(kemPublicKey).ciphertext };
+  return { tag, kemCiphertext: sumo.crypto_kem_xwing_enc(kemPublicKey).ciphertext };
 }
 
 describe('a pairing', () => {
@@ -295,7 +294,7 @@ describe('a pairing', () => {
 
   it('row 12: erases its scalar and its X-Wing key after use, and leaves the password to the caller', () => {
     const scalars = vi.spyOn(sumo, 'crypto_core_ristretto255_scalar_random');
-    const keyPairs = vi.spyOn(plain, 'crypto_kem_xwing_keypair');
+    const keyPairs = vi.spyOn(sumo, 'crypto_kem_xwing_keypair');
     const shared = context();
     const ours = new JoinerPairing(shared, AD_J);
     const theirs = new HostPairing(shared, AD_H);
@@ -321,12 +320,12 @@ describe.each(vectors.pairings)('key schedule vector for $inputs.code', (vector)
     vi.spyOn(sumo, 'crypto_core_ristretto255_scalar_random')
       .mockImplementationOnce(() => hex(inputs.joinerScalar) as never)
       .mockImplementationOnce(() => hex(inputs.hostScalar) as never);
-    vi.spyOn(plain, 'crypto_kem_xwing_keypair').mockImplementationOnce(
-      () => plain.crypto_kem_xwing_seed_keypair(hex(inputs.kemKeySeed)) as never,
+    vi.spyOn(sumo, 'crypto_kem_xwing_keypair').mockImplementationOnce(
+      () => sumo.crypto_kem_xwing_seed_keypair(hex(inputs.kemKeySeed)) as never,
     );
-    vi.spyOn(plain, 'crypto_kem_xwing_enc').mockImplementationOnce(
+    vi.spyOn(sumo, 'crypto_kem_xwing_enc').mockImplementationOnce(
       (key: Uint8Array) =>
-        plain.crypto_kem_xwing_enc_deterministic(key, hex(inputs.kemCiphertextSeed)) as never,
+        sumo.crypto_kem_xwing_enc_deterministic(key, hex(inputs.kemCiphertextSeed)) as never,
     );
     const shared: PairingContext = {
       password: new Secret(Buffer.from(inputs.code)),

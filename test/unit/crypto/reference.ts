@@ -3,7 +3,6 @@
  * the primitives. It shares no code with src/crypto but the word list, and made the vectors in test/vectors.
  */
 import { type CipherGCMTypes, createCipheriv, createHash, createHmac } from 'node:crypto';
-import plain from 'libsodium-wrappers';
 import sumo from 'libsodium-wrappers-sumo';
 import { WORDS } from '../../../src/crypto/wordlist.js';
 
@@ -55,8 +54,8 @@ export function pair(inputs: PairingInputs) {
   const joinerTag = hmac(macKey, lv(joinerPoint, joinerAd));
   const hostTag = hmac(macKey, lv(hostPoint, hostAd));
 
-  const { publicKey } = plain.crypto_kem_xwing_seed_keypair(keySeed);
-  const kem = plain.crypto_kem_xwing_enc_deterministic(publicKey, ciphertextSeed);
+  const { publicKey } = sumo.crypto_kem_xwing_seed_keypair(keySeed);
+  const kem = sumo.crypto_kem_xwing_enc_deterministic(publicKey, ciphertextSeed);
 
   const start = Buffer.concat([hex('01'), lv(joinerAd), joinerPoint]);
   const reply = Buffer.concat([hex('02'), lv(hostAd), hostPoint]);
@@ -171,5 +170,5 @@ function sha512(...parts: readonly Uint8Array[]): Buffer {
 }
 
 function blake2b(length: number, message: Uint8Array): string {
-  return toHex(plain.crypto_generichash(length, message, null));
+  return toHex(sumo.crypto_generichash(length, message, null));
 }
