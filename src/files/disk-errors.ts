@@ -7,8 +7,7 @@ export function errnoOf(thrown: unknown): string | undefined {
 
 /** What was thrown while `path` was read, as `source-vanished`, `source-changed` or `path-unreadable`. */
 export function readError(thrown: unknown, path: string): XferError {
-  if (thrown instanceof XferError) return thrown;
-  return new XferError(readErrorCode(errnoOf(thrown)), { subject: path, cause: thrown });
+  return named(thrown, path, readErrorCode);
 }
 
 function readErrorCode(errno: string | undefined): ErrorCode {
@@ -32,12 +31,14 @@ function readErrorCode(errno: string | undefined): ErrorCode {
  * `name-refused` or `disk-failed`.
  */
 export function writeError(thrown: unknown, path: string): XferError {
-  if (thrown instanceof XferError) {
-    return thrown.subject === undefined
-      ? new XferError(thrown.code, { subject: path, cause: thrown })
-      : thrown;
+  return named(thrown, path, writeErrorCode);
+}
+
+function named(thrown: unknown, path: string, codeOf: (errno: string | undefined) => ErrorCode): XferError {
+  if (!(thrown instanceof XferError)) {
+    return new XferError(codeOf(errnoOf(thrown)), { subject: path, cause: thrown });
   }
-  return new XferError(writeErrorCode(errnoOf(thrown)), { subject: path, cause: thrown });
+  return thrown.subject === undefined ? new XferError(thrown.code, { subject: path, cause: thrown }) : thrown;
 }
 
 function writeErrorCode(errno: string | undefined): ErrorCode {

@@ -38,23 +38,42 @@ export interface Placement {
   readonly mtimeMs: number;
 }
 
-/** A random name, so that nobody can have put something there before. */
-export function partName(): string {
-  return `.xfer-${randomBytes(8).toString('hex')}.part`;
+/** Of a part file whose content is not verified yet. */
+const PRIVATE_MODE = 0o600;
+
+/** Random, so that nobody can have put something there before; then counted, which costs a tenth of drawing again. */
+let prefix = randomPrefix();
+let count = 0;
+
+function randomPrefix(): string {
+  return `.xfer-${randomBytes(8).toString('hex')}`;
 }
 
 /** An open part file. The folder belongs to whoever made this, and must stay open as long. */
 export class OpenPart {
   readonly #folder: OpenFolder;
-  readonly #name: string;
+  readonly #mode: number;
+  #name = '';
   #fd: number | undefined;
   #length = 0;
 
-  /** Throws the error of the system, as do the methods. */
-  constructor(folder: OpenFolder) {
+  /**
+   * Throws the error of the system, as do the methods.
+   *
+   * @param mode Of the file until it is placed, without bits of the umask. Anything but the default is for content that was
+   *   verified before.
+   */
+  constructor(folder: OpenFolder, mode = PRIVATE_MODE) {
     this.#folder = folder;
-    this.#name = partName();
-    this.#fd = openSync(this.#at(this.#name), CREATE_FLAGS, 0o600);
+    this.#mode = mode;
+    try {
+      this.#create();
+    } catch (thrown) {
+      if (errnoOf(thrown) !== 'EEXIST') throw thrown;
+      // Somebody saw a name and guessed the next.
+      prefix = randomPrefix();
+      this.#create();
+    }
   }
 
   writeWhole(content: Uint8Array): void {
@@ -88,7 +107,8 @@ export class OpenPart {
    * free; the part file is still there then.
    */
   place({ names, replace, mode, mtimeMs }: Placement): string {
-    keepMetadata(this.#open, mode, mtimeMs);
+    if (mode !== this.#mode) keepMode(this.#open, mode);
+    keepTime(this.#open, mtimeMs);
     closeSync(this.#open);
     this.#fd = undefined;
     for (const name of names) {
@@ -108,6 +128,11 @@ export class OpenPart {
     } catch {
       // Left.
     }
+  }
+
+  #create(): void {
+    this.#name = `${prefix}-${count++}.part`;
+    this.#fd = openSync(this.#at(this.#name), CREATE_FLAGS, this.#mode);
   }
 
   get #open(): number {
@@ -160,17 +185,26 @@ const NOT_KEPT = new Set(['EPERM', 'EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'])
  * such a thing.
  */
 export function keepMetadata(target: number | string, mode: number, mtimeMs: number): void {
+  keepMode(target, mode);
+  keepTime(target, mtimeMs);
+}
+
+function keepMode(target: number | string, mode: number): void {
+  ifKept(() => {
+    if (typeof target === 'number') fchmodSync(target, mode);
+    else chmodSync(target, mode);
+  });
+}
+
+function keepTime(target: number | string, mtimeMs: number): void {
   const clamped = Math.min(Math.max(mtimeMs, -LONGEST_MS), LONGEST_MS);
   // Node takes negative numbers for "now", but not dates; and half a microsecond more keeps what is converted to
   // a fraction of seconds and back from ending just below the millisecond.
   const time = clamped < 0 ? new Date(clamped) : (clamped + 0.0005) / 1000;
-  if (typeof target === 'number') {
-    ifKept(() => fchmodSync(target, mode));
-    ifKept(() => futimesSync(target, time, time));
-  } else {
-    ifKept(() => chmodSync(target, mode));
-    ifKept(() => utimesSync(target, time, time));
-  }
+  ifKept(() => {
+    if (typeof target === 'number') futimesSync(target, time, time);
+    else utimesSync(target, time, time);
+  });
 }
 
 function ifKept(set: () => void): void {

@@ -21,20 +21,14 @@ export interface Found {
 }
 
 /**
- * Reads the file at `location` whole, with synchronous calls; `undefined` when it is larger than `limit`.
- * `path` is for messages. Throws `source-vanished`, `source-changed` or `path-unreadable`.
+ * Reads the file at `location` whole, with synchronous calls; `undefined` when it is larger than `limit`. Throws
+ * `source-changed`, or the error of the system.
  */
-export function readSmallFile(
-  location: string,
-  path: string,
-  found: Found,
-  limit: number,
-): Buffer | undefined {
-  let fd: number | undefined;
+export function readSmallFile(location: string, found: Found, limit: number): Buffer | undefined {
+  const fd = openSync(location, OPEN_FLAGS);
   try {
-    fd = openSync(location, OPEN_FLAGS);
     const before = fstatSync(fd);
-    assertFound(before, found, path);
+    assertFound(before, found);
     if (before.size > limit) return undefined;
     // One byte more than expected shows a file that grew.
     const content = Buffer.allocUnsafe(before.size + 1);
@@ -42,23 +36,24 @@ export function readSmallFile(
     for (let got = -1; got !== 0 && length < content.length; length += got) {
       got = readSync(fd, content, length, content.length - length, length);
     }
-    if (length !== before.size) throw new XferError('source-changed', { subject: path });
-    assertSame(fstatSync(fd), before, path);
+    if (length !== before.size) throw new XferError('source-changed');
+    assertSame(fstatSync(fd), before);
     return content.subarray(0, length);
-  } catch (thrown) {
-    throw readError(thrown, path);
   } finally {
-    if (fd !== undefined) closeSync(fd);
+    closeSync(fd);
   }
 }
 
-/** Opens the file at `location` to be read from its start. Throws as `readSmallFile`. */
+/**
+ * Opens the file at `location` to be read from its start. `path` is for messages. Throws `source-vanished`,
+ * `source-changed` or `path-unreadable`.
+ */
 export function openSourceFile(location: string, path: string, found: Found): SourceFile {
   let fd: number | undefined;
   try {
     fd = openSync(location, OPEN_FLAGS);
     const stat = fstatSync(fd);
-    assertFound(stat, found, path);
+    assertFound(stat, found);
     return new DiskSourceFile(fd, stat, path);
   } catch (thrown) {
     if (fd !== undefined) closeSync(fd);
@@ -160,12 +155,12 @@ class DiskSourceFile implements SourceFile {
           wanted - length,
           this.#offset + length,
         );
-        if (bytesRead === 0) throw new XferError('source-changed', { subject: this.#path });
+        if (bytesRead === 0) throw new XferError('source-changed');
         length += bytesRead;
       }
       this.#offset += wanted;
       // Before the last bytes are handed out: the caller may not ask again.
-      if (this.#offset === this.#stat.size) assertSame(fstatSync(this.#fd), this.#stat, this.#path);
+      if (this.#offset === this.#stat.size) assertSame(fstatSync(this.#fd), this.#stat);
     } catch (thrown) {
       throw readError(thrown, this.#path);
     }
@@ -195,18 +190,18 @@ function isZero(piece: Buffer, start: number, end: number): boolean {
   return start < end && end <= piece.length && piece.compare(ZEROS, 0, end - start, start, end) === 0;
 }
 
-function assertFound(stat: Stats, found: Found, path: string): void {
+function assertFound(stat: Stats, found: Found): void {
   const same =
     stat.isFile() &&
     stat.ino === found.ino &&
     stat.dev === found.dev &&
     stat.size === found.size &&
     Math.floor(stat.mtimeMs) === found.mtimeMs;
-  if (!same) throw new XferError('source-changed', { subject: path });
+  if (!same) throw new XferError('source-changed');
 }
 
-function assertSame(after: Stats, before: Stats, path: string): void {
+function assertSame(after: Stats, before: Stats): void {
   if (after.size !== before.size || after.mtimeMs !== before.mtimeMs) {
-    throw new XferError('source-changed', { subject: path });
+    throw new XferError('source-changed');
   }
 }

@@ -126,7 +126,11 @@ class DiskSource implements OpenedSource {
 
   async readWhole(entry: Entry, limit: number): Promise<Uint8Array | undefined> {
     await breathe();
-    return readSmallFile(this.#tree.locate(entry), this.pathOf(entry), this.#tree.identityOf(entry), limit);
+    try {
+      return readSmallFile(this.#tree.locate(entry), this.#tree.identityOf(entry), limit);
+    } catch (thrown) {
+      throw readError(thrown, this.pathOf(entry));
+    }
   }
 
   async open(entry: Entry): Promise<SourceFile> {

@@ -661,7 +661,7 @@ describe('part files', () => {
         const names = readdirSync(at('r'));
         expect(new Set(names).size).toBe(2);
         for (const name of names) {
-          expect(name).toMatch(/^\.xfer-[0-9a-f]{16}\.part$/);
+          expect(name).toMatch(/^\.xfer-[0-9a-f]{16}-\d+\.part$/);
           expect(statSync(at('r', name)).mode & 0o7777).toBe(0o600);
         }
         expect(statSync(at('r')).mode & 0o7777).toBe(0o700);
@@ -673,6 +673,17 @@ describe('part files', () => {
       }
     },
   );
+
+  test('row 34: a part name that somebody guessed is not used', async () => {
+    const { sink, entries } = await arrive(manifest(['a', 'b', 'c']));
+    const part = await sink.create(entries[0]!);
+    const [name = ''] = readdirSync(at());
+    const next = name.replace(/\d+(?=\.part$)/, (count) => String(Number(count) + 1));
+    writeFileSync(at(next), 'planted');
+    await sink.writeWhole(entries[1]!, Buffer.from('fresh'));
+    expect([read('b'), read(next)]).toEqual(['fresh', 'planted']);
+    await part.discard();
+  });
 
   test('row 34: two receivers of one file have a part file each, and the second replaces nothing', async () => {
     const [one, other] = [await arrive(manifest(['a'])), await arrive(manifest(['a']))];
@@ -778,7 +789,6 @@ describe('failing disks', () => {
     ['openSync', 'EROFS', 'permission-denied'],
     ['openSync', 'EMFILE', 'disk-failed'],
     ['openSync', 'ENAMETOOLONG', 'name-refused'],
-    ['fchmodSync', 'EIO', 'disk-failed'],
     ['futimesSync', 'EIO', 'disk-failed'],
     ['linkSync', 'ENOSPC', 'disk-full'],
     ['linkSync', 'EACCES', 'permission-denied'],
@@ -790,6 +800,17 @@ describe('failing disks', () => {
     await expect(failed).rejects.toMatchObject({ code, subject: at('b') });
     await sink.abort();
     expect(tree()).toEqual(['a']);
+  });
+
+  test.each([
+    ['fchmodSync', 'EIO', 'disk-failed'],
+    ['futimesSync', 'EROFS', 'permission-denied'],
+  ] as const)('row 35: %s that fails with %s is %s for a file in pieces too', async (call, errno, code) => {
+    const { sink, entries } = await arrive(manifest(['a']));
+    const part = await sink.create(entries[0]!);
+    const failed = withFailing(call, errno, () => part.commit());
+    await expect(failed).rejects.toMatchObject({ code, subject: at('a') });
+    expect(tree()).toEqual([]);
   });
 
   test.each(['EPERM', 'ENOTSUP'])(

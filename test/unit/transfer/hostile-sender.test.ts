@@ -218,14 +218,17 @@ describe('row 22: digests that are not true', () => {
     expect(sink).toMatchObject({ isAborted: true, openParts: 0 });
   });
 
-  it('row 22: of a small one, after good ones', async () => {
+  it('row 22: of small ones, after good ones', async () => {
     const offer = opening([file('a', small), file('b', small)]);
-    const good = batch([0, small], [1, small]);
+    const good = batch([1, small]);
     const bytes = Buffer.from(good.body.bytes);
     bytes[bytes.length - 1]! ^= 1;
-    const { end, sink } = await receive([...offer, { ...good, body: stored(bytes) }], early);
+    const { end, sink } = await receive(
+      [...offer, batch([0, small]), { ...good, body: stored(bytes) }],
+      early,
+    );
     expect(end).toBe('integrity');
-    expect(sink.arrived.has('b')).toBe(false);
+    expect([...sink.arrived.keys()]).toEqual(['a']);
     expect(sink.isFinished).toBe(false);
   });
 
