@@ -7,12 +7,12 @@ import { XferError } from '../errors.js';
 import { formatAddress, isLinkLocal, prefixOf, type Endpoint } from './address.js';
 import type { Admission } from './admission.js';
 import { UNCONFIRMED_MS, type Connection } from './connection.js';
+import { hello, readHello, type HelloKind } from './hello.js';
+import { deferred } from './promises.js';
 
 /** Where a side listens and dials when no port is given. */
 export const DEFAULT_PORT = 7337;
 
-/** First bytes of the dialling side: magic, version, kind (protocol section 4). */
-const HELLO = Uint8Array.of(0x78, 0x66, 0x65, 0x72, 1, 1);
 /** What is read from a socket at once, in bytes. */
 const READ_BYTES = 2 ** 18;
 const RETRY_MS = 500;
@@ -20,39 +20,109 @@ const DIAL_MS = 5_000;
 /** A machine without a network for this long has none. */
 const UNREACHABLE_MS = 10_000;
 
+/** Makes a lane of a socket behind its hello. Resolves when the lane counts; what it rejects is closed. */
+export type TakeLane = (socket: Socket) => Promise<void>;
+
 export interface Listener {
   /** Where the other side can connect to, as `host:port`. */
   readonly addresses: readonly string[];
-  /** Takes nobody in any more, and drops who has not come to be a connection yet. Connections live on. */
+  readonly port: number;
+  /**
+   * From now on takes lanes, and no pairings any more. Lanes that were dialled before wait for this: the other side may
+   * be ready first.
+   */
+  takeLanes(take: TakeLane): void;
+  /** Takes nobody in any more, and drops who has not come to be a connection or a lane yet. Those live on. */
   close(): void;
 }
 
 /**
  * Listens on an address of this machine, or on all of them. Who does not say hello is closed without a word.
  * Throws `port-in-use`, or `bad-address` where the address is none of this machine.
+ * @param onConnection Takes who comes to pair; nobody may where it is not given.
  */
 export async function listen(
   endpoint: Endpoint,
   admission: Admission,
-  onConnection: (connection: Connection) => void,
+  onConnection?: (connection: Connection) => void,
 ): Promise<Listener> {
-  const coming = new Set<Socket>();
-  const server = createServer((socket) => {
-    coming.add(socket);
-    acceptPairing(socket, admission)
-      .then(onConnection, () => socket.destroy())
-      .finally(() => coming.delete(socket));
-  });
+  const entrance = new Entrance(admission, onConnection);
+  const server = createServer((socket) => void entrance.admit(socket));
   await bind(server, endpoint);
   const { port } = server.address() as AddressInfo;
   const hosts = endpoint.host === undefined ? addressesOfThisMachine() : [endpoint.host];
   return {
     addresses: hosts.map((host) => formatAddress(host, port)),
+    port,
+    takeLanes: (take) => entrance.takeLanes(take),
     close: () => {
       server.close();
-      for (const socket of coming) socket.destroy();
+      entrance.close();
     },
   };
+}
+
+/** Who dialled is a stranger here, for 10 s at most, until it has come to be a connection or a lane. */
+class Entrance {
+  readonly #admission: Admission;
+  #onConnection: ((connection: Connection) => void) | undefined;
+  readonly #takeLane = deferred<TakeLane>();
+  /** And what they want, once they said so. */
+  readonly #strangers = new Map<Socket, HelloKind | undefined>();
+
+  constructor(admission: Admission, onConnection: ((connection: Connection) => void) | undefined) {
+    this.#admission = admission;
+    this.#onConnection = onConnection;
+  }
+
+  /** Never rejects. */
+  async admit(socket: Socket): Promise<void> {
+    socket.setNoDelay(true);
+    // What happens between one reader of the socket and the next ends in its close.
+    socket.on('error', ignore);
+    const leave = this.#admission.admit(prefixOf(socket.remoteAddress ?? ''), () => socket.destroy());
+    socket.once('close', leave);
+    this.#strangers.set(socket, undefined);
+    const slow = setTimeout(() => socket.destroy(), UNCONFIRMED_MS);
+    try {
+      const kind = await readHello(socket);
+      this.#strangers.set(socket, kind);
+      if (kind === 'lane') {
+        const takeLane = await this.#takeLane.promise;
+        await takeLane(socket);
+        leave();
+      } else {
+        await this.#pair(socket, leave);
+      }
+    } catch {
+      socket.destroy();
+    } finally {
+      clearTimeout(slow);
+      this.#strangers.delete(socket);
+    }
+  }
+
+  takeLanes(take: TakeLane): void {
+    this.#onConnection = undefined;
+    for (const [socket, kind] of this.#strangers) if (kind !== 'lane') socket.destroy();
+    this.#takeLane.resolve(take);
+  }
+
+  close(): void {
+    for (const socket of this.#strangers.keys()) socket.destroy();
+    // For those that wait.
+    this.#takeLane.resolve(() => Promise.reject(new XferError('peer-gone')));
+  }
+
+  async #pair(socket: Socket, leave: () => void): Promise<void> {
+    const onConnection = this.#onConnection;
+    if (onConnection === undefined) throw new XferError('protocol', { subject: 'hello' });
+    const { openOver } = await import('./direct-connection.js');
+    const connection = await openOver(socket, false, leave);
+    // Who is too late to pair is nobody.
+    if (this.#onConnection === onConnection) onConnection(connection);
+    else connection.destroy();
+  }
 }
 
 /**
@@ -86,6 +156,33 @@ export async function dial(
 const NO_ROUTE = new Set(['ENETUNREACH', 'EHOSTUNREACH', 'EADDRNOTAVAIL', 'EAI_AGAIN', 'ENETDOWN']);
 
 async function dialOnce(host: string, port: number, signal: AbortSignal): Promise<Connection> {
+  const socket = await openSocket(host, port, DIAL_MS, signal);
+  const abandon = (): void => {
+    socket.destroy();
+  };
+  signal.addEventListener('abort', abandon, { once: true });
+  try {
+    const { openOver } = await import('./direct-connection.js');
+    socket.write(hello('pairing'));
+    return await openOver(socket, true);
+  } catch (error) {
+    socket.destroy();
+    throw error;
+  } finally {
+    signal.removeEventListener('abort', abandon);
+  }
+}
+
+/**
+ * Opens a socket that reads into one buffer of its own. Throws what the system says, and `peer-gone` after so many
+ * milliseconds and once the signal is aborted.
+ */
+export async function openSocket(
+  host: string,
+  port: number,
+  timeoutMs: number,
+  signal: AbortSignal,
+): Promise<Socket> {
   const socket: Socket = connect({
     host,
     port,
@@ -100,56 +197,21 @@ async function dialOnce(host: string, port: number, signal: AbortSignal): Promis
     socket.destroy();
   };
   signal.addEventListener('abort', abandon, { once: true });
-  const slow = setTimeout(abandon, DIAL_MS);
+  const slow = setTimeout(abandon, timeoutMs);
+  if (signal.aborted) abandon();
   try {
     // A socket destroyed by us closes without an error.
     await Promise.race([
       once(socket, 'connect'),
       once(socket, 'close').then(() => Promise.reject(new XferError('peer-gone'))),
     ]);
-    clearTimeout(slow);
-    const { openOver } = await import('./direct-connection.js');
-    socket.write(HELLO);
-    return await openOver(socket, true);
-  } catch (error) {
-    socket.destroy();
-    throw error;
+    return socket;
   } finally {
+    // What happens from here on between one reader of the socket and the next ends in its close.
+    socket.on('error', ignore);
     clearTimeout(slow);
     signal.removeEventListener('abort', abandon);
   }
-}
-
-async function acceptPairing(socket: Socket, admission: Admission): Promise<Connection> {
-  socket.setNoDelay(true);
-  const leave = admission.admit(prefixOf(socket.remoteAddress ?? ''), () => socket.destroy());
-  socket.once('close', leave);
-  const slow = setTimeout(() => socket.destroy(), UNCONFIRMED_MS);
-  try {
-    await readHello(socket);
-    const { openOver } = await import('./direct-connection.js');
-    return await openOver(socket, false, leave);
-  } finally {
-    clearTimeout(slow);
-  }
-}
-
-/** Reads exactly the hello, and nothing of what follows it. */
-async function readHello(socket: Socket): Promise<void> {
-  const bytes = await new Promise<Buffer>((resolve, reject) => {
-    const onReadable = (): void => {
-      const hello = socket.read(HELLO.length) as Buffer | null;
-      if (hello === null) return;
-      socket.off('readable', onReadable);
-      resolve(hello);
-    };
-    socket.on('readable', onReadable);
-    socket.once('error', reject);
-    socket.once('close', () => {
-      reject(new XferError('peer-gone'));
-    });
-  });
-  if (!bytes.equals(HELLO)) throw new XferError('protocol', { subject: 'hello' });
 }
 
 async function bind(server: Server, { host, port }: Endpoint): Promise<void> {
@@ -181,3 +243,5 @@ function addressesOfThisMachine(): string[] {
 function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error ? String(error.code) : '';
 }
+
+function ignore(): void {}
