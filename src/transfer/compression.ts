@@ -4,6 +4,7 @@
  */
 import zlib, { constants } from 'node:zlib';
 import { XferError } from '../errors.js';
+import type { Controller, Level, Turn } from './controller.js';
 import type { Compression, Packed } from './ports.js';
 import { malformed } from './wire.js';
 
@@ -12,8 +13,10 @@ const THREAD_FROM_BYTES = 1 << 15;
 /** Shorter bodies gain nothing. */
 const PACK_FROM_BYTES = 64;
 const SAMPLE_BYTES = 1 << 16;
-/** How many bytes a sample speaks for. */
+/** How many bytes of one file a sample speaks for. */
 const SAMPLE_EVERY_BYTES = 1 << 24;
+/** The same for batches, which are of many files. */
+const SAMPLE_BATCHES_EVERY_BYTES = 1 << 22;
 /** A body is worth packing where it shrinks below this share. */
 const WORTH = 0.95;
 // Parameters by zstd's own numbers, as the types of this Node do not know them.
@@ -41,16 +44,17 @@ interface OneShot {
   readonly options: object;
 }
 
+/** What is compressed is either `fast` or `strong`. */
+type PackLevel = Exclude<Level, 'none'>;
+
 interface Format {
-  readonly compress: OneShot;
+  readonly compress: Readonly<Record<PackLevel, OneShot>>;
   readonly decompress: OneShot;
 }
 
 // The speed of ours is never the peer's to choose: nothing here comes from the wire.
 const brotli: Format = {
-  compress: oneShot(zlib.brotliCompressSync, zlib.brotliCompress, {
-    params: { [constants.BROTLI_PARAM_QUALITY]: 1, [constants.BROTLI_PARAM_LGWIN]: 20 },
-  }),
+  compress: { fast: brotliOf(1), strong: brotliOf(5) },
   decompress: oneShot(zlib.brotliDecompressSync, zlib.brotliDecompress, {}),
 };
 
@@ -68,11 +72,15 @@ export function chooseCompression(theirs: ReadonlySet<Compression>): Compression
 }
 
 /** Compresses where that makes fewer bytes; stores otherwise. */
-export async function pack(raw: Uint8Array, compression: Compression): Promise<Packed> {
+export async function pack(
+  raw: Uint8Array,
+  compression: Compression,
+  level: PackLevel = 'fast',
+): Promise<Packed> {
   const format = formats[compression];
   if (format === undefined || raw.length < PACK_FROM_BYTES) return store(raw);
   try {
-    const { buffer } = await run(format.compress, raw, raw.length - 1);
+    const { buffer } = await run(format.compress[level], raw, raw.length - 1);
     // A copy, as zlib gives a view of a buffer as large as the input, and parts of a manifest are kept.
     return { compression, rawLength: raw.length, bytes: Uint8Array.from(buffer) };
   } catch (error) {
@@ -95,25 +103,60 @@ export async function unpack(packed: Packed): Promise<Uint8Array> {
   return buffer;
 }
 
-/** Packs the bodies of one file, or of batches, and finds out by samples whether that is worth its time. */
+/** A body, and where it is worth packing the turn of the controller that said how. */
+export interface PackedBody {
+  readonly body: Packed;
+  readonly turn?: Turn;
+}
+
+/**
+ * Packs the bodies of one file, or of batches, as hard as the controller says. What does not shrink is stored: samples
+ * find that out, and bodies that were packed.
+ */
 export class Packer {
   readonly #compression: Compression;
-  #worth = true;
+  readonly #controller: Controller;
+  readonly #sampleEveryBytes: number;
+  #worth: Promise<boolean> = Promise.resolve(true);
   #untilSample = 0;
 
-  constructor(compression: Compression) {
+  constructor(compression: Compression, controller: Controller, content: 'file' | 'batches') {
     this.#compression = compression;
+    this.#controller = controller;
+    this.#sampleEveryBytes = content === 'file' ? SAMPLE_EVERY_BYTES : SAMPLE_BATCHES_EVERY_BYTES;
   }
 
-  async pack(raw: Uint8Array): Promise<Packed> {
-    if (this.#compression === 'stored') return store(raw);
-    if (this.#untilSample <= 0 && raw.length > SAMPLE_BYTES) {
-      this.#untilSample = SAMPLE_EVERY_BYTES;
-      const sample = await pack(raw.subarray(0, SAMPLE_BYTES), this.#compression);
-      this.#worth = isWorth(sample);
+  /** Calls may overlap. */
+  async pack(raw: Uint8Array): Promise<PackedBody> {
+    if (this.#compression === 'stored' || raw.length < PACK_FROM_BYTES) return { body: store(raw) };
+    if (this.#untilSample <= 0) {
+      this.#untilSample = this.#sampleEveryBytes;
+      // A small body is its own sample.
+      this.#worth = raw.length > SAMPLE_BYTES ? this.#sample(raw) : Promise.resolve(true);
     }
     this.#untilSample -= raw.length;
-    return this.#worth ? pack(raw, this.#compression) : store(raw);
+    if (!(await this.#worth)) return { body: store(raw) };
+    const turn = this.#controller.next(raw.length);
+    return { body: turn.level === 'none' ? store(raw) : await this.#pack(raw, turn.level), turn };
+  }
+
+  async #sample(raw: Uint8Array): Promise<boolean> {
+    return isWorth(await this.#measured(raw.subarray(0, SAMPLE_BYTES)));
+  }
+
+  async #pack(raw: Uint8Array, level: PackLevel): Promise<Packed> {
+    const body = await (level === 'fast' ? this.#measured(raw) : pack(raw, this.#compression, level));
+    const worth = isWorth(body);
+    this.#worth = Promise.resolve(worth);
+    if (worth) this.#untilSample = this.#sampleEveryBytes;
+    return body;
+  }
+
+  async #measured(raw: Uint8Array): Promise<Packed> {
+    const startMs = this.#controller.now();
+    const body = await pack(raw, this.#compression);
+    this.#controller.measured(raw.length, body.bytes.length, this.#controller.now() - startMs);
+    return body;
   }
 }
 
@@ -146,6 +189,12 @@ function isTooLarge(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'ERR_BUFFER_TOO_LARGE';
 }
 
+function brotliOf(quality: number): OneShot {
+  return oneShot(zlib.brotliCompressSync, zlib.brotliCompress, {
+    params: { [constants.BROTLI_PARAM_QUALITY]: quality, [constants.BROTLI_PARAM_LGWIN]: 20 },
+  });
+}
+
 /** The types of zlib do not say what `info` changes about a result. */
 function oneShot(sync: unknown, threaded: unknown, options: object): OneShot {
   return { sync: sync as OneShot['sync'], threaded: threaded as OneShot['threaded'], options };
@@ -155,11 +204,13 @@ function oneShot(sync: unknown, threaded: unknown, options: object): OneShot {
 function zstdFormat(): { zstd?: Format } {
   const calls: Record<string, unknown> = { ...zlib };
   if (typeof calls['zstdCompress'] !== 'function') return {};
+  const compress = (level: number): OneShot =>
+    oneShot(calls['zstdCompressSync'], calls['zstdCompress'], {
+      params: { [ZSTD_C_COMPRESSION_LEVEL]: level },
+    });
   return {
     zstd: {
-      compress: oneShot(calls['zstdCompressSync'], calls['zstdCompress'], {
-        params: { [ZSTD_C_COMPRESSION_LEVEL]: 1 },
-      }),
+      compress: { fast: compress(1), strong: compress(8) },
       decompress: oneShot(calls['zstdDecompressSync'], calls['zstdDecompress'], {
         params: { [ZSTD_D_WINDOW_LOG_MAX]: WINDOW_LOG_MAX },
       }),

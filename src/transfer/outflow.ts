@@ -3,9 +3,10 @@ import { TreeDigest } from '../crypto/digest.js';
 import { XferError, type ErrorCode } from '../errors.js';
 import { BatchWriter, MAX_BATCHED_BYTES } from './batch.js';
 import { Packer } from './compression.js';
+import { Controller } from './controller.js';
 import { TRANSFER } from './inbox.js';
-import type { Outbox } from './outbox.js';
-import type { Compression, Entry, FileSource, SourceFile } from './ports.js';
+import type { Outbox, Parcel } from './outbox.js';
+import type { Chunk, Compression, DataRecord, Entry, FileSource, Packed, SourceFile } from './ports.js';
 
 /** What can happen to one file while the rest goes on. */
 const ENTRY_FAILURES: readonly ErrorCode[] = ['source-changed', 'source-vanished', 'path-unreadable'];
@@ -24,21 +25,31 @@ export class Outflow {
   readonly #outbox: Outbox;
   readonly #events: OutflowEvents;
   readonly #compression: Compression;
+  readonly #controller: Controller;
   readonly #batchPacker: Packer;
 
-  constructor(source: FileSource, outbox: Outbox, compression: Compression, events: OutflowEvents) {
+  /** @param now Milliseconds of a monotonic clock. */
+  constructor(
+    source: FileSource,
+    outbox: Outbox,
+    compression: Compression,
+    now: () => number,
+    events: OutflowEvents,
+  ) {
     this.#source = source;
     this.#outbox = outbox;
     this.#events = events;
     this.#compression = compression;
-    this.#batchPacker = new Packer(compression);
+    this.#controller = new Controller(now);
+    this.#batchPacker = new Packer(compression, this.#controller, 'batches');
   }
 
   /** Sends the content of files, in their order. Resolves when the last is in the outbox. */
   async send(files: readonly Entry[]): Promise<void> {
     let batch = new BatchWriter();
     for (const entry of files) {
-      if (entry.size === undefined || entry.size > MAX_BATCHED_BYTES) {
+      const { pieceBytes } = this.#outbox;
+      if (entry.size === undefined || entry.size > Math.min(MAX_BATCHED_BYTES, pieceBytes)) {
         batch = await this.#sendBatch(batch);
         await this.#sendLarge(entry);
         continue;
@@ -49,6 +60,7 @@ export class Outflow {
         await this.#fail(entry, content);
         continue;
       }
+      if (batch.length + content.length > pieceBytes) batch = await this.#sendBatch(batch);
       if (batch.count === 0) this.#events.started(entry);
       batch.add(entry.index, content);
       this.#count(content.length);
@@ -71,9 +83,8 @@ export class Outflow {
   async #sendBatch(batch: BatchWriter): Promise<BatchWriter> {
     if (batch.count === 0) return batch;
     const { count } = batch;
-    const body = this.#batchPacker.pack(batch.finish());
     await this.#outbox.put(
-      body.then((packed) => ({ kind: 'batch', transfer: TRANSFER, count, body: packed })),
+      pack(this.#batchPacker, batch.finish(), (body) => ({ kind: 'batch', transfer: TRANSFER, count, body })),
     );
     return new BatchWriter();
   }
@@ -93,7 +104,7 @@ export class Outflow {
 
   /** Sends a file piece by piece as the source gives them, and gives its size. */
   async #sendPieces(entry: Entry, file: SourceFile): Promise<number> {
-    const packer = new Packer(this.#compression);
+    const packer = new Packer(this.#compression, this.#controller, 'file');
     const digest = new TreeDigest();
     const place = { transfer: TRANSFER, entry: entry.index };
     let offset = 0;
@@ -102,12 +113,9 @@ export class Outflow {
       if (entry.size !== undefined && offset + length > entry.size) throw new XferError('source-changed');
       if (piece instanceof Uint8Array) {
         digest.update(piece);
-        const isLast = offset + length === entry.size;
-        const chunk = { ...place, kind: 'chunk', offset } as const;
-        const end = isLast ? { digest: digest.digest() } : {};
-        const record = packer.pack(piece).then((body) => ({ ...chunk, body, ...end }));
-        await this.#outbox.put(record, () => file.recycle?.(piece));
-        if (isLast) return entry.size;
+        const end = offset + length === entry.size ? digest.digest() : undefined;
+        await this.#sendPiece(packer, { ...place, offset }, piece, end, () => file.recycle?.(piece));
+        if (end !== undefined) return offset + length;
       } else {
         digest.skipZeros(length);
         await this.#outbox.put({ ...place, kind: 'hole', offset, length });
@@ -116,9 +124,32 @@ export class Outflow {
     }
     if (entry.size !== undefined && offset !== entry.size) throw new XferError('source-changed');
     // A pipe, an empty file, or one that ends in a hole: only now the end is known.
-    const body = await packer.pack(NOTHING);
-    await this.#outbox.put({ ...place, kind: 'chunk', offset, body, digest: digest.digest() });
+    await this.#outbox.put(
+      pack(packer, NOTHING, (body) => ({ ...place, kind: 'chunk', offset, body, digest: digest.digest() })),
+    );
     return offset;
+  }
+
+  /** Sends bytes that were read in one go, in as many records as the line likes; `end` is the file's digest. */
+  async #sendPiece(
+    packer: Packer,
+    { offset, ...place }: Pick<Chunk, 'transfer' | 'entry' | 'offset'>,
+    piece: Uint8Array,
+    end: Uint8Array | undefined,
+    onDone: () => void,
+  ): Promise<void> {
+    let held = piece.length;
+    for (let start = 0; start < piece.length;) {
+      const part = piece.subarray(start, start + this.#outbox.pieceBytes);
+      const chunk = { ...place, kind: 'chunk', offset: offset + start } as const;
+      start += part.length;
+      const digest = start === piece.length && end !== undefined ? { digest: end } : {};
+      const free = (): void => {
+        held -= part.length;
+        if (held === 0) onDone();
+      };
+      await this.#outbox.put(pack(packer, part, (body) => ({ ...chunk, body, ...digest }), free));
+    }
   }
 
   async #fail(entry: Entry, reason: ErrorCode): Promise<void> {
@@ -130,6 +161,19 @@ export class Outflow {
     this.files++;
     this.bytes += size;
   }
+}
+
+/** Packs bytes into a record; `free` is called when they are needed no more. */
+async function pack(
+  packer: Packer,
+  raw: Uint8Array,
+  record: (body: Packed) => DataRecord,
+  free?: () => void,
+): Promise<Parcel> {
+  const { body, turn } = await packer.pack(raw);
+  const isCopy = body.bytes !== raw;
+  if (isCopy) free?.();
+  return { record: record(body), passed: turn?.passed, onDone: isCopy ? undefined : free };
 }
 
 /** Why one file does not come. Throws everything that ends the transfer. */

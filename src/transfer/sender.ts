@@ -18,6 +18,8 @@ export interface SenderOptions {
   readonly onEvent: (event: TransferEvent) => void;
   /** Ends the transfer; the peer is told. */
   readonly signal: AbortSignal;
+  /** False stores everything; otherwise what shrinks is compressed as hard as pays on this line. */
+  readonly compress?: boolean;
   /** Milliseconds; the monotonic clock if not given. */
   readonly now?: () => number;
 }
@@ -89,10 +91,10 @@ class Sending {
     this.#source = source;
     this.#options = options;
     this.#now = options.now ?? (() => performance.now());
-    this.#compression = chooseCompression(channel.compressions);
-    this.#outbox = new Outbox(channel);
+    this.#compression = options.compress === false ? 'stored' : chooseCompression(channel.compressions);
+    this.#outbox = new Outbox(channel, this.#now);
     this.#tally = new Tally(options.onEvent, this.#now);
-    this.#outflow = new Outflow(source, this.#outbox, this.#compression, {
+    this.#outflow = new Outflow(source, this.#outbox, this.#compression, this.#now, {
       started: (entry) =>
         options.onEvent({ type: 'file-started', path: source.pathOf(entry), size: entry.size }),
       failed: (entry, reason) => this.#tally.miss(source.pathOf(entry), reason),

@@ -11,6 +11,7 @@ import {
   pack,
   unpack,
 } from '../../../src/transfer/compression.js';
+import { Controller } from '../../../src/transfer/controller.js';
 import type { Compression, Packed } from '../../../src/transfer/ports.js';
 
 const supported = [...SUPPORTED_COMPRESSIONS];
@@ -120,12 +121,12 @@ describe('the choice', () => {
 
 describe('a packer', () => {
   it('stores what a sample says does not shrink, and looks again after 16 MiB', async () => {
-    const packer = new Packer('brotli');
+    const packer = new Packer('brotli', new Controller(() => 0), 'file');
     const random = randomBytes(1 << 20);
     const mixed = Buffer.concat([random.subarray(0, 1 << 16), text, text]).subarray(0, 1 << 20);
     const results: Compression[] = [];
     for (let chunk = 0; chunk < 17; chunk++) {
-      results.push((await packer.pack(chunk === 0 ? random : chunk < 16 ? mixed : text)).compression);
+      results.push((await packer.pack(chunk === 0 ? random : chunk < 16 ? mixed : text)).body.compression);
     }
     expect(results.slice(0, 16).every((one) => one === 'stored')).toBe(true);
     expect(results[16]).toBe('brotli');
