@@ -1,0 +1,68 @@
+/** The ways that a session has for its records: the pairing connection, and lanes. */
+import { deferred, type Deferred } from './promises.js';
+import type { RecordPath } from './record-path.js';
+
+export class Paths {
+  readonly pairing: RecordPath;
+  readonly #lanes = new Set<RecordPath>();
+  #roomArrived: Deferred<void> | undefined;
+  #isOver = false;
+  #blockedMs = 0;
+
+  constructor(pairing: RecordPath) {
+    this.pairing = pairing;
+  }
+
+  /** Lanes in use. */
+  get laneCount(): number {
+    return this.#lanes.size;
+  }
+
+  /** How long data waited for a path that takes it, in milliseconds. */
+  get blockedMs(): number {
+    return this.#blockedMs;
+  }
+
+  addLane(lane: RecordPath): void {
+    this.#lanes.add(lane);
+    this.wake();
+  }
+
+  removeLane(lane: RecordPath): void {
+    this.#lanes.delete(lane);
+    this.wake();
+  }
+
+  /** The way for a few bytes that may come before others: a lane where there is one. */
+  get fastest(): RecordPath {
+    for (const lane of this.#lanes) return lane;
+    return this.pairing;
+  }
+
+  /** Waits for a path that takes data: one of the lanes where there are any, otherwise the pairing connection. */
+  async room(): Promise<RecordPath> {
+    for (let sinceMs: number | undefined; ;) {
+      const paths = this.#lanes.size > 0 ? [...this.#lanes] : [this.pairing];
+      const free = paths.find(({ hasRoom }) => hasRoom);
+      if (free !== undefined || this.#isOver) {
+        if (sinceMs !== undefined) this.#blockedMs += performance.now() - sinceMs;
+        return free ?? this.pairing;
+      }
+      sinceMs ??= performance.now();
+      this.#roomArrived ??= deferred();
+      await this.#roomArrived.promise;
+    }
+  }
+
+  /** Whoever waits looks again: there is room, or other paths than before. */
+  wake(): void {
+    this.#roomArrived?.resolve();
+    this.#roomArrived = undefined;
+  }
+
+  /** Nobody waits any more. */
+  close(): void {
+    this.#isOver = true;
+    this.wake();
+  }
+}
