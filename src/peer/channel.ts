@@ -68,7 +68,7 @@ export class SealedChannel implements Channel {
       onRoom: () => this.#onRoom(),
       onOver: (error) => this.#fail(error),
     });
-    this.#paths = new Paths(pairing);
+    this.#paths = new Paths(pairing, connection.path === 'direct');
     this.#outgoing = new Outgoing(this.#paths, () => this.#acknowledge());
   }
 

@@ -4,13 +4,16 @@ import type { RecordPath } from './record-path.js';
 
 export class Paths {
   readonly pairing: RecordPath;
+  readonly #isPairingFast: boolean;
   readonly #lanes = new Set<RecordPath>();
   #roomArrived: Deferred<void> | undefined;
   #isOver = false;
   #blockedMs = 0;
 
-  constructor(pairing: RecordPath) {
+  /** @param isPairingFast Whether the pairing connection carries data beside lanes too, and not only in their place. */
+  constructor(pairing: RecordPath, isPairingFast: boolean) {
     this.pairing = pairing;
+    this.#isPairingFast = isPairingFast;
   }
 
   /** Lanes in use. */
@@ -33,17 +36,17 @@ export class Paths {
     this.wake();
   }
 
-  /** The way for a few bytes that may come before others: a lane where there is one. */
+  /** The way for a few bytes that may come before others. */
   get fastest(): RecordPath {
-    for (const lane of this.#lanes) return lane;
+    if (!this.#isPairingFast) for (const lane of this.#lanes) return lane;
     return this.pairing;
   }
 
-  /** Waits for a path that takes data: one of the lanes where there are any, otherwise the pairing connection. */
+  /** Waits for a path that takes data. */
   async room(): Promise<RecordPath> {
     for (let sinceMs: number | undefined; ;) {
-      const paths = this.#lanes.size > 0 ? [...this.#lanes] : [this.pairing];
-      const free = paths.find(({ hasRoom }) => hasRoom);
+      const usesPairing = this.#isPairingFast || this.#lanes.size === 0;
+      const free = [...(usesPairing ? [this.pairing] : []), ...this.#lanes].find(({ hasRoom }) => hasRoom);
       if (free !== undefined || this.#isOver) {
         if (sinceMs !== undefined) this.#blockedMs += performance.now() - sinceMs;
         return free ?? this.pairing;

@@ -5,7 +5,7 @@ import { SessionKey, type Direction } from '../../src/crypto/key-schedule.js';
 import { RecordSealer, type Aead } from '../../src/crypto/record-cipher.js';
 import { Secret } from '../../src/crypto/secret.js';
 import { SealedChannel } from '../../src/peer/channel.js';
-import type { Connection } from '../../src/peer/connection.js';
+import type { Connection, Transport } from '../../src/peer/connection.js';
 import type { Lane } from '../../src/peer/lane.js';
 import type { Line, LineEvents } from '../../src/peer/line.js';
 import type { Agreement } from '../../src/peer/pairing-messages.js';
@@ -14,9 +14,12 @@ import { connectionPair, line, type Tamper } from './connections.js';
 
 const AGREEMENT: Agreement = { aead: 'chacha20-poly1305', compressions: new Set(['stored', 'brotli']) };
 
-/** The joiner's and the host's end of a channel. */
-export async function channelPair(tamper?: Tamper): Promise<[SealedChannel, SealedChannel]> {
-  const { joiner, host, key } = await pairedConnections(tamper);
+/** The joiner's and the host's end of a channel; the connection may pretend to be one of the DHT. */
+export async function channelPair(
+  tamper?: Tamper,
+  transport?: Transport,
+): Promise<[SealedChannel, SealedChannel]> {
+  const { joiner, host, key } = await pairedConnections(tamper, transport);
   return [
     new SealedChannel(joiner, key, 'joiner', AGREEMENT),
     new SealedChannel(host, key, 'host', AGREEMENT),
@@ -71,8 +74,9 @@ export class Forger {
 
 async function pairedConnections(
   tamper?: Tamper,
+  transport?: Transport,
 ): Promise<{ readonly joiner: Connection; readonly host: Connection; readonly key: SessionKey }> {
-  const [joiner, host] = await connectionPair(tamper);
+  const [joiner, host] = await connectionPair(tamper, transport);
   await joiner.confirm();
   await host.confirm();
   return { joiner, host, key: new SessionKey(new Secret(randomBytes(64))) };

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { duplexPair, type Duplex } from 'node:stream';
-import { Connection } from '../../src/peer/connection.js';
+import { Connection, type Transport } from '../../src/peer/connection.js';
 import { NoiseStream } from '../../src/peer/noise.js';
 
 /** What somebody on the way does to the bytes that the first end sends; `undefined` ends the stream cleanly there. */
@@ -38,15 +38,22 @@ export function line(tamper: Tamper = (bytes) => bytes): Line {
 }
 
 /** One end of a connection over a raw stream. */
-export function connectionOver(raw: Duplex, isInitiator: boolean): Promise<Connection> {
-  const origin = { transport: 'direct' as const, host: '127.0.0.1', port: 7337 };
+export function connectionOver(
+  raw: Duplex,
+  isInitiator: boolean,
+  transport: Transport = 'direct',
+): Promise<Connection> {
+  const origin = { transport, host: '127.0.0.1', port: 7337 };
   return Connection.open(new NoiseStream(isInitiator, raw), () => origin);
 }
 
 /** Both ends of one connection. */
-export async function connectionPair(tamper?: Tamper): Promise<[Connection, Connection]> {
+export async function connectionPair(
+  tamper?: Tamper,
+  transport?: Transport,
+): Promise<[Connection, Connection]> {
   const { near, far } = line(tamper);
-  return Promise.all([connectionOver(near, true), connectionOver(far, false)]);
+  return Promise.all([connectionOver(near, true, transport), connectionOver(far, false, transport)]);
 }
 
 /** Dials a listener on 127.0.0.1 from another address of loopback, as a stranger on another network would. */

@@ -42,7 +42,7 @@ async function drain(channel: Channel): Promise<string[]> {
 }
 
 async function pair(): Promise<[SealedChannel, SealedChannel]> {
-  const [joiner, host] = await channelPair();
+  const [joiner, host] = await channelPair(undefined, 'dht');
   host.widen(WINDOW);
   return [joiner, host];
 }
@@ -50,9 +50,9 @@ async function pair(): Promise<[SealedChannel, SealedChannel]> {
 describe('lanes of a channel', () => {
   test('a lane counts when each side opened a record on it, and carries the data from then on', async () => {
     const [joiner, host] = await pair();
-    expect([joiner.path, joiner.laneCount]).toEqual(['direct', 0]);
+    expect([joiner.path, joiner.laneCount]).toEqual(['dht', 0]);
     const [near] = await join(joiner, host);
-    expect([joiner.laneCount, host.laneCount]).toEqual([1, 1]);
+    expect([joiner.path, joiner.laneCount, host.laneCount]).toEqual(['direct', 1, 1]);
     const write = vi.spyOn(near.socket, 'write');
     const done = vi.fn();
     const sent = chunk(0, 100_000);
@@ -62,6 +62,24 @@ describe('lanes of a channel', () => {
     // It is kept until the peer has it, however slowly that one asks for more.
     await vi.waitFor(() => expect(done).toHaveBeenCalledOnce());
     await Promise.all([joiner.end(), host.end()]);
+  });
+
+  test('a direct pairing connection carries data beside them', async () => {
+    const [joiner, host] = await channelPair();
+    host.widen(WINDOW);
+    const [near] = await join(joiner, host);
+    const write = vi.spyOn(near.socket, 'write');
+    await joiner.send(chunk(0, 1000));
+    expect((await host.receive())?.item).toMatchObject({ kind: 'chunk' });
+    expect(write).not.toHaveBeenCalled();
+    // It is full: what comes next takes the lane.
+    const receiving = drain(host);
+    for (let offset = 1; write.mock.calls.length === 0 && offset < 100; offset++)
+      await joiner.send(chunk(offset, 2 ** 19));
+    expect(write).toHaveBeenCalled();
+    await joiner.end();
+    await receiving;
+    joiner.destroy();
   });
 
   test('what goes over several paths arrives in its order, and once', async () => {
@@ -154,7 +172,7 @@ describe('lanes of a channel', () => {
   });
 
   test('credit waits for no lane: a receiver that grants over a dying one is still heard', async () => {
-    const [joiner, host] = await channelPair();
+    const [joiner, host] = await channelPair(undefined, 'dht');
     host.widen(2 ** 19);
     const [, far] = await join(joiner, host);
     const items = Array.from({ length: 60 }, (_, index) => chunk(index, 50_000));
