@@ -6,6 +6,7 @@ import type { OpenedSource } from './files/source.js';
 import { assertTarget, entersHome } from './files/target.js';
 import type { Content, MeetingOptions, ReceiveOptions, ReceiveOutcome, XferEvent } from './options.js';
 import { hostSession, joinSession, type PairedChannel } from './peer/connect.js';
+import { agreedRate, isRate } from './rate.js';
 import { atLast, sayLast } from './transfer/conduct.js';
 import type { TransferOutcome } from './transfer/events.js';
 import { peerError } from './transfer/inbox.js';
@@ -41,6 +42,7 @@ export async function send(content: Content, options: MeetingOptions): Promise<T
       return ({ channel, watch, signal, onEvent }) =>
         sendFiles(channel, source, {
           kind: content.kind,
+          ...(content.compress === undefined ? {} : { compress: content.compress }),
           signal,
           onEvent: (event) => {
             // The other person may think for as long as it takes.
@@ -136,6 +138,9 @@ async function withSession<T>(
 ): Promise<T> {
   const onEvent = options.onEvent ?? (() => undefined);
   const signal = options.signal ?? new AbortController().signal;
+  if (options.limit !== undefined && !isRate(options.limit)) {
+    throw new XferError('usage', { subject: `a limit of ${options.limit} bytes per second` });
+  }
   const meeting = meet(options, onEvent, signal);
   const prepared = prepare();
   // Where there is no session, that it could not have moved anything is no news.
@@ -145,6 +150,7 @@ async function withSession<T>(
   try {
     await introduce(paired, role, options, signal);
     onEvent({ type: 'connected', path: paired.path, address: paired.address });
+    paired.openLanes(role === 'send');
     // Not before: people may compare words for as long as they like.
     watch = watchChannel(paired.channel, onEvent);
     const move = await prepared;
@@ -168,6 +174,8 @@ function meet(
       direct && options.alsoDht !== true ? ('off' as const) : (options.bootstrap ?? ('public' as const)),
     ...(options.listen === undefined ? {} : { listen: options.listen }),
     ...(options.connect === undefined ? {} : { connect: options.connect }),
+    lanes: options.lanes,
+    lanePort: options.lanePort,
     expireMs: options.expireMs ?? EXPIRE_MS,
     onEvent,
     signal,
@@ -186,7 +194,7 @@ async function introduce(
 ): Promise<void> {
   const { channel } = paired;
   const verify = options.verify ?? false;
-  const mine: ControlMessage = { type: 'session', role, verify };
+  const mine: ControlMessage = { type: 'session', role, verify, limit: options.limit };
   const onAbort = (): void => void refuse(channel, 'interrupted');
   signal.addEventListener('abort', onAbort);
   const deadline = setTimeout(() => {
@@ -200,6 +208,8 @@ async function introduce(
     if (!isHost) await channel.send(mine);
     clearTimeout(deadline);
     if (theirs.role === role) throw await refuse(channel, 'role-conflict');
+    const limit = agreedRate(options.limit, theirs.limit);
+    if (limit !== undefined) channel.limitTo(limit);
     if (verify || theirs.verify) await compare(paired, options, signal);
   } finally {
     clearTimeout(deadline);

@@ -27,6 +27,9 @@ const CLOSING_MS = 1_000;
 export class Connection {
   readonly transport: Transport;
   readonly path: Path;
+  /** This end dialled, and the peer listens at `remote`. */
+  readonly isDialler: boolean;
+  readonly remote: { readonly host: string; readonly port: number };
   /** `host:port` of the peer. */
   readonly remoteAddress: string;
   /** Who the peer may be taken for among strangers; see `prefixOf`. */
@@ -60,6 +63,8 @@ export class Connection {
     this.#settle = settle;
     this.transport = origin.transport;
     this.path = origin.transport;
+    this.isDialler = noise.isInitiator;
+    this.remote = { host: origin.host, port: origin.port };
     this.remoteAddress = formatAddress(canonicalAddress(origin.host), origin.port);
     this.remotePrefix = prefixOf(origin.host);
     this.handshakeHash = noise.handshakeHash;

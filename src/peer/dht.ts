@@ -70,6 +70,11 @@ export class DhtNode {
     return this.#dht.nodes.length > 0 || this.#dht.host !== null;
   }
 
+  /** The address by which other nodes see this machine; `undefined` until they agree. */
+  get seenAs(): string | undefined {
+    return this.#dht.host ?? undefined;
+  }
+
   /** Announces a fresh key under the topic. Resolves when it can be found; `false` where that failed. */
   async announce(
     topic: Topic,

@@ -35,7 +35,8 @@ export function hintsOf(
   interfaces = interfaceAddresses(),
 ): Hint[] {
   if (port < MIN_PORT) return [];
-  const own = interfaces.filter(({ address, internal }) => internal === isLocal && !isLinkLocal(address));
+  if (isLocal) return [{ host: '127.0.0.1', port }];
+  const own = interfaces.filter(({ address, internal }) => !internal && !isLinkLocal(address));
   // Families in turn, so that a machine with many addresses of one still says some of the other.
   const [four, six] = [
     own.filter(({ address }) => isIPv4(address)),
@@ -46,7 +47,7 @@ export function hintsOf(
     six[index],
   ]);
   const hosts = turns.flat().flatMap((info) => (info === undefined ? [] : [info.address]));
-  if (seenAs !== undefined && !isLocal) hosts.unshift(seenAs);
+  if (seenAs !== undefined) hosts.unshift(seenAs);
   return [...new Set(hosts)].slice(0, MAX_HINTS).map((host) => ({ host, port }));
 }
 

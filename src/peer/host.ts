@@ -19,7 +19,7 @@ import { GuessBudget } from './budget.js';
 import type { SealedChannel } from './channel.js';
 import type { Connection } from './connection.js';
 import type { DhtNode } from './dht.js';
-import { dial, listen, type Listener } from './direct.js';
+import { dial } from './direct.js';
 import {
   goneSignal,
   loadAuthentication,
@@ -55,16 +55,14 @@ const LAST_WORD_MS = 2_000;
  */
 export async function hostSession(options: HostOptions): Promise<PairedChannel> {
   const dht = await openDhtFor(options);
-  const meeting = new Meeting(dht, options.signal);
+  const meeting = new Meeting('host', options, dht);
   const code = generateCode(await freeNameplate(options.words < 5 ? dht : undefined), options.words);
   const host = new Host(options, meeting, passwordOf(code));
   const expiry = setTimeout(() => {
     meeting.fail(new XferError('code-expired'));
   }, options.expireMs);
-  let listener: Listener | undefined;
   try {
-    if (options.listen !== undefined && !meeting.isOver)
-      listener = await listen(options.listen, host.admission, host.take);
+    const listener = await meeting.listen(host.admission, host.take);
     if (!meeting.isOver) options.onEvent({ type: 'code', code: formatCode(code) });
     // While the code is told. A failure shows where a peer comes.
     loadAuthentication().catch(() => undefined);
@@ -81,7 +79,6 @@ export async function hostSession(options: HostOptions): Promise<PairedChannel> 
     return await meeting.outcome();
   } finally {
     clearTimeout(expiry);
-    listener?.close();
     host.forgetCode();
   }
 }

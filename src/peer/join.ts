@@ -9,7 +9,7 @@ import { GuessBudget } from './budget.js';
 import { Candidates, type AttemptOutcome, type Candidate } from './candidates.js';
 import type { Connection } from './connection.js';
 import type { DhtNode, DhtPeer } from './dht.js';
-import { dial, listen, type Listener } from './direct.js';
+import { dial } from './direct.js';
 import {
   goneSignal,
   loadAuthentication,
@@ -53,12 +53,11 @@ export async function joinSession(options: JoinOptions): Promise<PairedChannel> 
   // While it dials and looks. A failure shows where a peer is met.
   loadAuthentication().catch(() => undefined);
   const dht = await openDhtFor(options);
-  const meeting = new Meeting(dht, options.signal);
+  const meeting = new Meeting('joiner', options, dht);
   const joiner = new Joiner(options, meeting, passwordOf(options.code));
-  let listener: Listener | undefined;
   try {
-    if (options.listen !== undefined && !meeting.isOver) {
-      listener = await listen(options.listen, new Admission(), joiner.tryIncoming);
+    const listener = await meeting.listen(new Admission(), joiner.tryIncoming);
+    if (listener !== undefined) {
       options.onEvent({ type: 'listening', addresses: listener.addresses });
       meeting.goBy(async () => undefined);
     }
@@ -76,7 +75,6 @@ export async function joinSession(options: JoinOptions): Promise<PairedChannel> 
   } finally {
     clearInterval(check);
     clearTimeout(expiry);
-    listener?.close();
     joiner.forgetCode();
   }
 }

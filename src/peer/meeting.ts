@@ -1,13 +1,16 @@
 /** What host and joiner have in common: several ways to meet, raced, of which one may win. */
-import type { SessionKey } from '../crypto/key-schedule.js';
+import type { SessionKey, Side } from '../crypto/key-schedule.js';
 import { setMaxListeners } from 'node:events';
 import { loadSodium } from '../crypto/sodium.js';
 import { XferError, toXferError } from '../errors.js';
 import type { Channel, Path } from '../transfer/ports.js';
-import type { Endpoint } from './address.js';
+import { isLoopback, type Endpoint } from './address.js';
+import { Admission } from './admission.js';
 import type * as authentication from './authenticate.js';
 import type { Connection, Transport } from './connection.js';
 import type { Bootstrap, DhtNode } from './dht.js';
+import { listen, type Listener } from './direct.js';
+import type { LaneRoute, PathEvent } from './lanes.js';
 import { deferred } from './promises.js';
 
 /** What happens until two sides have met. */
@@ -24,14 +27,8 @@ export type PeerEvent =
   | { readonly type: 'waiting' }
   /** Host: somebody used a wrong code. `left` more and the code is dead. */
   | { readonly type: 'wrong-guess'; readonly left: number }
-  /** File bytes take another way than before, or other lanes: `lanes` of them, 0 where the pairing connection does it. */
-  | {
-      readonly type: 'path';
-      readonly path: Path;
-      /** `host:port` of the peer on that way, where it is known. */
-      readonly address: string | undefined;
-      readonly lanes: number;
-    };
+  /** File bytes take another way than before: lanes, or the pairing connection where there are none. */
+  | PathEvent;
 
 /** How two sides may find each other. */
 export interface WaysToMeet {
@@ -41,18 +38,30 @@ export interface WaysToMeet {
   readonly listen?: Endpoint;
   /** Dials a direct TCP connection until it is there. */
   readonly connect?: Endpoint;
+  /** Connections for file bytes: 0 for none but the pairing's, as many as help if not given. */
+  readonly lanes?: number | undefined;
+  /** Where lanes are awaited after a meeting through the DHT; a free port if not given. */
+  readonly lanePort?: number | undefined;
   readonly onEvent: (event: PeerEvent) => void;
   /** Ends the meeting; it throws `interrupted`. */
   readonly signal: AbortSignal;
 }
 
+/** What a session needs of a channel, besides the transfer. */
+export interface SessionChannel extends Channel {
+  /** From now on this side sends no more than so many bytes per second, by all ways together. */
+  limitTo(bytesPerSecond: number): void;
+}
+
 /** A peer that knows the code, and the code is used up. */
 export interface PairedChannel {
-  readonly channel: Channel;
+  readonly channel: SessionChannel;
   readonly sessionKey: SessionKey;
   readonly path: Path;
   /** `host:port` of the peer. */
   readonly address: string | undefined;
+  /** Lets lanes come about, from now until the connection is gone. The peer must have been told nothing but who we are. */
+  openLanes(isSender: boolean): void;
   /** Resolves when the connection is gone and nothing of the meeting is open any more; never rejects. */
   readonly closed: Promise<void>;
 }
@@ -61,13 +70,20 @@ export interface PairedChannel {
 export class Meeting {
   readonly #over = new AbortController();
   readonly #outcome = deferred<PairedChannel>();
+  readonly #side: Side;
+  readonly #options: WaysToMeet;
   readonly #dht: DhtNode | undefined;
   readonly #stopListening: () => void;
   #failure: XferError | undefined;
   #waysLeft = 0;
+  #pairingListener: Listener | undefined;
+  #laneListener: Listener | undefined;
 
-  constructor(dht: DhtNode | undefined, signal: AbortSignal) {
+  constructor(side: Side, options: WaysToMeet, dht: DhtNode | undefined) {
+    this.#side = side;
+    this.#options = options;
     this.#dht = dht;
+    const { signal } = options;
     // Every connection listens; there may be dozens.
     setMaxListeners(0, this.#over.signal);
     const interrupt = (): void => {
@@ -108,9 +124,30 @@ export class Meeting {
     });
   }
 
+  /**
+   * Listens where this side was told to: on the port for lanes, which nobody may use yet, and for who dials a pairing.
+   * Gives the latter. Throws as `listen` does.
+   */
+  async listen(
+    admission: Admission,
+    onConnection: (connection: Connection) => void,
+  ): Promise<Listener | undefined> {
+    const { bootstrap, listen: endpoint, lanes, lanePort } = this.#options;
+    if (this.#over.signal.aborted) return undefined;
+    if (bootstrap !== 'off' && lanePort !== undefined && lanes !== 0) {
+      this.#laneListener = await listen({ host: undefined, port: lanePort }, new Admission());
+    }
+    if (endpoint !== undefined) this.#pairingListener = await listen(endpoint, admission, onConnection);
+    if (this.isOver) this.#closeListeners();
+    return this.#pairingListener;
+  }
+
   /** Whether this peer is the one: the first who comes. */
-  win(connection: Connection, { channel, sessionKey }: authentication.Authenticated): boolean {
+  win(connection: Connection, authenticated: authentication.Authenticated): boolean {
     if (this.isOver) return false;
+    const { channel, sessionKey } = authenticated;
+    const route = this.#laneRoute(connection);
+    if (route.by !== 'dialling') void connection.closed.then(() => route.listener?.close());
     // What the connection runs over must outlive the meeting.
     const closed = (connection.transport === 'dht' ? connection.closed : Promise.resolve()).then(() =>
       this.#dht?.close(),
@@ -121,6 +158,7 @@ export class Meeting {
       sessionKey,
       path: connection.path,
       address: connection.remoteAddress,
+      openLanes: (isSender) => void this.#openLanes(connection, authenticated, route, isSender),
       closed: Promise.all([closed, connection.closed]).then(() => undefined),
     });
     this.#end(new XferError('code-used'));
@@ -145,7 +183,45 @@ export class Meeting {
     }
   }
 
+  /** How lanes of a session can come about that began with this connection. Takes a listener over. */
+  #laneRoute(connection: Connection): LaneRoute {
+    const { isDialler, remote, transport } = connection;
+    if (transport === 'direct' && isDialler) return { by: 'dialling', to: remote };
+    if (transport === 'direct') {
+      const listener = this.#pairingListener;
+      this.#pairingListener = undefined;
+      return { by: 'listening', listener };
+    }
+    const listener = this.#laneListener;
+    this.#laneListener = undefined;
+    return { by: 'hints', listener, seenAs: this.#dht?.seenAs, isLocal: isLoopback(remote.host) };
+  }
+
+  async #openLanes(
+    connection: Connection,
+    { channel, sessionKey }: authentication.Authenticated,
+    route: LaneRoute,
+    isSender: boolean,
+  ): Promise<void> {
+    const { Lanes } = await import('./lanes.js');
+    const lanes = new Lanes(channel, sessionKey, route, {
+      side: this.#side,
+      isSender,
+      count: this.#options.lanes,
+      pairing: { path: connection.path, address: connection.remoteAddress },
+      onEvent: this.#options.onEvent,
+    });
+    void connection.closed.then(() => lanes.close());
+    await lanes.open();
+  }
+
+  #closeListeners(): void {
+    this.#pairingListener?.close();
+    this.#laneListener?.close();
+  }
+
   #end(reason: XferError): void {
+    this.#closeListeners();
     this.#stopListening();
     this.#over.abort(reason);
   }

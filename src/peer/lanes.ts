@@ -1,0 +1,335 @@
+/** The lanes of a session: TCP connections beside the pairing's, for the bytes of files (protocol section 4). */
+import type { Socket } from 'node:net';
+import type { SessionKey, Side } from '../crypto/key-schedule.js';
+import { XferError } from '../errors.js';
+import { MAX_LANES, type ControlMessage, type Hint } from '../transfer/messages.js';
+import type { Path } from '../transfer/ports.js';
+import { Admission } from './admission.js';
+import { listen, openSocket, type Listener } from './direct.js';
+import { hintsOf, worthDialling } from './hints.js';
+import { acceptLane, dialLane } from './lane-handshake.js';
+import { LaneTrial } from './lane-trial.js';
+import type { Lane } from './lane.js';
+
+type LaneMessage = Extract<ControlMessage, { type: 'hints' | 'lanes' }>;
+
+/** What lanes need of a channel. */
+export interface LaneCarrier {
+  /** Takes a lane over. True when it counts, false when it closed before; `onGone` when one that counted is gone. */
+  addLane(lane: Lane, onGone: () => void): Promise<boolean>;
+  /** Uses a lane no more, and closes it. */
+  closeLane(lane: Lane): void;
+  readonly flow: { readonly sentBytes: number; readonly blockedMs: number };
+  listenForLanes(listener: (message: LaneMessage) => void): void;
+  send(message: LaneMessage): Promise<void>;
+}
+
+/** How lanes can come about, which follows from how the two sides met. */
+export type LaneRoute =
+  /** Through the DHT: each side says where it may be reached, and both dial. */
+  | {
+      readonly by: 'hints';
+      /** Where a port was asked for. */
+      readonly listener: Listener | undefined;
+      /** The address by which others see this machine, where that is known. */
+      readonly seenAs: string | undefined;
+      /** The pairing came over loopback. */
+      readonly isLocal: boolean;
+    }
+  /** The peer dialled the pairing, and dials lanes to the same place. */
+  | { readonly by: 'listening'; readonly listener: Listener | undefined }
+  /** This side dialled the pairing. */
+  | { readonly by: 'dialling'; readonly to: Hint };
+
+/** File bytes take another way. */
+export interface PathEvent {
+  readonly type: 'path';
+  readonly path: Path;
+  /** `host:port` of the peer. */
+  readonly address: string | undefined;
+  readonly lanes: number;
+}
+
+export interface LaneOptions {
+  readonly side: Side;
+  /** Whether this side sends file bytes: it says how many lanes there are. */
+  readonly isSender: boolean;
+  /** Connections for file bytes: 0 for none but the pairing's, as many as help if not given. */
+  readonly count: number | undefined;
+  /** How file bytes go without lanes. */
+  readonly pairing: Pick<PathEvent, 'path' | 'address'>;
+  readonly onEvent: (event: PathEvent) => void;
+}
+
+interface OpenLane {
+  readonly lane: Lane;
+  /** Among those that one side dialled. */
+  readonly number: number;
+  readonly isOurs: boolean;
+  isGone: boolean;
+}
+
+const EPOCH = 0;
+/** Dials of one side in an epoch, each with a number of its own. */
+const MAX_DIALS = 64;
+/** For one dial, until its lane counts. */
+const DIAL_MS = 3_000;
+const SAMPLE_MS = 500;
+/** A lane may take this long to come back before anybody is told that there is none. */
+const GONE_MS = 1_000;
+const MAX_REDIALS = 3;
+
+export class Lanes {
+  readonly #carrier: LaneCarrier;
+  readonly #sessionKey: SessionKey;
+  readonly #route: LaneRoute;
+  readonly #options: LaneOptions;
+  readonly #over = new AbortController();
+  readonly #race = new AbortController();
+  readonly #trial = new LaneTrial();
+  #listener: Listener | undefined;
+  #sampling: NodeJS.Timeout | undefined;
+  #goneTimer: NodeJS.Timeout | undefined;
+
+  /** File bytes go over the pairing connection as well. */
+  readonly #linesWithout: number;
+  /** How many lanes there shall be, as far as this side dials them. */
+  #target: number;
+  /** More than these are closed, whoever dialled them. */
+  readonly #limit: number;
+  /** What the peer was asked to dial. */
+  #asked: number | undefined;
+  /** Where the peer can be reached. */
+  #good: Hint | undefined;
+  #dialling = 0;
+  #dialled = 0;
+  #redials = 0;
+  /** Lanes that count. */
+  #open: OpenLane[] = [];
+  /** Numbers of the peer's lanes by their ids. */
+  #expected: Map<string, number> | undefined;
+
+  constructor(carrier: LaneCarrier, sessionKey: SessionKey, route: LaneRoute, options: LaneOptions) {
+    this.#carrier = carrier;
+    this.#sessionKey = sessionKey;
+    this.#route = route;
+    this.#options = options;
+    this.#linesWithout = route.by === 'hints' ? 0 : 1;
+    const { count, isSender } = options;
+    const unasked = 1 - this.#linesWithout;
+    this.#limit = count === undefined ? MAX_LANES : Math.max(0, count - this.#linesWithout);
+    this.#target = Math.min(this.#limit, count !== undefined && isSender ? this.#limit : unasked);
+  }
+
+  /** Does what can be done for lanes, from now until `close`. That there are none is no failure. */
+  async open(): Promise<void> {
+    const { count, isSender } = this.#options;
+    if (this.#route.by !== 'dialling') this.#listener = this.#route.listener;
+    // A receiver that was told how many tells the sender, who sees to it.
+    if (count !== undefined && !isSender) this.#say({ type: 'lanes', count: this.#limit });
+    if (this.#limit === 0) {
+      this.close();
+      return;
+    }
+    if (count === undefined && isSender)
+      this.#sampling = setInterval(() => this.#sample(), SAMPLE_MS).unref();
+    this.#carrier.listenForLanes((message) => this.#hear(message));
+    if (this.#route.by === 'dialling') this.#good = this.#route.to;
+    if (this.#route.by === 'hints') await this.#sayWhere(this.#route);
+    if (this.#over.signal.aborted) this.#listener?.close();
+    else this.#listener?.takeLanes(this.#accept);
+    if (count === undefined && isSender)
+      this.#sampling = setInterval(() => this.#sample(), SAMPLE_MS).unref();
+    this.#dialMissing();
+  }
+
+  /** Opens nothing more. Lanes that count are the channel's to close. */
+  close(): void {
+    this.#over.abort();
+    this.#race.abort();
+    clearInterval(this.#sampling);
+    clearTimeout(this.#goneTimer);
+    this.#listener?.close();
+  }
+
+  async #sayWhere({ seenAs, isLocal }: Extract<LaneRoute, { by: 'hints' }>): Promise<void> {
+    try {
+      this.#listener ??= await listen({ host: isLocal ? '127.0.0.1' : undefined, port: 0 }, new Admission());
+    } catch {
+      // Nobody can come to us; we may go to them.
+    }
+    const hints = this.#listener === undefined ? [] : hintsOf(this.#listener.port, seenAs, isLocal);
+    this.#say({ type: 'hints', hints });
+  }
+
+  #say(message: LaneMessage): void {
+    // A session that is over needs no lanes.
+    this.#carrier.send(message).catch(() => undefined);
+  }
+
+  #hear(message: LaneMessage): void {
+    if (message.type === 'hints') {
+      this.#startRace(message.hints);
+      return;
+    }
+    // Somebody wants so many: no trials.
+    clearInterval(this.#sampling);
+    this.#target = Math.min(message.count, this.#limit);
+    this.#closeSurplus();
+    this.#dialMissing();
+  }
+
+  #startRace(hints: readonly Hint[]): void {
+    if (this.#route.by !== 'hints' || this.#open.length > 0) return;
+    for (const hint of worthDialling(hints, this.#route.isLocal)) void this.#dial(hint, this.#race.signal);
+  }
+
+  /** Sees to it that there are as many lanes as there shall be: dials, or where it cannot, asks the peer to. */
+  #dialMissing(): void {
+    const missing = this.#target - this.#open.length - this.#dialling;
+    if (missing <= 0 || this.#over.signal.aborted) return;
+    if (this.#good !== undefined) {
+      for (let index = 0; index < missing; index++) void this.#dial(this.#good, this.#over.signal);
+    } else if (this.#options.isSender && (this.#open.length > 0 || this.#route.by === 'listening')) {
+      this.#ask();
+    }
+  }
+
+  #ask(): void {
+    if (this.#asked === this.#target) return;
+    this.#asked = this.#target;
+    this.#say({ type: 'lanes', count: this.#target });
+  }
+
+  async #dial(to: Hint, signal: AbortSignal): Promise<void> {
+    if (this.#dialled === MAX_DIALS) return;
+    const number = this.#dialled;
+    this.#dialled += 1;
+    this.#dialling += 1;
+    const opened = await this.#dialOnce(to, number, signal).catch(() => undefined);
+    this.#dialling -= 1;
+    if (opened === undefined) return;
+    this.#good ??= to;
+    this.#count(opened);
+  }
+
+  async #dialOnce({ host, port }: Hint, number: number, signal: AbortSignal): Promise<OpenLane> {
+    const keys = this.#sessionKey.laneKeys(EPOCH, number, this.#options.side);
+    let socket: Socket | undefined;
+    const drop = (): void => {
+      socket?.destroy();
+    };
+    const slow = setTimeout(drop, DIAL_MS);
+    signal.addEventListener('abort', drop, { once: true });
+    try {
+      socket = await openSocket(host, port, DIAL_MS, signal);
+      return await this.#carry(await dialLane(socket, keys), number);
+    } catch (error) {
+      drop();
+      throw error;
+    } finally {
+      keys.psk.erase();
+      clearTimeout(slow);
+      signal.removeEventListener('abort', drop);
+    }
+  }
+
+  readonly #accept = async (socket: Socket): Promise<void> => {
+    let id = '';
+    let number: number | undefined;
+    const lane = await acceptLane(socket, (bytes) => {
+      id = Buffer.from(bytes).toString('hex');
+      number = this.#numberOf(id);
+      if (number === undefined || this.#open.length >= this.#limit) return undefined;
+      return this.#sessionKey.laneKeys(EPOCH, number, otherThan(this.#options.side)).psk;
+    });
+    const opened = await this.#carry(lane, number ?? 0);
+    // Used up now, and not before: who saw an id on the wire must not be able to use it up.
+    if (this.#expected?.delete(id) === true) this.#count(opened);
+    else this.#carrier.closeLane(lane);
+  };
+
+  #numberOf(id: string): number | undefined {
+    this.#expected ??= new Map(
+      Array.from({ length: MAX_DIALS }, (_, number) => {
+        const keys = this.#sessionKey.laneKeys(EPOCH, number, otherThan(this.#options.side));
+        keys.psk.erase();
+        return [Buffer.from(keys.id).toString('hex'), number];
+      }),
+    );
+    return this.#expected.get(id);
+  }
+
+  /** Hands a lane to the channel, and waits until it counts. Throws `peer-gone` where it never does. */
+  async #carry(lane: Lane, number: number): Promise<OpenLane> {
+    const opened: OpenLane = { lane, number, isOurs: lane.isDialler, isGone: false };
+    const counts = await this.#carrier.addLane(lane, () => this.#onGone(opened));
+    if (!counts) throw new XferError('peer-gone', { subject: 'lane' });
+    return opened;
+  }
+
+  #count(opened: OpenLane): void {
+    if (opened.isGone) return;
+    this.#open.push(opened);
+    if (this.#open.length === 1) this.#onSome(opened.lane.address);
+    // Who is still on the way to a first lane is too late.
+    this.#race.abort();
+    this.#closeSurplus();
+    this.#dialMissing();
+  }
+
+  /**
+   * Both sides may have dialled at once. They keep the same lanes, since they know one order: those that the receiver
+   * dialled first, the lower number first. What is too many for this side is the last of all, or of its own.
+   */
+  #closeSurplus(): void {
+    const { isSender } = this.#options;
+    const byReceiver = (opened: OpenLane): boolean => opened.isOurs !== isSender;
+    const inOrder = [...this.#open].sort(
+      (a, b) => Number(byReceiver(b)) - Number(byReceiver(a)) || a.number - b.number,
+    );
+    for (const [index, { lane, isOurs }] of inOrder.entries()) {
+      if (index >= this.#limit || (isOurs && index >= this.#target)) this.#carrier.closeLane(lane);
+    }
+  }
+
+  #onGone(opened: OpenLane): void {
+    opened.isGone = true;
+    const had = this.#open.length;
+    this.#open = this.#open.filter((each) => each !== opened);
+    if (had === 0 || this.#open.length > 0 || this.#over.signal.aborted) return;
+    this.#goneTimer = setTimeout(() => this.#onNone(), GONE_MS).unref();
+  }
+
+  #onSome(address: string): void {
+    const isBack = this.#goneTimer !== undefined;
+    clearTimeout(this.#goneTimer);
+    this.#goneTimer = undefined;
+    if (!isBack) this.#options.onEvent({ type: 'path', path: 'direct', address, lanes: 1 });
+  }
+
+  #onNone(): void {
+    this.#goneTimer = undefined;
+    this.#options.onEvent({ type: 'path', ...this.#options.pairing, lanes: 0 });
+    if (this.#redials === MAX_REDIALS) return;
+    this.#redials += 1;
+    this.#dialMissing();
+  }
+
+  #sample(): void {
+    const { sentBytes, blockedMs } = this.#carrier.flow;
+    const lines = this.#linesWithout + this.#open.length;
+    // Nobody got through so far: there is nothing to have more of.
+    if (lines === 0) return;
+    const advice = this.#trial.next({ nowMs: performance.now(), sentBytes, blockedMs, lines });
+    if (advice === undefined) return;
+    this.#target = Math.max(1 - this.#linesWithout, this.#target + (advice === 'more' ? 1 : -1));
+    this.#closeSurplus();
+    this.#dialMissing();
+    if (advice === 'fewer' && this.#asked !== undefined) this.#ask();
+  }
+}
+
+function otherThan(side: Side): Side {
+  return side === 'host' ? 'joiner' : 'host';
+}
