@@ -51,17 +51,19 @@ interface Bar {
 
 // One record tells a slow line from a fast one, and costs little where it was the wrong thing to try. A receiver has
 // credit for 16 MiB open: only behind those is seen what it can take.
-const TRIAL_RECORDS = [1, 8, 24];
+const TRIAL_RECORDS = [1, 8, 16, 8];
 /** A trial goes on while the level does so much of what its rival did, */
-const TRIAL_GOES_ON = [0.75, 0.9];
+const TRIAL_GOES_ON = [0.75, 0.9, 0.9];
 /** is over at once with so much, */
 const TRIAL_WINS_EARLY = 1.5;
 /** and is won with so much at its end. Less is not forecast to be worth one. */
 const TRIAL_WINS = 1.1;
 
 /** What must have passed before it is looked at. */
-const ENOUGH_BYTES = 1 << 22;
+const ENOUGH_BYTES = 1 << 21;
 const ENOUGH_MS = 250;
+/** Records after which the older ones count half. */
+const REMEMBERED_RECORDS = 32;
 /** After a change nothing is tried for so long. */
 const SETTLE_MS = 250;
 /** How long a level is left alone that failed: twice as long each time, and so long that trials cost no more than a share. */
@@ -122,7 +124,7 @@ export class Controller {
     add(this.#sum, raw, passage);
     const sum = this.#sum;
     if (sum.records < 2 || (sum.raw < ENOUGH_BYTES && sum.tookMs < ENOUGH_MS)) return;
-    this.#sum = nothing();
+    if (sum.records > REMEMBERED_RECORDS) this.#sum = half(sum);
     if (this.now() - this.#settledMs < SETTLE_MS) return;
     const rival = speedOf(sum);
     const challenger = this.#challengers(sum).find((one) => !this.#isBarred(one, rival));
@@ -164,12 +166,16 @@ export class Controller {
     if (sum.records < (TRIAL_RECORDS[step] ?? 0)) return;
     const gain = speedOf(sum) / rival;
     const isLast = step === TRIAL_RECORDS.length - 1;
-    if (step > 0 && gain >= (isLast ? TRIAL_WINS : TRIAL_WINS_EARLY)) {
+    const isWeaker = LEVELS.indexOf(level) < LEVELS.indexOf(this.#level);
+    if (isLast ? gain >= TRIAL_WINS : isWeaker && step > 0 && gain >= TRIAL_WINS_EARLY) {
       this.#end();
       this.#level = level;
+      this.#sum = nothing();
       this.#bars.delete(level);
     } else if (isLast || gain < (TRIAL_GOES_ON[step] ?? 0)) {
       this.#end();
+      // The line is another than what went before made believe.
+      if (step === 0) this.#sum = nothing();
       this.#bar(level, rival, sum.tookMs - sum.raw / rival);
     } else {
       this.#trial = begin(level, rival, step + 1);
@@ -178,7 +184,6 @@ export class Controller {
 
   #end(): void {
     this.#trial = undefined;
-    this.#sum = nothing();
     this.#settledMs = this.now();
   }
 
@@ -204,6 +209,10 @@ function add(sum: Sum, raw: number, { tookMs, packMs, lineMs }: Passage): void {
   sum.tookMs += tookMs;
   sum.packMs += packMs;
   sum.lineMs += lineMs;
+}
+
+function half({ records, raw, tookMs, packMs, lineMs }: Sum): Sum {
+  return { records: records / 2, raw: raw / 2, tookMs: tookMs / 2, packMs: packMs / 2, lineMs: lineMs / 2 };
 }
 
 /** Bytes a millisecond. */
