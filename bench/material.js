@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir, open, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { logLines } from './log-text.js';
 
 const PIECE_BYTES = 2 ** 23;
 const WORDS =
@@ -36,6 +37,31 @@ export async function writeRandomFile(file, bytes) {
   const handle = await open(file, 'wx');
   for (let offset = 0; offset < bytes; offset += PIECE_BYTES) {
     await handle.write(noise(`random file ${offset}`, Math.min(PIECE_BYTES, bytes - offset)));
+  }
+  await handle.close();
+}
+
+/**
+ * One file of web server log, cut where it is long enough.
+ *
+ * @param {string} file
+ * @param {number} bytes
+ */
+export async function writeLogFile(file, bytes) {
+  const handle = await open(file, 'wx');
+  const lines = logLines(random(20_000));
+  let left = bytes;
+  while (left > 0) {
+    /** @type {string[]} */
+    const piece = [];
+    for (let length = 0; length < Math.min(PIECE_BYTES, left);) {
+      const line = lines.next().value;
+      piece.push(line);
+      length += line.length;
+    }
+    const text = Buffer.from(piece.join(''), 'latin1').subarray(0, left);
+    await handle.write(text);
+    left -= text.length;
   }
   await handle.close();
 }

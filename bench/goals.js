@@ -1,0 +1,130 @@
+// @ts-check
+/** What xfer wants to reach, and how far it is. */
+import { ran, secondsOf } from './figures.js';
+import { figure, table } from './statistics.js';
+
+/** @typedef {import('./compare.js').Result} Result */
+/** @typedef {(scenario: string, tool?: string) => number | undefined} Seconds */
+
+const MIB = 2 ** 20;
+
+/**
+ * @typedef {object} Goal
+ * @property {string} title
+ * @property {number} atMost
+ * @property {(seconds: Seconds, results: readonly Result[]) => number | undefined} value `undefined` where it was not
+ *   measured
+ */
+
+/** @type {readonly Goal[]} */
+const GOALS = [
+  against('random', 'socat (raw TCP)', 1.5),
+  against('random', 'scp', 0.4),
+  against('random', 'croc', 0.6),
+  {
+    title: 'large log text, direct: × large random file',
+    atMost: 1.1,
+    value: (seconds) => ratio(seconds('log'), seconds('random')),
+  },
+  against('log', 'xfer --no-compress', 1.05),
+  against('log', 'croc', 0.25),
+  against('files', 'rsync over ssh', 0.9),
+  against('files', 'croc', 0.06),
+  against('tiny', 'magic-wormhole', 0.9),
+  {
+    title: '1 KiB file, receiver from start to exit: seconds',
+    atMost: 0.45,
+    value: (seconds) => seconds('tiny'),
+  },
+  ...[100, 20].map((mbit) => ({
+    title: `log text, line of ${mbit} Mbit/s: × what the line takes for the raw bytes`,
+    atMost: 0.45,
+    value: shareOfLine(`line-${mbit}-log`),
+  })),
+  {
+    title: 'random, line of 100 Mbit/s with a round trip of 100 ms: × what the line takes',
+    // At least 80 % of the line.
+    atMost: 1.25,
+    value: shareOfLine('far'),
+  },
+  {
+    title: 'met through the DHT, with lanes: × direct and the meeting',
+    atMost: 1.15,
+    value: (seconds) => {
+      const [met, direct] = [seconds('lanes', 'xfer, DHT'), seconds('lanes', 'xfer, direct')];
+      const meeting = difference(seconds('meeting', 'xfer, DHT'), seconds('meeting', 'xfer, direct'));
+      return ratio(difference(met, meeting), direct);
+    },
+  },
+  {
+    title: 'through the DHT without lanes: × bare hyperdht connection',
+    atMost: 1.1,
+    value: (seconds) => ratio(seconds('dht', 'xfer --lanes 0'), seconds('dht', 'bare hyperdht')),
+  },
+  {
+    title: 'memory of one side, the largest of all these runs: MiB',
+    atMost: 200,
+    value: (_, results) => {
+      const peaks = results.flatMap((result) => ran(result).filter(isXfer).flatMap(peaksOf));
+      return peaks.length === 0 ? undefined : Math.max(...peaks) / MIB;
+    },
+  },
+];
+
+/** @param {readonly Result[]} results */
+export function goalTable(results) {
+  /** @type {Seconds} */
+  const seconds = (scenario, tool = 'xfer') =>
+    secondsOf(
+      results.find(({ name }) => name === scenario),
+      tool,
+    );
+  const rows = GOALS.map(({ title, atMost, value }) => {
+    const measured = value(seconds, results);
+    const verdict = measured === undefined ? 'not measured' : measured <= atMost ? 'yes' : 'no';
+    return [title, figure(atMost), figure(measured), verdict];
+  });
+  return table(['xfer', 'at most', 'measured', 'reached'], rows, [0, 3]);
+}
+
+/** @param {string} scenario @param {string} tool @param {number} atMost @returns {Goal} */
+function against(scenario, tool, atMost) {
+  const titles = {
+    random: 'large random file, direct',
+    log: 'large log text, direct',
+    files: 'small files',
+    tiny: '1 KiB file, receiver from start to exit',
+  };
+  return {
+    title: `${titles[/** @type {keyof typeof titles} */ (scenario)]}: × ${tool}`,
+    atMost,
+    value: (seconds) => ratio(seconds(scenario), seconds(scenario, tool)),
+  };
+}
+
+/** @param {string} scenario @returns {Goal['value']} */
+function shareOfLine(scenario) {
+  return (seconds, results) => ratio(seconds(scenario), results.find(({ name }) => name === scenario)?.lineS);
+}
+
+/** @param {number | undefined} one @param {number | undefined} other */
+function ratio(one, other) {
+  return one === undefined || other === undefined ? undefined : one / other;
+}
+
+/** @param {number | undefined} one @param {number | undefined} other */
+function difference(one, other) {
+  return one === undefined || other === undefined ? undefined : one - other;
+}
+
+/** @param {import('./rounds.js').Rounds} tool */
+function isXfer({ name }) {
+  return name.startsWith('xfer');
+}
+
+/** @param {import('./rounds.js').Rounds} tool */
+function peaksOf({ rounds }) {
+  return rounds.flatMap(({ sender, receiver }) =>
+    [sender.peakBytes, receiver?.peakBytes].filter((peak) => peak !== undefined),
+  );
+}
