@@ -1,6 +1,25 @@
 /** Digests of content: BLAKE3 with 32 bytes, and the tree over a file's pieces of 1 MiB. */
 import { timingSafeEqual } from 'node:crypto';
-import { Blake3Hasher } from '@napi-rs/blake-hash';
+import type { Blake3Hasher as Hasher } from '@napi-rs/blake-hash';
+
+/**
+ * Loads the package. On Linux it asks Node for a diagnostic report, to learn which C library there is, and such a report
+ * looks up the name of every address that this process is connected to: seconds without an answer, and a question about
+ * our peers to a name server.
+ */
+async function loadBlake3(): Promise<typeof Hasher> {
+  const report: NodeJS.ProcessReport & { excludeNetwork?: boolean } = process.report;
+  const before = report.excludeNetwork ?? false;
+  report.excludeNetwork = true;
+  try {
+    const { Blake3Hasher } = await import('@napi-rs/blake-hash');
+    return Blake3Hasher;
+  } finally {
+    report.excludeNetwork = before;
+  }
+}
+
+const Blake3Hasher = await loadBlake3();
 
 export const DIGEST_BYTES = 32;
 
