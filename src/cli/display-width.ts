@@ -8,6 +8,9 @@ const DRAWN = /[^\p{Default_Ignorable_Code_Point}\p{Cc}\p{Cf}\p{Cs}\p{Mn}\p{Me}]
 /** Emoji whose first character alone would be narrow: made colourful, with a skin, and flags. */
 const WIDE_EMOJI = /\ufe0f|\p{Emoji_Modifier}|^\p{Regional_Indicator}{2}/u;
 
+/** Marks that take room behind the character they belong to. */
+const SPACING = /(?<=.)[\p{Mc}\uff9e\uff9f]/gu;
+
 // To make one takes longer than all else that is shown of a small transfer.
 let segmenter: Intl.Segmenter | undefined;
 
@@ -26,5 +29,6 @@ export function displayWidth(text: string): number {
 function widthOf(cluster: string): number {
   const drawn = DRAWN.exec(cluster)?.[0].codePointAt(0);
   if (drawn === undefined) return 0;
-  return WIDE_EMOJI.test(cluster) ? 2 : eastAsianWidth(drawn);
+  if (WIDE_EMOJI.test(cluster)) return 2;
+  return eastAsianWidth(drawn) + (cluster.match(SPACING)?.length ?? 0);
 }

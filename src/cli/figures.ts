@@ -37,9 +37,9 @@ export function formatDuration(ms: number): string {
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
-/** `120,000`. */
+/** `120,000`. Without `Intl`, whose first number takes longer than a small transfer's bytes. */
 export function formatCount(count: number): string {
-  return count.toLocaleString('en-US');
+  return String(count).replace(/\B(?=(?:\d{3})+$)/g, ',');
 }
 
 /** `1 file`, `12 files`; `plural` where an `s` does not make it. */
