@@ -1,18 +1,37 @@
 // @ts-check
-/** Builds `dist/` anew, so that nothing of an older build stays in it, and makes the program executable. */
+/**
+ * Builds `dist/` anew, so that nothing of an older build stays in it, and makes the program executable. The compiler
+ * checks and writes the declarations; the code goes into a few files, one for what is loaded together, since a hundred
+ * take longer to find and to read (docs/decisions/0006-start-up.md). Packages stay packages.
+ */
 import { spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, rmSync } from 'node:fs';
+import { chmodSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
+import { build } from 'rolldown';
 
 const root = path.dirname(import.meta.dirname);
-const program = path.join(root, 'dist/cli/main.js');
+const dist = path.join(root, 'dist');
 const compiler = path.join(path.dirname(createRequire(import.meta.url).resolve('typescript')), 'tsc.js');
 
-rmSync(path.join(root, 'dist'), { recursive: true, force: true });
-const { status } = spawnSync(process.execPath, [compiler, '-p', 'tsconfig.build.json'], {
-  cwd: root,
-  stdio: 'inherit',
-});
+rmSync(dist, { recursive: true, force: true });
+const { status } = spawnSync(
+  process.execPath,
+  [compiler, '-p', 'tsconfig.build.json', '--emitDeclarationOnly'],
+  { cwd: root, stdio: 'inherit' },
+);
 process.exitCode = status ?? 1;
-if (existsSync(program)) chmodSync(program, 0o755);
+await build({
+  cwd: root,
+  input: { 'cli/main': 'src/cli/main.ts', index: 'src/index.ts' },
+  platform: 'node',
+  external: (id) => !id.startsWith('.') && !path.isAbsolute(id),
+  output: {
+    dir: dist,
+    // As deep as in src/: what a file finds beside itself it finds here too.
+    chunkFileNames: 'chunks/[name]-[hash].js',
+    sourcemap: true,
+  },
+  logLevel: 'warn',
+});
+chmodSync(path.join(dist, 'cli/main.js'), 0o755);

@@ -12,6 +12,9 @@ delete process.env['XFER_CODE'];
 setFlagsFromString('--no-incremental-marking');
 
 const args = process.argv.slice(2);
+// Traces then name lines of the source, not of the bundle. It takes memory, so only where somebody looks.
+process.setSourceMapsEnabled(args.includes('--debug'));
+
 const { stdin, stdout, stderr, env } = process;
 const interruption = new AbortController();
 
