@@ -28,51 +28,57 @@ export class Column<A extends Uint8Array | Uint16Array | Int32Array | Float64Arr
   }
 }
 
-/** Which entries there are and which folder each lies in. Names are kept for folders only: files bring theirs. */
+/** The folders of a manifest and where each lies. Of files nothing is kept but that they are none. */
 export class EntryTable {
+  /** One more than a folder's place in what follows; 0 for a file. */
+  readonly #places = new Column((length) => new Int32Array(length));
+  readonly #names: string[] = [];
   readonly #parents = new Column((length) => new Int32Array(length));
   readonly #depths = new Column((length) => new Uint8Array(length));
   readonly #pathBytes = new Column((length) => new Uint16Array(length));
-  readonly #names: string[] = [];
+  #length = 0;
 
   /** How many entries there are. */
   get length(): number {
-    return this.#names.length;
+    return this.#length;
   }
 
   /** Takes the next entry; its depth must be at most 255 and its path at most 64 KiB. */
   add({ parent, type, name }: Pick<Entry, 'parent' | 'type' | 'name'>): void {
-    const index = this.#names.push(type === 'folder' ? name : '') - 1;
-    this.#parents.set(index, parent);
-    this.#depths.set(index, this.depthBelow(parent));
-    this.#pathBytes.set(index, this.pathBytesBelow(parent, name));
+    const index = this.#length++;
+    if (type !== 'folder') return;
+    const place = this.#names.push(name);
+    this.#places.set(index, place);
+    this.#parents.set(place, parent);
+    this.#depths.set(place, this.depthBelow(parent));
+    this.#pathBytes.set(place, this.pathBytesBelow(parent, name));
   }
 
   /** Segments of the path of what lies in `folder`. */
   depthBelow(folder: number): number {
-    return folder === ROOT ? 1 : this.#depths.at(folder) + 1;
+    return folder === ROOT ? 1 : this.#depths.at(this.#places.at(folder)) + 1;
   }
 
   /** Bytes of the path of what is called `name` in `folder`. */
   pathBytesBelow(folder: number, name: string): number {
-    return (folder === ROOT ? 0 : this.#pathBytes.at(folder) + 1) + Buffer.byteLength(name);
+    return (folder === ROOT ? 0 : this.#pathBytes.at(this.#places.at(folder)) + 1) + Buffer.byteLength(name);
   }
 
   isFolder(index: number): boolean {
-    return this.#names[index] !== undefined && this.#names[index] !== '';
+    return this.#places.at(index) > 0;
   }
 
-  parentOf(index: number): number {
-    return this.#parents.at(index);
+  parentOf(folder: number): number {
+    return this.#parents.at(this.#places.at(folder));
   }
 
   nameOf(folder: number): string {
-    return this.#names[folder] ?? '';
+    return this.#names[this.#places.at(folder) - 1] ?? '';
   }
 
-  /** The root that an entry lies below, or is. */
-  rootOf(index: number): number {
-    let root = index;
+  /** The root that a folder lies below, or is. */
+  rootOf(folder: number): number {
+    let root = folder;
     while (this.parentOf(root) !== ROOT) root = this.parentOf(root);
     return root;
   }

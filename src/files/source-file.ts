@@ -21,40 +21,61 @@ export interface Found {
 }
 
 /**
- * Reads the file at `location` whole, with synchronous calls; `undefined` when it is larger than `limit`. Throws
+ * Reads the file at `location` whole into `memory`, with synchronous calls; `undefined` when it fills that. Throws
  * `source-changed`, or the error of the system.
  */
-export function readSmallFile(location: string, found: Found, limit: number): Buffer | undefined {
+export function readSmallFile(location: string, found: Found, memory: Buffer): Buffer | undefined {
   const fd = openSync(location, OPEN_FLAGS);
   try {
     const before = fstatSync(fd);
     assertFound(before, found);
-    if (before.size > limit) return undefined;
-    // One byte more than expected shows a file that grew.
-    const content = Buffer.allocUnsafe(before.size + 1);
+    if (before.size >= memory.length) return undefined;
+    // One byte more than expected shows a file that grew; one that did not is read in a single call.
     let length = 0;
-    for (let got = -1; got !== 0 && length < content.length; length += got) {
-      got = readSync(fd, content, length, content.length - length, length);
+    for (let got = -1; got !== 0 && length !== before.size; length += got) {
+      got = readSync(fd, memory, length, before.size + 1 - length, length);
     }
     if (length !== before.size) throw new XferError('source-changed');
     assertSame(fstatSync(fd), before);
-    return content.subarray(0, length);
+    return memory.subarray(0, length);
   } finally {
     closeSync(fd);
   }
 }
 
+/** Memory for pieces of files, used again and again. */
+export class PieceMemory {
+  readonly #free: Buffer[] = [];
+
+  take(): Buffer {
+    return this.#free.pop() ?? Buffer.allocUnsafeSlow(CHUNK_BYTES);
+  }
+
+  /** Takes back what `take` gave, or a part of it. */
+  give(piece: Uint8Array): void {
+    if (this.#free.length < MOST_FREE_PIECES) this.#free.push(Buffer.from(piece.buffer));
+  }
+}
+
+/** More are never under way on a fast line. */
+const MOST_FREE_PIECES = 16;
+
 /**
  * Opens the file at `location` to be read from its start. `path` is for messages. Throws `source-vanished`,
  * `source-changed` or `path-unreadable`.
  */
-export function openSourceFile(location: string, path: string, found: Found): SourceFile {
+export function openSourceFile(
+  location: string,
+  path: string,
+  found: Found,
+  memory: PieceMemory,
+): SourceFile {
   let fd: number | undefined;
   try {
     fd = openSync(location, OPEN_FLAGS);
     const stat = fstatSync(fd);
     assertFound(stat, found);
-    return new DiskSourceFile(fd, stat, path);
+    return new DiskSourceFile(fd, stat, path, memory);
   } catch (thrown) {
     if (fd !== undefined) closeSync(fd);
     throw readError(thrown, path);
@@ -68,6 +89,7 @@ const LONGEST_HOLE_BYTES = 1 << 28;
 /** File systems store nothing less than this. */
 const BLOCK_BYTES = 1 << 12;
 const ZEROS = Buffer.alloc(CHUNK_BYTES);
+const NO_BYTES = Buffer.alloc(0);
 
 class DiskSourceFile implements SourceFile {
   readonly #fd: number;
@@ -78,16 +100,16 @@ class DiskSourceFile implements SourceFile {
   /** Where the next read from the disk begins. */
   #offset = 0;
   /** Read but not handed out. */
-  #rest: Buffer = Buffer.alloc(0);
-  /** Memory for whole pieces that the caller gave back. */
-  readonly #free: Buffer[] = [];
+  #rest: Buffer = NO_BYTES;
+  readonly #memory: PieceMemory;
   /** The read under way, so that the disk works while the caller does. */
   #ahead: Promise<Buffer> | undefined;
 
-  constructor(fd: number, stat: Stats, path: string) {
+  constructor(fd: number, stat: Stats, path: string, memory: PieceMemory) {
     this.#fd = fd;
     this.#stat = stat;
     this.#path = path;
+    this.#memory = memory;
     this.#isSparse = stat.blocks * 512 < stat.size;
   }
 
@@ -101,8 +123,7 @@ class DiskSourceFile implements SourceFile {
 
   recycle(data: Uint8Array): void {
     // Pieces of a sparse file may be parts of one buffer.
-    if (this.#isSparse || data.length !== CHUNK_BYTES) return;
-    this.#free.push(Buffer.from(data.buffer, data.byteOffset, data.length));
+    if (!this.#isSparse) this.#memory.give(data);
   }
 
   async close(): Promise<void> {
@@ -141,8 +162,7 @@ class DiskSourceFile implements SourceFile {
 
   async #readPiece(): Promise<Buffer> {
     const wanted = Math.min(CHUNK_BYTES, this.#stat.size - this.#offset);
-    const piece = wanted === CHUNK_BYTES ? this.#free.pop() : undefined;
-    return this.#fill(piece ?? Buffer.allocUnsafeSlow(wanted), wanted);
+    return wanted === 0 ? NO_BYTES : this.#fill(this.#memory.take().subarray(0, wanted), wanted);
   }
 
   async #fill(piece: Buffer, wanted: number): Promise<Buffer> {

@@ -18,7 +18,7 @@ import { breathe } from './pace.js';
 import { collisionKey } from './paths.js';
 import { assertDistinct, findRoot, lookAgain, travels, type Root } from './roots.js';
 import { ScannedTree } from './scanned-tree.js';
-import { openSourceFile, readSmallFile } from './source-file.js';
+import { PieceMemory, openSourceFile, readSmallFile } from './source-file.js';
 
 export interface SourceOptions {
   readonly paths: readonly string[];
@@ -90,6 +90,9 @@ class DiskSource implements OpenedSource {
   #found: readonly Root[];
   #roots: FileSource['roots'] | undefined;
   #tree: ScannedTree;
+  readonly #pieces = new PieceMemory();
+  /** For files that are read whole, one after the other. */
+  #small = Buffer.alloc(0);
 
   constructor(found: readonly Root[], choice: Choice) {
     this.#found = found;
@@ -127,7 +130,9 @@ class DiskSource implements OpenedSource {
   async readWhole(entry: Entry, limit: number): Promise<Uint8Array | undefined> {
     await breathe();
     try {
-      return readSmallFile(this.#tree.locate(entry), this.#tree.identityOf(entry), limit);
+      if (this.#small.length <= limit) this.#small = Buffer.allocUnsafeSlow(limit + 1);
+      const memory = this.#small.subarray(0, limit + 1);
+      return readSmallFile(this.#tree.locate(entry), this.#tree.identityOf(entry), memory);
     } catch (thrown) {
       throw readError(thrown, this.pathOf(entry));
     }
@@ -135,7 +140,8 @@ class DiskSource implements OpenedSource {
 
   async open(entry: Entry): Promise<SourceFile> {
     await breathe();
-    return openSourceFile(this.#tree.locate(entry), this.pathOf(entry), this.#tree.identityOf(entry));
+    const [location, found] = [this.#tree.locate(entry), this.#tree.identityOf(entry)];
+    return openSourceFile(location, this.pathOf(entry), found, this.#pieces);
   }
 
   pathOf(entry: Entry): string {

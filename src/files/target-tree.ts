@@ -35,6 +35,7 @@ export class TargetTree {
   readonly #umask: number;
   readonly #table = new EntryTable();
   readonly #states = new Column((length) => new Uint8Array(length));
+  /** Of folders, which get them last. */
   readonly #modes = new Column((length) => new Uint16Array(length));
   readonly #mtimesMs = new Column((length) => new Float64Array(length));
   readonly #made: number[] = [];
@@ -60,8 +61,10 @@ export class TargetTree {
     const prospect = this.#isKept(entry) ? this.#look(entry) : NAME_REFUSED;
     this.#table.add(entry);
     this.#setState(entry.index, prospect.status);
-    this.#modes.set(entry.index, entry.mode);
-    this.#mtimesMs.set(entry.index, entry.mtimeMs);
+    if (entry.type === 'folder') {
+      this.#modes.set(entry.index, entry.mode);
+      this.#mtimesMs.set(entry.index, entry.mtimeMs);
+    }
     return prospect;
   }
 

@@ -53,10 +53,16 @@ export class BatchWriter {
     this.#count++;
   }
 
-  /** The batch before compression. The writer is not to be used any more. */
+  /** The batch before compression, in the writer's memory: to be used again after `clear` only. */
   finish(): Uint8Array {
     this.#to.raw(digestOfBatch(this.#to.finish()));
     return this.#to.finish();
+  }
+
+  /** Begins the next batch. The last one must be needed no more. */
+  clear(): void {
+    this.#to.clear();
+    this.#count = 0;
   }
 }
 

@@ -127,7 +127,7 @@ const LISTED = 2;
 
 /**
  * Takes a peer's manifest part by part and refuses what is not a tree under the offered roots. What it keeps is a
- * byte for each entry and the names of one folder.
+ * byte for each entry, and one name.
  */
 export class ManifestDecoder {
   readonly totals = new ManifestTotals();
@@ -136,8 +136,9 @@ export class ManifestDecoder {
   /** `FOLDER` and `LISTED` of each entry. */
   #flags = new Uint8Array(1024);
   #parent: number | undefined;
-  #rootsListed = 0;
-  readonly #siblings = new Set<string>();
+  readonly #rootNames = new Set<string>();
+  /** The entry before, in the same folder. */
+  #previousName = '';
 
   constructor(kind: OfferKind, roots: readonly OfferedRoot[]) {
     this.#kind = kind;
@@ -153,10 +154,9 @@ export class ManifestDecoder {
     if (entries.length !== count) throw malformed('a manifest part with another count');
     for (const entry of entries) {
       if (entry.parent !== this.#parent) this.#enter(entry.parent);
-      if (this.#siblings.size === this.#siblings.add(entry.name).size) {
-        throw malformed('two entries of one name');
-      }
       if (entry.parent === ROOT) this.#demandRoot(entry);
+      else if (entry.name <= this.#previousName) throw malformed('names of a folder that do not rise');
+      this.#previousName = entry.name;
       // Totals that a person said yes to hold only where every size is stated.
       if (entry.size === undefined && this.#kind !== 'pipe') throw malformed('a file of unknown size');
       this.#note(entry);
@@ -173,12 +173,11 @@ export class ManifestDecoder {
     if (entries !== end.entries || files !== end.files || bytes !== end.bytes) {
       throw malformed('a manifest with other figures');
     }
-    if (this.#rootsListed < this.#roots.length) throw malformed('a root of the offer is missing');
-    this.#siblings.clear();
+    if (this.#rootNames.size < this.#roots.length) throw malformed('a root of the offer is missing');
   }
 
   #enter(parent: number): void {
-    this.#siblings.clear();
+    this.#previousName = '';
     if (parent !== ROOT) {
       if (this.#parent === undefined) throw malformed('a manifest that does not begin with its roots');
       if (parent >= this.totals.entries) throw malformed('an entry before its folder');
@@ -196,7 +195,8 @@ export class ManifestDecoder {
     if (offered?.name !== entry.name || offered.type !== entry.type || offered.size !== size) {
       throw malformed('a root that was not offered');
     }
-    this.#rootsListed++;
+    if (this.#rootNames.size === this.#rootNames.add(entry.name).size)
+      throw malformed('two roots of one name');
   }
 
   #note(entry: Entry): void {

@@ -27,6 +27,9 @@ export class Outflow {
   readonly #compression: Compression;
   readonly #controller: Controller;
   readonly #batchPacker: Packer;
+  #batch = new BatchWriter();
+  /** Those whose batches have left: their memory is worth keeping. */
+  readonly #spareBatches: BatchWriter[] = [];
 
   /** @param now Milliseconds of a monotonic clock. */
   constructor(
@@ -46,27 +49,26 @@ export class Outflow {
 
   /** Sends the content of files, in their order. Resolves when the last is in the outbox. */
   async send(files: readonly Entry[]): Promise<void> {
-    let batch = new BatchWriter();
     for (const entry of files) {
       const { pieceBytes } = this.#outbox;
       if (entry.size === undefined || entry.size > Math.min(MAX_BATCHED_BYTES, pieceBytes)) {
-        batch = await this.#sendBatch(batch);
+        await this.#sendBatch();
         await this.#sendLarge(entry);
         continue;
       }
       const content = await this.#readSmall(entry);
       if (typeof content === 'string') {
-        batch = await this.#sendBatch(batch);
+        await this.#sendBatch();
         await this.#fail(entry, content);
         continue;
       }
-      if (batch.length + content.length > pieceBytes) batch = await this.#sendBatch(batch);
-      if (batch.count === 0) this.#events.started(entry);
-      batch.add(entry.index, content);
+      if (this.#batch.length + content.length > pieceBytes) await this.#sendBatch();
+      if (this.#batch.count === 0) this.#events.started(entry);
+      this.#batch.add(entry.index, content);
       this.#count(content.length);
-      if (batch.full) batch = await this.#sendBatch(batch);
+      if (this.#batch.full) await this.#sendBatch();
     }
-    await this.#sendBatch(batch);
+    await this.#sendBatch();
   }
 
   /** A file's content, or why there is none. */
@@ -79,14 +81,18 @@ export class Outflow {
     }
   }
 
-  /** Sends what the batch holds, and gives the writer for the next. */
-  async #sendBatch(batch: BatchWriter): Promise<BatchWriter> {
-    if (batch.count === 0) return batch;
+  /** Sends what the batch holds, and begins the next. */
+  async #sendBatch(): Promise<void> {
+    const batch = this.#batch;
     const { count } = batch;
-    await this.#outbox.put(
-      pack(this.#batchPacker, batch.finish(), (body) => ({ kind: 'batch', transfer: TRANSFER, count, body })),
-    );
-    return new BatchWriter();
+    if (count === 0) return;
+    this.#batch = this.#spareBatches.pop() ?? new BatchWriter();
+    const record = (body: Packed): DataRecord => ({ kind: 'batch', transfer: TRANSFER, count, body });
+    const free = (): void => {
+      batch.clear();
+      this.#spareBatches.push(batch);
+    };
+    await this.#outbox.put(pack(this.#batchPacker, batch.finish(), record, free));
   }
 
   async #sendLarge(entry: Entry): Promise<void> {

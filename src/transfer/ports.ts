@@ -146,8 +146,8 @@ export interface FileSource {
   /** Walks the roots. Numbers entries from 0 in the order it yields them. */
   scan(): AsyncIterable<Listing>;
   /**
-   * Reads a file of at most `limit` bytes whole, in one go, or gives `undefined` when it is larger now.
-   * Throws `source-vanished`, `source-changed` or `path-unreadable`.
+   * Reads a file of at most `limit` bytes whole, in one go, or gives `undefined` when it is larger now. One call at
+   * a time; what it gives is the caller's until the next. Throws `source-vanished`, `source-changed` or `path-unreadable`.
    */
   readWhole(entry: Entry, limit: number): Promise<Uint8Array | undefined>;
   /** Opens a file for reading from its start. Throws as `readWhole`. */

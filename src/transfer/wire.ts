@@ -81,7 +81,12 @@ export class ByteWriter {
     return tail;
   }
 
-  /** What was written, without a copy: the writer is not to be used any more. */
+  /** Forgets what was written, and keeps its memory. */
+  clear(): void {
+    this.#length = 0;
+  }
+
+  /** What was written, without a copy: it is lost when the writer is used again. */
   finish(): Uint8Array {
     return this.#buffer.subarray(0, this.#length);
   }

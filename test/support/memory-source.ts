@@ -48,9 +48,8 @@ export class MemorySource implements FileSource {
     this.#faults = faults;
     const open: [parent: number, path: string, folder: Tree][] = [[ROOT, '', tree]];
     for (const [parent, path, folder] of open) {
-      const listing = Object.entries(folder).map(([name, content]) =>
-        this.#add(parent, `${path}${name}`, name, content),
-      );
+      const sorted = Object.entries(folder).sort(([one], [other]) => (one < other ? -1 : 1));
+      const listing = sorted.map(([name, content]) => this.#add(parent, `${path}${name}`, name, content));
       this.#listings.push(listing.map(({ entry }) => entry));
       for (const node of listing) {
         const below = folder[node.entry.name];

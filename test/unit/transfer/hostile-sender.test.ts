@@ -280,6 +280,7 @@ describe('row 41: names that stand for two things', () => {
   const inFolder = (entries: Entry[]): Entry[] => [folder('d'), ...entries];
   it.each<[string, Entry[]]>([
     ['two files of one name', inFolder([file('x', 1, { parent: 0 }), file('x', 1, { parent: 0 })])],
+    ['names that do not rise', inFolder([file('y', 1, { parent: 0 }), file('x', 1, { parent: 0 })])],
     ['a file and a folder of one name', inFolder([file('x', 1, { parent: 0 }), folder('x', { parent: 0 })])],
     ['two roots of one name', [file('x', 1), file('x', 1)]],
     ['a file below a file', [file('x', 1), file('y', 1, { parent: 0 })]],

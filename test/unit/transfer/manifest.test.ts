@@ -25,10 +25,13 @@ const folder = (index: number, parent: number, name = `folder ${index}`): Entry 
   size: 0,
 });
 
+/** Numbers as names in their order. */
+const rising = (index: number): string => String(index).padStart(7, '0');
+
 /** Entries in the order of a manifest: `below(n)` in a row for each folder. */
 function* oneFolder(count: number): Iterable<Entry> {
   yield folder(0, ROOT);
-  for (let index = 1; index <= count; index++) yield file(index, 0);
+  for (let index = 1; index <= count; index++) yield file(index, 0, rising(index));
 }
 
 function encode(entries: Iterable<Entry>): { parts: RawPart[]; encoder: ManifestEncoder } {
@@ -58,7 +61,7 @@ const trees = fc
     for (const [index, [isFolder, jump, name]] of shapes.entries()) {
       const later = entries.filter((entry) => entry.type === 'folder' && entry.index > parent);
       if (jump % 3 === 0 && later.length > 0) parent = later[jump % later.length]!.index;
-      entries.push((isFolder ? folder : file)(index, parent, `${index} ${name}`));
+      entries.push((isFolder ? folder : file)(index, parent, `${rising(index)} ${name}`));
     }
     return entries;
   });
