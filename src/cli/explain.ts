@@ -133,7 +133,7 @@ const TEXTS: Readonly<Record<ErrorCode, Text>> = {
   },
   'port-in-use': {
     sentence: ({ subject }) => `something else listens on ${subject || 'this port'}`,
-    advice: 'choose another port, such as --listen 7338',
+    advice: 'choose another one, with --listen or --port, or end what uses it',
     exitCode: 2,
   },
   'code-expired': {
