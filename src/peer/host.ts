@@ -38,8 +38,8 @@ export interface HostOptions extends WaysToMeet {
   readonly expireMs: number;
 }
 
-/** How long the search for a free nameplate may keep the code from the screen. */
-const PROBE_MS = 200;
+/** How long loading the DHT and the search for a free nameplate may keep the code from the screen. */
+const BEFORE_CODE_MS = 150;
 /** Digits of the nameplates to try: longer ones where the short ones are taken. */
 const NAMEPLATE_DIGITS = [3, 3, 3, 4, 5, 6];
 const REDIAL_MS = 500;
@@ -54,9 +54,14 @@ const LAST_WORD_MS = 2_000;
  * `peer-unreachable`. Nothing stays open then.
  */
 export async function hostSession(options: HostOptions): Promise<PairedChannel> {
+  const startedMs = performance.now();
   const dht = await openDhtFor(options);
   const meeting = new Meeting('host', options, dht);
-  const code = generateCode(await freeNameplate(options.words < 5 ? dht : undefined), options.words);
+  const nameplate = await freeNameplate(
+    options.words < 5 ? dht : undefined,
+    BEFORE_CODE_MS - (performance.now() - startedMs),
+  );
+  const code = generateCode(nameplate, options.words);
   const host = new Host(options, meeting, passwordOf(code));
   const expiry = setTimeout(() => {
     meeting.fail(new XferError('code-expired'));
@@ -206,8 +211,8 @@ async function refuse(channel: SealedChannel, { code }: XferError): Promise<void
   channel.destroy();
 }
 
-/** A nameplate that nobody announces, as far as the DHT says in time. A collision found later is harmless. */
-async function freeNameplate(dht: DhtNode | undefined): Promise<Nameplate> {
+/** A nameplate that nobody announces, as far as the DHT says within so long. A collision found later is harmless. */
+async function freeNameplate(dht: DhtNode | undefined, probeMs: number): Promise<Nameplate> {
   let nameplate = generateNameplate();
   if (dht === undefined) return nameplate;
   const search = async (): Promise<void> => {
@@ -216,6 +221,6 @@ async function freeNameplate(dht: DhtNode | undefined): Promise<Nameplate> {
       nameplate = generateNameplate(digits);
     }
   };
-  await atMost(PROBE_MS, search());
+  await atMost(Math.max(0, probeMs), search());
   return nameplate;
 }
