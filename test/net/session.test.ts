@@ -8,6 +8,20 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
+test.each([0, 9_999, 10_000.5, 1e12, NaN])(
+  'a limit of %d is refused before anybody is looked for',
+  async (limit) => {
+    const events: XferEvent[] = [];
+    const options = {
+      limit,
+      listen: { host: '127.0.0.1', port: 0 },
+      onEvent: (event: XferEvent) => events.push(event),
+    };
+    await expect(send({ kind: 'text', text: 'x' }, options)).rejects.toMatchObject({ code: 'usage' });
+    expect(events).toEqual([]);
+  },
+);
+
 test('people may compare the words for longer than any stall lasts', async () => {
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] });
   const events: XferEvent[] = [];
