@@ -1,5 +1,6 @@
 /** What comes from the peer, one item at a time. */
 import { XferError, type ErrorCode } from '../errors.js';
+import { unpack } from './compression.js';
 import type { ControlMessage } from './messages.js';
 import type { Channel, DataRecord, Received } from './ports.js';
 import { malformed } from './wire.js';
@@ -11,9 +12,17 @@ export const TRANSFER = 1;
 export type TransferMessage = Extract<ControlMessage, { transfer: number }>;
 export type TransferItem = DataRecord | TransferMessage;
 
-export interface ReceivedItem extends Received {
+interface Arrived extends Received {
+  /** What the body of a chunk or a batch unpacks to. */
+  readonly content?: Promise<Uint8Array>;
+}
+
+export interface ReceivedItem extends Arrived {
   readonly item: TransferItem;
 }
+
+/** Items that are here before their turn, of 1 MiB at most: they are unpacked while others are hashed and written. */
+const AHEAD = 4;
 
 /** What concerns both sides alike: the same error for both. */
 const SHARED: readonly ErrorCode[] = [
@@ -34,7 +43,8 @@ export function peerError(code: ErrorCode): XferError {
 
 export class Inbox {
   readonly #channel: Channel;
-  #pending: Promise<Received | undefined> | undefined;
+  /** What comes next, in order. */
+  readonly #coming: Promise<Arrived | undefined>[] = [];
   #abandoned = false;
 
   constructor(channel: Channel) {
@@ -54,26 +64,47 @@ export class Inbox {
   async take(): Promise<ReceivedItem | undefined> {
     const received = await this.#peek();
     if (this.#abandoned) throw new XferError('interrupted');
-    this.#pending = undefined;
+    void this.#coming.shift();
     if (received === undefined) return undefined;
-    const { item, cost } = received;
+    const { item, ...rest } = received;
     if ('type' in item && item.type === 'error') throw peerError(item.code);
     if (!('transfer' in item)) throw malformed(`${item.type} during a transfer`);
     if (item.transfer !== TRANSFER) throw malformed('another transfer');
-    return { item, cost };
+    return { item, ...rest };
   }
 
   /** Drops everything up to the peer's end. Whoever waits for an item gets `interrupted`. */
   async drain(): Promise<void> {
     this.#abandoned = true;
     for (let received = await this.#peek(); received !== undefined; received = await this.#peek()) {
-      this.#pending = undefined;
+      void this.#coming.shift();
       this.#channel.release(received.cost);
     }
   }
 
-  #peek(): Promise<Received | undefined> {
-    this.#pending ??= this.#channel.receive();
-    return this.#pending;
+  async #peek(): Promise<Arrived | undefined> {
+    while (this.#coming.length <= AHEAD) this.#coming.push(this.#receiveAfter(this.#coming.at(-1)));
+    return this.#coming[0];
+  }
+
+  /** The channel gives one item at a time. */
+  #receiveAfter(before: Promise<Arrived | undefined> | undefined): Promise<Arrived | undefined> {
+    const arrived =
+      before === undefined
+        ? this.#receive()
+        : before.then((received) => (received === undefined ? undefined : this.#receive()));
+    // Whoever takes it sees the error.
+    arrived.catch(() => {});
+    return arrived;
+  }
+
+  async #receive(): Promise<Arrived | undefined> {
+    const received = await this.#channel.receive();
+    if (received === undefined || 'type' in received.item) return received;
+    const { item } = received;
+    if (this.#abandoned || (item.kind !== 'chunk' && item.kind !== 'batch')) return received;
+    const content = unpack(item.body);
+    content.catch(() => {});
+    return { ...received, content };
   }
 }

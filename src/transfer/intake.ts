@@ -64,12 +64,12 @@ export class Intake {
   }
 
   /**
-   * The next piece of a file. Like all of these, throws `protocol` where the piece is not the one to come,
+   * The next piece of a file, with what it unpacks to where that is under way. Like all of these, throws `protocol` where the piece is not the one to come,
    * `integrity` where a file is not what its digest says, and what the sink throws.
    */
-  async takeChunk({ entry, offset, body, digest }: Chunk): Promise<void> {
+  async takeChunk({ entry, offset, body, digest }: Chunk, content = unpack(body)): Promise<void> {
     const file = await this.#demand(entry, offset, body.rawLength);
-    const bytes = await unpack(body);
+    const bytes = await content;
     file.digest.update(bytes);
     file.offset += bytes.length;
     await this.#keeping(file, (part) => part.write(bytes));
@@ -86,9 +86,9 @@ export class Intake {
     }
   }
 
-  async takeBatch({ count, body }: Batch): Promise<void> {
+  async takeBatch({ count, body }: Batch, content = unpack(body)): Promise<void> {
     if (this.#open !== undefined) throw malformed('a batch within a file');
-    const files = decodeBatch(await unpack(body), count);
+    const files = decodeBatch(await content, count);
     if (files.length === 0) throw malformed('an empty batch');
     for (const [place, { entry: index, content }] of files.entries()) {
       const entry = await this.#shift(index);

@@ -134,8 +134,8 @@ class Receiving {
       }
       const received = await this.#inbox.take();
       if (received === undefined) throw new XferError('incomplete');
-      const { item, cost } = received;
-      const isLast = 'type' in item ? await this.#takeMessage(item) : await this.#takeRecord(item);
+      const { item, cost, content } = received;
+      const isLast = 'type' in item ? await this.#takeMessage(item) : await this.#takeRecord(item, content);
       this.#channel.release(cost);
       if (isLast) return this.#finish();
     }
@@ -204,7 +204,7 @@ class Receiving {
     }
   }
 
-  async #takeRecord(record: DataRecord): Promise<false> {
+  async #takeRecord(record: DataRecord, content: Promise<Uint8Array> | undefined): Promise<false> {
     switch (record.kind) {
       case 'manifest': {
         const part = await this.#review.examine(record);
@@ -214,13 +214,13 @@ class Receiving {
         return false;
       }
       case 'chunk':
-        await this.#taken().intake.takeChunk(record);
+        await this.#taken().intake.takeChunk(record, content);
         break;
       case 'hole':
         await this.#taken().intake.takeHole(record);
         break;
       case 'batch':
-        await this.#taken().intake.takeBatch(record);
+        await this.#taken().intake.takeBatch(record, content);
         break;
     }
     await this.#report.sayReceiving();
