@@ -12,6 +12,7 @@ const SEAL_BYTES = 17;
 export class MemoryChannel implements Channel {
   readonly path: Path = 'direct';
   compressions: ReadonlySet<Compression> = new Set<Compression>(['stored', 'brotli']);
+  pieceBytes?: () => number;
   /** Everything that this end sent. */
   readonly sent: Item[] = [];
   /** Most cost that was ever under way to this end. */

@@ -21,8 +21,10 @@ export function transfer(
   sink: FileSink,
   receiving: Partial<ReceiverOptions> = {},
   sending: Partial<SenderOptions> = {},
+  arrange: (sender: MemoryChannel) => void = () => {},
 ): { sender: Side; receiver: Side } {
   const [one, other] = MemoryChannel.pair();
+  arrange(one);
   return { sender: send(one, source, sending), receiver: receive(other, sink, receiving) };
 }
 

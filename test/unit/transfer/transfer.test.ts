@@ -4,7 +4,8 @@ import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
 import { XferError, type ErrorCode } from '../../../src/errors.js';
 import type { Decision, OfferSummary } from '../../../src/transfer/events.js';
-import type { Compression, ConflictPolicy } from '../../../src/transfer/ports.js';
+import { SUPPORTED_COMPRESSIONS } from '../../../src/transfer/compression.js';
+import type { Compression, ConflictPolicy, Packed } from '../../../src/transfer/ports.js';
 import { MemorySink } from '../../support/memory-sink.js';
 import { MemoryPipe, MemorySource, flatten, type Tree } from '../../support/memory-source.js';
 import { ending, sketch, transfer, yes, type Side } from '../../support/memory-transfer.js';
@@ -21,6 +22,10 @@ const mixed: Tree = {
   'exactly one chunk': randomBytes(1 << 20),
   'exactly a batch': randomBytes(1 << 16),
 };
+
+/** Everything of a side that can be compressed, as it left. */
+const bodiesOf = ({ channel }: Side): Packed[] =>
+  channel.sent.flatMap((item) => ('body' in item ? [item.body] : []));
 
 const both = ({ sender, receiver }: { sender: Side; receiver: Side }): Promise<string[]> =>
   Promise.all([ending(sender), ending(receiver)]);
@@ -97,12 +102,75 @@ describe('a transfer', () => {
       const sink = new MemorySink();
       const source = new MemorySource(mixed);
       source.onListing = async () => {};
-      const { sender, receiver } = transfer(source, sink);
-      sender.channel.compressions = new Set(compressions);
-      expect(await both({ sender, receiver })).toEqual(['ok', 'ok']);
+      const run = transfer(source, sink, {}, {}, (channel) => {
+        channel.compressions = new Set(compressions);
+      });
+      expect(await both(run)).toEqual(['ok', 'ok']);
       expect(sketch(sink.arrived)).toEqual(sketch(flatten(mixed)));
+      const best = SUPPORTED_COMPRESSIONS.has('zstd') && compressions.includes('zstd') ? 'zstd' : 'brotli';
+      const used = new Set(bodiesOf(run.sender).map(({ compression }) => compression));
+      expect(used).toEqual(new Set(['stored', ...(compressions.includes('brotli') ? [best] : [])]));
     },
   );
+
+  it('compresses nothing where that is asked, the list of files included', async () => {
+    const sink = new MemorySink();
+    const run = transfer(new MemorySource(mixed), sink, {}, { compress: false });
+    expect(await both(run)).toEqual(['ok', 'ok']);
+    expect(sketch(sink.arrived)).toEqual(sketch(flatten(mixed)));
+    expect(bodiesOf(run.sender).every(({ compression }) => compression === 'stored')).toBe(true);
+  });
+
+  it.each([1, 1000, 100_000])('puts no more into a record than the line likes: %i', async (pieceBytes) => {
+    const tree: Tree = {
+      large: randomBytes(pieceBytes === 1 ? 300 : 3 * pieceBytes + 7),
+      'fits exactly': Buffer.alloc(pieceBytes, 'fits'),
+      small: Object.fromEntries(
+        Array.from({ length: 20 }, (_, count) => [count, Buffer.alloc(count * 10, 'a')]),
+      ),
+      sparse: [randomBytes(500), { hole: 100_000 }, randomBytes(500)],
+    };
+    const sink = new MemorySink();
+    const run = transfer(new MemorySource(tree), sink, {}, {}, (channel) => {
+      channel.pieceBytes = () => pieceBytes;
+    });
+    expect(await both(run)).toEqual(['ok', 'ok']);
+    expect(sketch(sink.arrived)).toEqual(sketch(flatten(tree)));
+    // A batch of one file has its own few bytes besides.
+    const records = run.sender.channel.sent.filter((item) => 'body' in item && item.kind !== 'manifest');
+    const overhead = 48;
+    expect(
+      Math.max(...records.map((item) => ('body' in item ? item.body.rawLength : 0))),
+    ).toBeLessThanOrEqual(pieceBytes + overhead);
+  });
+
+  it('gives memory back when all records of a piece are out', async () => {
+    const lent = new Set<Uint8Array>();
+    let most = 0;
+    const source = new MemorySource({ random: randomBytes(3 << 20), text: Buffer.alloc(3 << 20, 'text') });
+    const open = source.open.bind(source);
+    source.open = async (entry) => {
+      const file = await open(entry);
+      return {
+        read: async () => {
+          const piece = await file.read();
+          if (piece instanceof Uint8Array) lent.add(piece);
+          most = Math.max(most, lent.size);
+          return piece;
+        },
+        recycle: (piece) => {
+          expect(lent.delete(piece)).toBe(true);
+        },
+        close: () => file.close(),
+      };
+    };
+    const run = transfer(source, new MemorySink(), {}, {}, (channel) => {
+      channel.pieceBytes = () => 300_000;
+    });
+    expect(await both(run)).toEqual(['ok', 'ok']);
+    expect(lent.size).toBe(0);
+    expect(most).toBeLessThanOrEqual(3);
+  });
 
   it('streams a pipe, whose length nobody knows', async () => {
     const pieces = Array.from({ length: 5 }, () => randomBytes(700_000));
