@@ -1,24 +1,20 @@
 /** The lanes of a session: TCP connections beside the pairing's, for the bytes of files (protocol section 4). */
+import { setMaxListeners } from 'node:events';
 import type { Socket } from 'node:net';
 import type { SessionKey, Side } from '../crypto/key-schedule.js';
 import { XferError } from '../errors.js';
 import { MAX_LANES, type ControlMessage, type Hint } from '../transfer/messages.js';
 import type { Path } from '../transfer/ports.js';
 import { Admission } from './admission.js';
-import { listen, openSocket, type Listener } from './direct.js';
+import { listen, type Listener } from './direct.js';
 import { hintsOf, worthDialling } from './hints.js';
-import { acceptLane, dialLane } from './lane-handshake.js';
+import { LaneOpener, type LaneCarrier, type OpenLane } from './lane-opener.js';
 import { LaneTrial } from './lane-trial.js';
-import type { Lane } from './lane.js';
 
 type LaneMessage = Extract<ControlMessage, { type: 'hints' | 'lanes' }>;
 
 /** What lanes need of a channel. */
-export interface LaneCarrier {
-  /** Takes a lane over. True when it counts, false when it closed before; `onGone` when one that counted is gone. */
-  addLane(lane: Lane, onGone: () => void): Promise<boolean>;
-  /** Uses a lane no more, and closes it. */
-  closeLane(lane: Lane): void;
+export interface LaneChannel extends LaneCarrier {
   readonly flow: { readonly sentBytes: number; readonly blockedMs: number };
   listenForLanes(listener: (message: LaneMessage) => void): void;
   send(message: LaneMessage): Promise<void>;
@@ -61,27 +57,14 @@ export interface LaneOptions {
   readonly onEvent: (event: PathEvent) => void;
 }
 
-interface OpenLane {
-  readonly lane: Lane;
-  /** Among those that one side dialled. */
-  readonly number: number;
-  readonly isOurs: boolean;
-  isGone: boolean;
-}
-
-const EPOCH = 0;
-/** Dials of one side in an epoch, each with a number of its own. */
-const MAX_DIALS = 64;
-/** For one dial, until its lane counts. */
-const DIAL_MS = 3_000;
 const SAMPLE_MS = 500;
 /** A lane may take this long to come back before anybody is told that there is none. */
 const GONE_MS = 1_000;
 const MAX_REDIALS = 3;
 
 export class Lanes {
-  readonly #carrier: LaneCarrier;
-  readonly #sessionKey: SessionKey;
+  readonly #channel: LaneChannel;
+  readonly #opener: LaneOpener;
   readonly #route: LaneRoute;
   readonly #options: LaneOptions;
   readonly #over = new AbortController();
@@ -102,18 +85,17 @@ export class Lanes {
   /** Where the peer can be reached. */
   #good: Hint | undefined;
   #dialling = 0;
-  #dialled = 0;
   #redials = 0;
   /** Lanes that count. */
   #open: OpenLane[] = [];
-  /** Numbers of the peer's lanes by their ids. */
-  #expected: Map<string, number> | undefined;
 
-  constructor(carrier: LaneCarrier, sessionKey: SessionKey, route: LaneRoute, options: LaneOptions) {
-    this.#carrier = carrier;
-    this.#sessionKey = sessionKey;
+  constructor(channel: LaneChannel, sessionKey: SessionKey, route: LaneRoute, options: LaneOptions) {
+    this.#channel = channel;
+    this.#opener = new LaneOpener(channel, sessionKey, options.side, (opened) => this.#onGone(opened));
     this.#route = route;
     this.#options = options;
+    // Every dial listens.
+    setMaxListeners(0, this.#over.signal, this.#race.signal);
     this.#linesWithout = route.by === 'hints' ? 0 : 1;
     const { count, isSender } = options;
     const unasked = 1 - this.#linesWithout;
@@ -131,15 +113,14 @@ export class Lanes {
       this.close();
       return;
     }
-    if (count === undefined && isSender)
+    if (count === undefined && isSender) {
       this.#sampling = setInterval(() => this.#sample(), SAMPLE_MS).unref();
-    this.#carrier.listenForLanes((message) => this.#hear(message));
+    }
+    this.#channel.listenForLanes((message) => this.#hear(message));
     if (this.#route.by === 'dialling') this.#good = this.#route.to;
     if (this.#route.by === 'hints') await this.#sayWhere(this.#route);
     if (this.#over.signal.aborted) this.#listener?.close();
     else this.#listener?.takeLanes(this.#accept);
-    if (count === undefined && isSender)
-      this.#sampling = setInterval(() => this.#sample(), SAMPLE_MS).unref();
     this.#dialMissing();
   }
 
@@ -164,7 +145,7 @@ export class Lanes {
 
   #say(message: LaneMessage): void {
     // A session that is over needs no lanes.
-    this.#carrier.send(message).catch(() => undefined);
+    this.#channel.send(message).catch(() => undefined);
   }
 
   #hear(message: LaneMessage): void {
@@ -189,7 +170,7 @@ export class Lanes {
     const missing = this.#target - this.#open.length - this.#dialling;
     if (missing <= 0 || this.#over.signal.aborted) return;
     if (this.#good !== undefined) {
-      for (let index = 0; index < missing; index++) void this.#dial(this.#good, this.#over.signal);
+      for (let index = 0; index < missing; index++) void this.#dialAnother(this.#good);
     } else if (this.#options.isSender && (this.#open.length > 0 || this.#route.by === 'listening')) {
       this.#ask();
     }
@@ -201,100 +182,44 @@ export class Lanes {
     this.#say({ type: 'lanes', count: this.#target });
   }
 
-  async #dial(to: Hint, signal: AbortSignal): Promise<void> {
-    if (this.#dialled === MAX_DIALS) return;
-    const number = this.#dialled;
-    this.#dialled += 1;
+  async #dialAnother(to: Hint): Promise<void> {
     this.#dialling += 1;
-    const opened = await this.#dialOnce(to, number, signal).catch(() => undefined);
-    this.#dialling -= 1;
+    await this.#dial(to, this.#over.signal, () => (this.#dialling -= 1));
+  }
+
+  async #dial(to: Hint, signal: AbortSignal, onSettled?: () => void): Promise<void> {
+    // What failed is nobody's business, the peer's least of all.
+    const opened = await this.#opener.dial(to, signal).catch(() => undefined);
+    onSettled?.();
     if (opened === undefined) return;
     this.#good ??= to;
     this.#count(opened);
   }
 
-  async #dialOnce({ host, port }: Hint, number: number, signal: AbortSignal): Promise<OpenLane> {
-    const keys = this.#sessionKey.laneKeys(EPOCH, number, this.#options.side);
-    let socket: Socket | undefined;
-    const drop = (): void => {
-      socket?.destroy();
-    };
-    const slow = setTimeout(drop, DIAL_MS);
-    signal.addEventListener('abort', drop, { once: true });
-    try {
-      socket = await openSocket(host, port, DIAL_MS, signal);
-      return await this.#carry(await dialLane(socket, keys), number);
-    } catch (error) {
-      drop();
-      throw error;
-    } finally {
-      keys.psk.erase();
-      clearTimeout(slow);
-      signal.removeEventListener('abort', drop);
-    }
-  }
-
   readonly #accept = async (socket: Socket): Promise<void> => {
-    let id = '';
-    let number: number | undefined;
-    const lane = await acceptLane(socket, (bytes) => {
-      id = Buffer.from(bytes).toString('hex');
-      number = this.#numberOf(id);
-      if (number === undefined || this.#open.length >= this.#limit) return undefined;
-      return this.#sessionKey.laneKeys(EPOCH, number, otherThan(this.#options.side)).psk;
-    });
-    const opened = await this.#carry(lane, number ?? 0);
-    // Used up now, and not before: who saw an id on the wire must not be able to use it up.
-    if (this.#expected?.delete(id) === true) this.#count(opened);
-    else this.#carrier.closeLane(lane);
+    // A receiver dials no more than it was asked to.
+    const most = this.#options.isSender ? this.#target : this.#limit;
+    if (this.#open.length >= most) throw new XferError('limit', { subject: 'lanes' });
+    this.#count(await this.#opener.accept(socket));
   };
-
-  #numberOf(id: string): number | undefined {
-    this.#expected ??= new Map(
-      Array.from({ length: MAX_DIALS }, (_, number) => {
-        const keys = this.#sessionKey.laneKeys(EPOCH, number, otherThan(this.#options.side));
-        keys.psk.erase();
-        return [Buffer.from(keys.id).toString('hex'), number];
-      }),
-    );
-    return this.#expected.get(id);
-  }
-
-  /** Hands a lane to the channel, and waits until it counts. Throws `peer-gone` where it never does. */
-  async #carry(lane: Lane, number: number): Promise<OpenLane> {
-    const opened: OpenLane = { lane, number, isOurs: lane.isDialler, isGone: false };
-    const counts = await this.#carrier.addLane(lane, () => this.#onGone(opened));
-    if (!counts) throw new XferError('peer-gone', { subject: 'lane' });
-    return opened;
-  }
 
   #count(opened: OpenLane): void {
     if (opened.isGone) return;
     this.#open.push(opened);
     if (this.#open.length === 1) this.#onSome(opened.lane.address);
-    // Who is still on the way to a first lane is too late.
-    this.#race.abort();
+    // Where both sides dialled at once, what the receiver dialled stays: the sender alone gives up for the other's sake.
+    if (opened.isOurs || this.#options.isSender) this.#race.abort();
     this.#closeSurplus();
     this.#dialMissing();
   }
 
-  /**
-   * Both sides may have dialled at once. They keep the same lanes, since they know one order: those that the receiver
-   * dialled first, the lower number first. What is too many for this side is the last of all, or of its own.
-   */
   #closeSurplus(): void {
     const { isSender } = this.#options;
-    const byReceiver = (opened: OpenLane): boolean => opened.isOurs !== isSender;
-    const inOrder = [...this.#open].sort(
-      (a, b) => Number(byReceiver(b)) - Number(byReceiver(a)) || a.number - b.number,
-    );
-    for (const [index, { lane, isOurs }] of inOrder.entries()) {
-      if (index >= this.#limit || (isOurs && index >= this.#target)) this.#carrier.closeLane(lane);
-    }
+    const surplus = surplusOf(this.#open, { isSender, target: this.#target, limit: this.#limit });
+    for (const { lane } of surplus) this.#channel.closeLane(lane);
   }
 
   #onGone(opened: OpenLane): void {
-    opened.isGone = true;
     const had = this.#open.length;
     this.#open = this.#open.filter((each) => each !== opened);
     if (had === 0 || this.#open.length > 0 || this.#over.signal.aborted) return;
@@ -317,7 +242,7 @@ export class Lanes {
   }
 
   #sample(): void {
-    const { sentBytes, blockedMs } = this.#carrier.flow;
+    const { sentBytes, blockedMs } = this.#channel.flow;
     const lines = this.#linesWithout + this.#open.length;
     // Nobody got through so far: there is nothing to have more of.
     if (lines === 0) return;
@@ -330,6 +255,21 @@ export class Lanes {
   }
 }
 
-function otherThan(side: Side): Side {
-  return side === 'host' ? 'joiner' : 'host';
+/**
+ * The lanes that are too many. Both sides may have dialled at once; they keep the same ones, since they know one order:
+ * those that the receiver dialled first, the lower number first. What a side closes is beyond its limit, or its own and
+ * beyond its target.
+ */
+export function surplusOf<T extends Pick<OpenLane, 'number' | 'isOurs'>>(
+  open: readonly T[],
+  {
+    isSender,
+    target,
+    limit,
+  }: { readonly isSender: boolean; readonly target: number; readonly limit: number },
+): T[] {
+  const isReceivers = ({ isOurs }: T): boolean => isOurs !== isSender;
+  return [...open]
+    .sort((a, b) => Number(isReceivers(b)) - Number(isReceivers(a)) || a.number - b.number)
+    .filter(({ isOurs }, index) => index >= limit || (isOurs && index >= target));
 }

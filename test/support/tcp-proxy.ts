@@ -53,6 +53,16 @@ export class TcpProxy {
     for (const socket of this.#sockets) socket.destroy();
   }
 
+  /** How many connections go through it now. */
+  get connections(): number {
+    return this.#sockets.size / 2;
+  }
+
+  /** Ends the connection that was made last. */
+  cutNewest(): void {
+    [...this.#sockets].at(-1)?.destroy();
+  }
+
   close(): void {
     this.cut();
     this.#server.close();
@@ -63,8 +73,14 @@ export class TcpProxy {
       this.#sockets.add(socket);
       socket.on('error', () => {});
     }
-    near.on('close', () => far.destroy());
-    far.on('close', () => near.destroy());
+    near.on('close', () => {
+      this.#sockets.delete(near);
+      far.destroy();
+    });
+    far.on('close', () => {
+      this.#sockets.delete(far);
+      near.destroy();
+    });
     let gone = 0;
     near.on('end', () => far.end());
     near.on('data', (bytes) => {
