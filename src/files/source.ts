@@ -76,7 +76,7 @@ interface Pending {
 /** What was read of a folder. */
 interface FolderContent {
   readonly offeredPath: string;
-  readonly names: readonly string[];
+  readonly names: Iterable<string>;
   readonly notUtf8: readonly string[];
   /** What holds in it, its own `.gitignore` included. */
   readonly rules: Gitignore | undefined;
@@ -168,19 +168,20 @@ class DiskSource implements OpenedSource {
       path: path.join(shownPath, name),
       reason: 'name-refused',
     }));
-    for (let start = 0; start < names.length; start += LISTING_ENTRIES) {
-      await breathe();
-      const entries: Entry[] = [];
-      for (const name of names.slice(start, start + LISTING_ENTRIES)) {
-        const entry = this.#examine({ folder, rules }, content.offeredPath, name, taken);
-        if (typeof entry === 'string') skipped.push({ path: path.join(shownPath, name), reason: entry });
-        else if (entry !== undefined) entries.push(entry);
-      }
+    let entries: Entry[] = [];
+    for (const name of names) {
+      const entry = this.#examine({ folder, rules }, content.offeredPath, name, taken);
+      if (typeof entry === 'string') skipped.push({ path: path.join(shownPath, name), reason: entry });
+      else if (entry !== undefined) entries.push(entry);
+      if (entries.length + skipped.length < LISTING_ENTRIES) continue;
       subfolders.push(...foldersOf(entries, rules));
       yield { entries, skipped };
-      skipped = [];
+      [entries, skipped] = [[], []];
+      await breathe();
     }
-    if (skipped.length > 0) yield { entries: [], skipped };
+    subfolders.push(...foldersOf(entries, rules));
+    if (entries.length + skipped.length > 0) yield { entries, skipped };
+    await breathe();
   }
 
   #read(folder: number, rulesAbove: Gitignore | undefined): FolderContent {
@@ -188,10 +189,9 @@ class DiskSource implements OpenedSource {
     const { names, notUtf8 } = readNames(prefix);
     const offeredPath = this.#tree.offeredPath(folder);
     const { gitignore: Rules } = this.#choice;
+    const gitignore = Rules === undefined ? '' : readGitignore(prefix);
     const rules =
-      Rules !== undefined && names.includes('.gitignore')
-        ? new Rules(offeredPath, readGitignore(prefix), rulesAbove)
-        : rulesAbove;
+      Rules === undefined || gitignore === '' ? rulesAbove : new Rules(offeredPath, gitignore, rulesAbove);
     return { offeredPath, names, notUtf8, rules };
   }
 

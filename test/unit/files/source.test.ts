@@ -132,6 +132,14 @@ describe('scan', () => {
     expect(source.pathOf(byPath.get('r/b/1')!)).toBe(at('r/b/1'));
   });
 
+  test('lists a folder of more names than are sorted at once in their order', async () => {
+    mkdirSync(at('r'));
+    const names = Array.from({ length: 2 ** 15 + 2000 }, (_, number) => `${(number * 7919) % 40_009}`);
+    for (const name of names) closeSync(openSync(at('r', name), 'w'));
+    const { entries } = await scan(await openSource({ paths: [at('r')] }));
+    expect(entries.slice(1).map(({ name }) => name)).toEqual([...new Set(names)].sort());
+  });
+
   test('leaves out what globs name, by path, by base name, folders whole', async () => {
     make({
       'r/a.log': '',

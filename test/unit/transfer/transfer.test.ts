@@ -311,6 +311,23 @@ describe('the question', () => {
     expect(sink.isAborted).toBe(true);
   });
 
+  it('that comes at once lets content follow while the sender still looks at the same folder', async () => {
+    const many = Object.fromEntries(Array.from({ length: 3000 }, (_, n) => [`${n}`, Buffer.from(`${n}`)]));
+    const tree: Tree = { many };
+    const source = new MemorySource(tree);
+    source.listingSize = 1500;
+    let listings = 0;
+    const sink = new MemorySink();
+    source.onListing = async () => {
+      if (++listings < 3) return;
+      while (![...sink.arrived.values()].some((content) => content !== 'folder')) await setImmediate();
+    };
+    const run = transfer(source, sink, { early: true });
+    expect(await both(run)).toEqual(['ok', 'ok']);
+    expect(listings).toBe(3);
+    expect(sketch(sink.arrived)).toEqual(sketch(flatten(tree)));
+  });
+
   it('may come early, hears of better figures, and content follows the first part', async () => {
     const tree: Tree = { a: { one: Buffer.from('1') }, b: { two: Buffer.from('22') } };
     const source = new MemorySource(tree);
