@@ -27,10 +27,9 @@ export interface Listener {
   /** Where the other side can connect to, as `host:port`. */
   readonly addresses: readonly string[];
   readonly port: number;
-  /**
-   * From now on takes lanes, and no pairings any more. Lanes that were dialled before wait for this: the other side may
-   * be ready first.
-   */
+  /** Takes nobody in any more who wants to pair, and drops who has not come to be a connection yet. */
+  endPairing(): void;
+  /** From now on takes lanes. Those that were dialled before wait for this: the other side may be ready first. */
   takeLanes(take: TakeLane): void;
   /** Takes nobody in any more, and drops who has not come to be a connection or a lane yet. Those live on. */
   close(): void;
@@ -54,6 +53,7 @@ export async function listen(
   return {
     addresses: hosts.map((host) => formatAddress(host, port)),
     port,
+    endPairing: () => entrance.endPairing(),
     takeLanes: (take) => entrance.takeLanes(take),
     close: () => {
       server.close();
@@ -102,9 +102,12 @@ class Entrance {
     }
   }
 
-  takeLanes(take: TakeLane): void {
+  endPairing(): void {
     this.#onConnection = undefined;
     for (const [socket, kind] of this.#strangers) if (kind !== 'lane') socket.destroy();
+  }
+
+  takeLanes(take: TakeLane): void {
     this.#takeLane.resolve(take);
   }
 

@@ -188,8 +188,10 @@ export class Meeting {
     const { isDialler, remote, transport } = connection;
     if (transport === 'direct' && isDialler) return { by: 'dialling', to: remote };
     if (transport === 'direct') {
+      if (this.#options.lanes === 0) return { by: 'listening', listener: undefined };
       const listener = this.#pairingListener;
       this.#pairingListener = undefined;
+      listener?.endPairing();
       return { by: 'listening', listener };
     }
     const listener = this.#laneListener;

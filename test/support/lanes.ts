@@ -77,6 +77,7 @@ export function laneListener(): Promise<Listener> {
 export const UNREACHABLE: Listener = {
   addresses: [],
   port: 80,
+  endPairing: () => undefined,
   takeLanes: () => undefined,
   close: () => undefined,
 };

@@ -96,7 +96,7 @@ describe('directly', () => {
 
     expect((await second.receive())?.item).toEqual({ type: 'error', code: 'code-used' });
     expect(await second.receive()).toBeUndefined();
-    await expect(dialFrom('127.0.0.1', connect.port)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+    await expect(dialFrom('127.0.0.1', connect.port)).rejects.toMatchObject({ code: 'peer-gone' });
     const late = join(code, { connect });
     await late.event('waiting');
     late.stop();
