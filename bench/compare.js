@@ -28,14 +28,13 @@ const DHT_NODES = 6;
  * @property {string} program main.js of the xfer to run
  * @property {string} temporary an empty folder
  * @property {(result: Result) => void} onResult
- * @property {() => void} onRound
  */
 
 /**
  * @param {CompareOptions} options
  * @returns {Promise<Result[]>}
  */
-export async function compare({ scenarios, runs, program, temporary, onResult, onRound }) {
+export async function compare({ scenarios, runs, program, temporary, onResult }) {
   const folder = path.join(temporary, 'programs');
   await mkdir(folder);
   /** @type {Awaited<ReturnType<typeof createTestnet>> | undefined} */
@@ -73,7 +72,7 @@ export async function compare({ scenarios, runs, program, temporary, onResult, o
     const out = path.join(temporary, 'to');
     const { tools, place } = await prepare(surroundings);
     try {
-      const rounds = await inTurn({ tools, source: source.path, out, runs, clock, onRound });
+      const rounds = await inTurn({ tools, source: source.path, out, runs, clock });
       const lineS = lineMbit === undefined ? undefined : (source.bytes * 8) / (lineMbit * 1e6);
       return { name, title, bytes: source.bytes, ...(lineS === undefined ? {} : { lineS }), tools: rounds };
     } finally {

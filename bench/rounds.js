@@ -35,14 +35,13 @@ const SMALL_BYTES = 2 ** 20;
  * @property {string} out a folder that does not exist
  * @property {number} runs
  * @property {'sender' | 'receiver'} clock with whose start it starts; with the receiver's it stops at the receiver's end
- * @property {() => void} onRound
  */
 
 /**
  * @param {RoundsOptions} options
  * @returns {Promise<Rounds[]>}
  */
-export async function inTurn({ tools, source, out, runs, clock, onRound }) {
+export async function inTurn({ tools, source, out, runs, clock }) {
   const expected = await contentOf(path.dirname(source));
   /** @type {{ tool: import('./tools/tool.js').Tool, result: Rounds }[]} */
   const all = tools.map((tool) => ({
@@ -62,7 +61,6 @@ export async function inTurn({ tools, source, out, runs, clock, onRound }) {
         if (found.length > 0)
           throw new Error(`${tool.name}: what arrived differs\n${found.slice(0, 20).join('\n')}`);
         await rm(out, { recursive: true });
-        onRound();
       }
     }
   } finally {

@@ -6,59 +6,117 @@ import { parseArgs } from 'node:util';
 import { compare } from './compare.js';
 import { resultTable, skippedLines } from './figures.js';
 import { goalTable } from './goals.js';
+import { growth, growthTable } from './growth.js';
 import { describeMachine, roomyFolder, versions } from './machine.js';
 import { stopAll } from './measured.js';
+import { micro, microTable } from './micro.js';
+import { writePage } from './page.js';
 import { scenarios } from './scenarios.js';
 
 const ROOT = path.dirname(import.meta.dirname);
 /** What lies there at once at most. */
-const ROOM_BYTES = { quick: 2 ** 29, full: 5 * 2 ** 30 };
+const ROOM_BYTES = { quick: 2 ** 28, full: 5 * 2 ** 30 };
+/** How far `--growth` goes with `--quick`, and without. */
+const MOST = {
+  quick: { bytes: 100 * 2 ** 20, files: 1_000 },
+  full: { bytes: 10 * 2 ** 30, files: 1_000_000 },
+};
 
 const { values } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
     runs: { type: 'string' },
     only: { type: 'string', multiple: true },
+    micro: { type: 'boolean', default: false },
+    growth: { type: 'boolean', default: false },
+    'most-bytes': { type: 'string' },
+    'most-files': { type: 'string' },
     dir: { type: 'string' },
     program: { type: 'string', default: path.join(ROOT, 'dist/cli/main.js') },
     json: { type: 'string' },
+    write: { type: 'boolean', default: false },
   },
 });
-const runs = Number(values.runs ?? (values.quick ? 1 : 5));
-if (!Number.isSafeInteger(runs) || runs < 1) throw new Error('--runs takes a number from 1');
-const all = scenarios(values.quick);
-for (const name of values.only ?? []) {
-  const names = all.map((scenario) => scenario.name);
-  if (!names.includes(name)) throw new Error(`--only takes one of: ${names.join(', ')}`);
-}
-const chosen = all.filter(({ name }) => values.only?.includes(name) ?? true);
+const { quick, write } = values;
+const program = path.resolve(values.program);
+const runs = numberOf('runs', quick ? 1 : 5);
+const most = MOST[quick ? 'quick' : 'full'];
+const mostBytes = numberOf('most-bytes', most.bytes);
+const mostFiles = numberOf('most-files', most.files);
+const withMicro = values.micro || write;
+const withGrowth = values.growth || write;
+const withScenarios = write || values.only !== undefined || !(values.micro || values.growth);
+const chosen = chosenScenarios(values.only);
 
 // Whatever runs is ended, whoever waits for it fails, and everything is cleaned up.
 process.once('SIGINT', stopAll).once('SIGTERM', stopAll);
 
-const folder = values.dir ?? roomyFolder(values.quick ? ROOM_BYTES.quick : ROOM_BYTES.full);
-const temporary = await mkdtemp(path.join(folder, 'xfer-bench-'));
-try {
-  const machine = describeMachine(temporary);
-  const programs = versions(ROOT);
-  for (const [name, value] of [...Object.entries(machine), ...Object.entries(programs)])
-    console.log(`${name}: ${value}`);
+const folder = values.dir ?? roomyFolder(quick ? ROOM_BYTES.quick : ROOM_BYTES.full);
+const report = {
+  machine: describeMachine(folder),
+  programs: versions(ROOT),
+  runs,
+  quick,
+  ...(withScenarios ? { results: await compared() } : {}),
+  ...(withGrowth ? { growth: await grown() } : {}),
+  ...(withMicro ? { micro: await micro(program) } : {}),
+};
+if ('micro' in report) console.log(`\n${microTable(report.micro)}`);
+if (values.json !== undefined) await writeFile(values.json, JSON.stringify(report, null, 2));
+if (write) await writePage(path.join(ROOT, 'docs'), report);
+
+async function compared() {
+  const about = { ...describeMachine(folder), ...versions(ROOT) };
+  for (const [name, value] of Object.entries(about)) console.log(`${name}: ${value}`);
   console.log(`${runs} ${runs === 1 ? 'round' : 'rounds'}, every program once in each`);
-  const results = await compare({
-    scenarios: chosen,
-    runs,
-    program: path.resolve(values.program),
-    temporary,
-    onRound: () => process.stderr.isTTY && process.stderr.write('.'),
-    onResult: (result) => {
-      const skipped = skippedLines(result);
-      const lines = result.skipped === undefined ? [result.title, resultTable(result), ...skipped] : skipped;
-      console.log(`\n${lines.join('\n')}`);
-    },
+  const temporary = await mkdtemp(path.join(folder, 'xfer-bench-'));
+  try {
+    const results = await compare({
+      scenarios: chosen,
+      runs,
+      program,
+      temporary,
+      onResult: (result) => {
+        const skipped = skippedLines(result);
+        const lines =
+          result.skipped === undefined ? [result.title, resultTable(result), ...skipped] : skipped;
+        console.log(`\n${lines.join('\n')}`);
+      },
+    });
+    if (quick) console.log('\nSizes are cut: starting takes most of the time, and the ratios say little.');
+    console.log(`\n${goalTable(results)}`);
+    return results;
+  } finally {
+    await rm(temporary, { recursive: true, force: true });
+  }
+}
+
+async function grown() {
+  const steps = await growth({
+    mostBytes,
+    mostFiles,
+    // The large ones take long, and what grows shows in one run.
+    runs: values.runs === undefined ? 1 : runs,
+    program,
+    dir: values.dir,
+    onStep: ({ title }) => console.log(`measured: ${title}`),
   });
-  console.log(`\n${goalTable(results)}`);
-  const report = { machine, programs, runs, quick: values.quick, results };
-  if (values.json !== undefined) await writeFile(values.json, JSON.stringify(report, null, 2));
-} finally {
-  await rm(temporary, { recursive: true, force: true });
+  console.log(`\n${growthTable(steps)}`);
+  return steps;
+}
+
+/** @param {readonly string[] | undefined} only */
+function chosenScenarios(only) {
+  const all = scenarios(quick);
+  const unknown = only?.find((name) => all.every((scenario) => scenario.name !== name));
+  if (unknown !== undefined)
+    throw new Error(`--only takes one of: ${all.map(({ name }) => name).join(', ')}`);
+  return all.filter(({ name }) => only?.includes(name) ?? true);
+}
+
+/** @param {'runs' | 'most-bytes' | 'most-files'} flag @param {number} otherwise */
+function numberOf(flag, otherwise) {
+  const number = Number(values[flag] ?? otherwise);
+  if (!Number.isSafeInteger(number) || number < 1) throw new Error(`--${flag} takes a number from 1`);
+  return number;
 }

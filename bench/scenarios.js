@@ -83,15 +83,15 @@ export function scenarios(quick) {
       name: 'log',
       title: `${sizeName(large)} log text, direct`,
       material: logFile(large),
-      prepare: async (it) => direct(it),
+      prepare: async (it) => direct(it, [uncompressed(it, loopback)]),
     },
-    { name: 'files', title: tree.title, material: tree, prepare: async (it) => direct(it) },
+    { name: 'files', title: tree.title, material: tree, prepare: async (it) => direct(it, []) },
     {
       name: 'tiny',
       title: '1 KiB file, from the start of the receiver to its exit',
       material: randomFile(1024),
       clock: 'receiver',
-      prepare: async (it) => direct(it),
+      prepare: async (it) => direct(it, []),
     },
     ...[100, 20].flatMap((mbit) => {
       const bytes = (quick ? (mbit === 100 ? 6 : 2) : mbit === 100 ? 200 : 40) * MB;
@@ -155,13 +155,19 @@ export function otherPrograms(folder) {
   };
 }
 
-/** @param {Surroundings} it @param {readonly Tool[]} [more] @returns {Prepared} */
-function direct({ xfer, others }, more = []) {
-  const tools = [
-    xfer.tool({ name: 'xfer', place: loopback }),
-    xfer.tool({ name: 'xfer --no-compress', place: loopback, sendFlags: ['--no-compress'] }),
-  ];
-  return { tools: [...tools, ...more, ...others()] };
+/** @param {Surroundings} it @param {readonly Tool[]} more @returns {Prepared} */
+function direct({ xfer, others }, more) {
+  return { tools: [xfer.tool({ name: 'xfer', place: loopback }), ...more, ...others()] };
+}
+
+/**
+ * For material that shrinks: what compressing costs and gives.
+ *
+ * @param {Surroundings} it
+ * @param {Place} place
+ */
+function uncompressed({ xfer }, place) {
+  return xfer.tool({ name: 'xfer --no-compress', place, sendFlags: ['--no-compress'] });
 }
 
 /** @param {Surroundings} it @returns {Promise<Prepared>} */
@@ -183,7 +189,10 @@ function onLine(mbit, material, megabytes) {
     material,
     lineMbit: mbit,
     why: whyNoNetworks,
-    prepare: async ({ xfer }) => overLine(xfer, slowLine(mbit)),
+    prepare: async (it) => {
+      const place = slowLine(mbit);
+      return overLine(it, place, kind === 'log' ? [uncompressed(it, place)] : []);
+    },
   };
 }
 
@@ -196,16 +205,11 @@ function far(megabytes) {
     material: randomFile(megabytes * MB),
     lineMbit: mbit,
     why: whyNoFarLine,
-    prepare: async ({ xfer }) => overLine(xfer, await farLine(mbit, roundTripMs / 2)),
+    prepare: async (it) => overLine(it, await farLine(mbit, roundTripMs / 2), []),
   };
 }
 
-/** @param {import('./tools/xfer.js').Xfer} xfer @param {Place} place */
-function overLine(xfer, place) {
-  const tools = [
-    xfer.tool({ name: 'xfer', place }),
-    xfer.tool({ name: 'xfer --no-compress', place, sendFlags: ['--no-compress'] }),
-    socat(place),
-  ];
-  return { tools, place };
+/** @param {Surroundings} it @param {Place} place @param {readonly Tool[]} more @returns {Prepared} */
+function overLine({ xfer }, place, more) {
+  return { tools: [xfer.tool({ name: 'xfer', place }), ...more, socat(place)], place };
 }
