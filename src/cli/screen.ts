@@ -77,15 +77,16 @@ class TerminalScreen implements Screen {
   readonly #color: 'cyan' | false;
   /** Comes with the first status that lasts. */
   #spinner: Ora | undefined;
-  readonly #late: NodeJS.Timeout;
+  #late: NodeJS.Timeout | undefined;
+  readonly #drawAfterMs: number;
   #status: Status | undefined;
   #isAsking = false;
 
   constructor(output: Output, color: 'cyan' | false, drawAfterMs: number) {
     this.#output = output;
     this.#color = color;
+    this.#drawAfterMs = drawAfterMs;
     output.on('resize', this.#draw);
-    this.#late = setTimeout(() => void this.#open(), drawAfterMs);
   }
 
   get width(): number {
@@ -99,6 +100,7 @@ class TerminalScreen implements Screen {
 
   status(status: Status): void {
     this.#status = status;
+    this.#late ??= setTimeout(() => void this.#open(), this.#drawAfterMs);
     this.#draw();
   }
 

@@ -6,7 +6,7 @@ import { freePort, joining, listening } from '../support/direct.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 import { expectSameTree, namesIn, noise } from '../support/trees.js';
-import { xfer, xferOnTerminal, type XferProcess } from '../support/xfer-process.js';
+import { xfer, xferOnTerminal, type XferProcess, type XferTerminal } from '../support/xfer-process.js';
 
 const MIB = 2 ** 20;
 
@@ -202,14 +202,19 @@ describe('--verify', () => {
     expect(await namesIn(to)).toEqual([]);
   });
 
+  /** What stands above the question. */
+  async function wordsOn(terminal: XferTerminal): Promise<string | undefined> {
+    await terminal.waitFor(/do both screens show the same words/);
+    return terminal.lines[terminal.lines.findIndex((line) => line.startsWith('do both')) - 1];
+  }
+
   async function comparing() {
     const port = await freePort();
     const sender = await xferOnTerminal(['send', file, '--verify', '--listen', `127.0.0.1:${port}`]);
     const join = joining(['send'], await sender.code(), port);
     const receiver = await xferOnTerminal(['receive', ...join, '--out', to]);
-    const words = /((?:[a-z]{3,8} ){5}[a-z]{3,8})\s+do both screens show the same words/;
-    const [, sendersWords] = await sender.waitFor(words);
-    const [, receiversWords] = await receiver.waitFor(words);
+    const [sendersWords, receiversWords] = [await wordsOn(sender), await wordsOn(receiver)];
+    expect(sendersWords).toMatch(/^(?:[a-z]{3,8} ){5}[a-z]{3,8}$/);
     expect(receiversWords).toBe(sendersWords);
     return { sender, receiver };
   }
