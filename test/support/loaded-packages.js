@@ -15,9 +15,9 @@ const hook = `
   }`;
 register(`data:text/javascript,${encodeURIComponent(hook)}`);
 
-process.stdout.write = new Proxy(process.stdout.write, {
-  apply(write, stdout, args) {
+process.stdout.write = new Proxy(process.stdout.write.bind(process.stdout), {
+  apply(write, _stdout, args) {
     appendFileSync(log, 'printed\n');
-    return Reflect.apply(write, stdout, args);
+    return Reflect.apply(write, undefined, args);
   },
 });
