@@ -133,9 +133,10 @@ export async function forwardConnections(target, options) {
       [far, near, back],
     ])) {
       sockets.add(from);
-      from.once('close', () => {
+      from.once('close', (hadError) => {
         sockets.delete(from);
-        to.destroy();
+        // What ended well is still on its way.
+        if (hadError) to.destroy();
       });
       carry(from, to, line).catch(() => {
         from.destroy();
@@ -157,7 +158,9 @@ export async function forwardConnections(target, options) {
 /** @param {import('node:net').Socket} from @param {import('node:net').Socket} to @param {DelayLine} line */
 async function carry(from, to, line) {
   from.on('error', () => {});
-  for await (const bytes of /** @type {AsyncIterable<Buffer>} */ (from)) {
+  // The other direction goes on when this one has ended.
+  const pieces = /** @type {AsyncIterable<Buffer>} */ (from.iterator({ destroyOnReturn: false }));
+  for await (const bytes of pieces) {
     // Who sends faster than the line waits, and so does who sends to one that does not read.
     while (line.waitMs > 0) await new Promise((resolve) => setTimeout(resolve, line.waitMs));
     if (to.writableNeedDrain) await once(to, 'drain');
