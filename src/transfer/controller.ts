@@ -42,7 +42,10 @@ interface Trial {
   sum: Sum;
 }
 
-/** A level that failed is left alone until then, unless the settled one does twice or half as much as it did. */
+/**
+ * A level that failed is left alone until then, unless the line is another: a weaker one while the settled one does not
+ * do twice as much as it did, a stronger one while it does not do half as much.
+ */
 interface Bar {
   readonly untilMs: number;
   readonly forMs: number;
@@ -51,23 +54,25 @@ interface Bar {
 
 // One record tells a slow line from a fast one, and costs little where it was the wrong thing to try. A receiver has
 // credit for 16 MiB open: only behind those is seen what it can take.
-const TRIAL_RECORDS = [1, 8, 16, 8];
-/** A trial goes on while the level does so much of what its rival did, */
-const TRIAL_GOES_ON = [0.75, 0.9, 0.9];
-/** is over at once with so much, */
-const TRIAL_WINS_EARLY = 1.5;
-/** and is won with so much at its end. Less is not forecast to be worth one. */
+const TRIAL_RECORDS = [1, 4, 16, 8];
+/** A trial is won with so much of what its rival did at its end. Less is not forecast to be worth one. */
 const TRIAL_WINS = 1.1;
+/** A trial goes on while it does so much, */
+const TRIAL_GOES_ON = [0.75, 0.85, 0.9, TRIAL_WINS];
+/** and that of a weaker level is won at once with so much. */
+const TRIAL_WINS_EARLY = 1.5;
 
 /** What must have passed before it is looked at. */
 const ENOUGH_BYTES = 1 << 21;
 const ENOUGH_MS = 250;
 /** Records after which the older ones count half. */
 const REMEMBERED_RECORDS = 32;
+/** What buffers on the way may take of a level before the line shows itself. */
+const UNSEEN_BYTES = 12 << 20;
 /** After a change nothing is tried for so long. */
 const SETTLE_MS = 250;
 /** How long a level is left alone that failed: twice as long each time, and so long that trials cost no more than a share. */
-const FIRST_BAR_MS = 1_000;
+const FIRST_BAR_MS = 250;
 const LONGEST_BAR_MS = 30_000;
 const TRIALS_COST = 1 / 30;
 /** What `strong` leaves of what `fast` leaves, and how much slower it is: a guess that a trial puts right. */
@@ -75,6 +80,8 @@ const STRONG_LEAVES = 0.85;
 const STRONG_COSTS = 5;
 /** Calls that surely run side by side. */
 const SIDE_BY_SIDE = 2;
+/** A clock may show less than there was. */
+const SHORTEST_MS = 0.001;
 /** Weight of the latest in a running mean. */
 const LATEST = 0.3;
 
@@ -85,6 +92,8 @@ export class Controller {
   #sum = nothing();
   #trial: Trial | undefined;
   #settledMs = -Infinity;
+  /** What went since then, without trials. */
+  #settledBytes = 0;
   readonly #bars = new Map<Level, Bar>();
   /** Of one call of `fast`: what it leaves of a byte, and bytes a millisecond. */
   #fast: { readonly leaves: number; readonly speed: number } | undefined;
@@ -106,22 +115,27 @@ export class Controller {
       return { level, passed: (passage) => this.#weigh(level, raw, passage) };
     }
     trial.left--;
-    return { level: trial.level, passed: (passage) => this.#judge(trial, raw, passage) };
+    return { level: trial.level, passed: (passage) => this.#tried(trial, raw, passage) };
   }
 
   /** What one call of `fast` made of bytes that shrink. */
   measured(raw: number, packed: number, tookMs: number): void {
     const leaves = packed / raw;
-    const speed = raw / Math.max(tookMs, 0.001);
+    const speed = raw / Math.max(tookMs, SHORTEST_MS);
     const before = this.#fast ?? { leaves, speed };
     this.#fast = { leaves: mean(before.leaves, leaves), speed: mean(before.speed, speed) };
   }
 
   /** Takes in a record of the settled level. */
   #weigh(level: Level, raw: number, passage: Passage): void {
-    // Packed before the level changed, or between the records of a trial.
-    if (level !== this.#level || this.#trial !== undefined) return;
+    // Packed before the level changed.
+    if (level !== this.#level) return;
+    if (this.#trial !== undefined) {
+      this.#judge(this.#trial, raw, passage.tookMs);
+      return;
+    }
     add(this.#sum, raw, passage);
+    this.#settledBytes += raw;
     const sum = this.#sum;
     if (sum.records < 2 || (sum.raw < ENOUGH_BYTES && sum.tookMs < ENOUGH_MS)) return;
     if (sum.records > REMEMBERED_RECORDS) this.#sum = half(sum);
@@ -142,7 +156,7 @@ export class Controller {
     // Where packing keeps them, nobody knows what the line could take; and what looks like a slow line may be
     // a receiver that unpacks slowly.
     const isKept = Math.max(sum.packMs, sum.lineMs) > sum.tookMs / 2;
-    if (isKept && weaker !== undefined) challengers.push(weaker);
+    if (isKept && this.#settledBytes >= UNSEEN_BYTES && weaker !== undefined) challengers.push(weaker);
     return challengers;
   }
 
@@ -156,35 +170,57 @@ export class Controller {
 
   #isBarred(level: Level, rival: number): boolean {
     const bar = this.#bars.get(level);
-    return bar !== undefined && this.now() < bar.untilMs && rival > bar.rival / 2 && rival < bar.rival * 2;
+    if (bar === undefined || this.now() >= bar.untilMs) return false;
+    return this.#isWeaker(level) ? rival < 2 * bar.rival : rival > bar.rival / 2;
   }
 
-  /** Takes in a record of a trial, and ends its step with the last one. */
-  #judge(trial: Trial, raw: number, passage: Passage): void {
+  /** Takes in a record of a trial. */
+  #tried(trial: Trial, raw: number, passage: Passage): void {
+    if (trial !== this.#trial) return;
     add(trial.sum, raw, passage);
-    const { level, rival, step, sum } = trial;
-    if (sum.records < (TRIAL_RECORDS[step] ?? 0)) return;
-    const gain = speedOf(sum) / rival;
-    const isLast = step === TRIAL_RECORDS.length - 1;
-    const isWeaker = LEVELS.indexOf(level) < LEVELS.indexOf(this.#level);
-    if (isLast ? gain >= TRIAL_WINS : isWeaker && step > 0 && gain >= TRIAL_WINS_EARLY) {
-      this.#end();
-      this.#level = level;
-      this.#sum = nothing();
-      this.#bars.delete(level);
-    } else if (isLast || gain < (TRIAL_GOES_ON[step] ?? 0)) {
-      this.#end();
-      // The line is another than what went before made believe.
-      if (step === 0) this.#sum = nothing();
-      this.#bar(level, rival, sum.tookMs - sum.raw / rival);
-    } else {
-      this.#trial = begin(level, rival, step + 1);
-    }
+    // As fast as those that are missing could make it.
+    const most = trial.sum.raw + (recordsOf(trial.step) - trial.sum.records) * raw;
+    if (most < this.#least(trial) * trial.sum.tookMs) this.#lose(trial);
   }
 
-  #end(): void {
+  /** Ends a step of a trial with the record behind it, which may be the one that waited until the last one was out. */
+  #judge(trial: Trial, raw: number, tookMs: number): void {
+    const { level, rival, step, sum } = trial;
+    if (sum.records < recordsOf(step)) return;
+    sum.tookMs += Math.max(0, tookMs - raw / rival);
+    const isEarly = this.#isWeaker(level) && step > 0 && speedOf(sum) >= TRIAL_WINS_EARLY * rival;
+    if (speedOf(sum) < this.#least(trial)) this.#lose(trial);
+    else if (isEarly || step === TRIAL_RECORDS.length - 1) this.#win(level);
+    else this.#trial = begin(level, rival, step + 1);
+  }
+
+  /** The speed below which a trial ends. */
+  #least({ step, rival }: Trial): number {
+    return (TRIAL_GOES_ON[step] ?? 0) * rival;
+  }
+
+  #lose({ level, rival, step, sum }: Trial): void {
+    this.#settle(this.#level);
+    // The line is another than what went before made believe.
+    if (step === 0) this.#sum = nothing();
+    this.#bar(level, rival, sum.tookMs - sum.raw / rival);
+  }
+
+  #isWeaker(level: Level): boolean {
+    return LEVELS.indexOf(level) < LEVELS.indexOf(this.#level);
+  }
+
+  #win(level: Level): void {
+    this.#settle(level);
+    this.#sum = nothing();
+    this.#bars.delete(level);
+  }
+
+  #settle(level: Level): void {
+    this.#level = level;
     this.#trial = undefined;
     this.#settledMs = this.now();
+    this.#settledBytes = 0;
   }
 
   #bar(level: Level, rival: number, lostMs: number): void {
@@ -196,7 +232,11 @@ export class Controller {
 }
 
 function begin(level: Level, rival: number, step = 0): Trial {
-  return { level, rival, step, left: TRIAL_RECORDS[step] ?? 0, sum: nothing() };
+  return { level, rival, step, left: recordsOf(step), sum: nothing() };
+}
+
+function recordsOf(step: number): number {
+  return TRIAL_RECORDS[step] ?? 0;
 }
 
 function nothing(): Sum {
@@ -217,7 +257,7 @@ function half({ records, raw, tookMs, packMs, lineMs }: Sum): Sum {
 
 /** Bytes a millisecond. */
 function speedOf({ raw, tookMs }: Sum): number {
-  return raw / Math.max(tookMs, 0.001);
+  return raw / Math.max(tookMs, SHORTEST_MS);
 }
 
 function mean(before: number, latest: number): number {
