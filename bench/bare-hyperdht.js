@@ -12,7 +12,7 @@ import { open } from 'node:fs/promises';
 import HyperDHT from 'hyperdht';
 
 /** What is read at once, and one message of the connection: as much as goes furthest, by trial. */
-const PIECE_BYTES = 2 ** 18;
+const PIECE_BYTES = 2 ** 20;
 
 const [command, ...args] = process.argv.slice(2);
 const bootstrap = args.at(-1)?.split(',') ?? [];

@@ -72,7 +72,7 @@ export async function compare({ scenarios, runs, program, temporary, onResult })
     const out = path.join(temporary, 'to');
     const { tools, place } = await prepare(surroundings);
     try {
-      const rounds = await inTurn({ tools, source: source.path, out, runs, clock });
+      const rounds = await inTurn({ tools, source: source.path, bytes: source.bytes, out, runs, clock });
       const lineS = lineMbit === undefined ? undefined : (source.bytes * 8) / (lineMbit * 1e6);
       return { name, title, bytes: source.bytes, ...(lineS === undefined ? {} : { lineS }), tools: rounds };
     } finally {

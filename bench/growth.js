@@ -63,6 +63,7 @@ export async function growth({ mostBytes, mostFiles, runs, program, dir, onStep 
       const [result] = await inTurn({
         tools: [new Xfer(program, folder).tool({ name: 'xfer', place: loopback })],
         source,
+        bytes,
         out: path.join(folder, 'to'),
         runs,
         clock: 'sender',

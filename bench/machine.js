@@ -16,6 +16,8 @@ const VERSIONS = {
   croc: ['croc', '--version'],
 };
 const TMPFS = 0x01021994;
+/** How the kernel's TCP finds out what a line carries. */
+const CONGESTION = '/proc/sys/net/ipv4/tcp_congestion_control';
 
 /**
  * @param {string} folder where files are read and written
@@ -28,6 +30,7 @@ export function describeMachine(folder) {
     processors: `${processors.length} × ${processors[0]?.model.trim() ?? 'unknown'}`,
     memory: `${(totalmem() / 2 ** 30).toFixed(0)} GiB`,
     system: `${process.platform} ${release()} ${process.arch}`,
+    ...(existsSync(CONGESTION) ? { TCP: readFileSync(CONGESTION, 'utf8').trim() } : {}),
     files: isMemory ? 'in memory (tmpfs)' : 'on a disk',
     date: new Date().toISOString().slice(0, 10),
   };

@@ -45,6 +45,7 @@ const meter =
 
 /** @type {Set<Running>} */
 const running = new Set();
+let isInterrupted = false;
 
 /**
  * Starts a program. It leads a process group, so that `stop` reaches everything it started.
@@ -54,6 +55,7 @@ const running = new Set();
  * @returns {Running}
  */
 export function start(command, { cwd, env, input = '' } = {}) {
+  if (isInterrupted) throw new Error('interrupted');
   const [file = '', ...args] = [...(meter ?? []), ...command];
   const child = spawn(file, args, {
     cwd,
@@ -136,6 +138,12 @@ export function once(make) {
 /** Ends everything that runs: whoever waits for it fails, and cleans up. */
 export function stopAll() {
   for (const program of running) program.stop();
+}
+
+/** As `stopAll`, and nothing is started any more. */
+export function interrupt() {
+  isInterrupted = true;
+  stopAll();
 }
 
 /** A port that was free on loopback just now. */

@@ -7,8 +7,9 @@ import { stopAll } from './measured.js';
 
 /** How long a sender has been waiting when the clock starts with the receiver. */
 const SETTLED_MS = 1_000;
-/** No transfer takes longer; one that does is ended. */
-const LIMIT_MS = 600_000;
+/** What a transfer may take: one that takes longer hangs, and is ended. */
+const PATIENCE_MS = 120_000;
+const PATIENCE_MS_PER_BYTE = 1e-3;
 /** Files up to this size are read in one go. */
 const SMALL_BYTES = 2 ** 20;
 
@@ -32,6 +33,7 @@ const SMALL_BYTES = 2 ** 20;
  * @typedef {object} RoundsOptions
  * @property {readonly import('./tools/tool.js').Tool[]} tools
  * @property {string} source alone in its folder
+ * @property {number} bytes of it, about
  * @property {string} out a folder that does not exist
  * @property {number} runs
  * @property {'sender' | 'receiver'} clock with whose start it starts; with the receiver's it stops at the receiver's end
@@ -41,7 +43,7 @@ const SMALL_BYTES = 2 ** 20;
  * @param {RoundsOptions} options
  * @returns {Promise<Rounds[]>}
  */
-export async function inTurn({ tools, source, out, runs, clock }) {
+export async function inTurn({ tools, source, bytes, out, runs, clock }) {
   const expected = await contentOf(path.dirname(source));
   /** @type {{ tool: import('./tools/tool.js').Tool, result: Rounds }[]} */
   const all = tools.map((tool) => ({
@@ -55,7 +57,7 @@ export async function inTurn({ tools, source, out, runs, clock }) {
       for (const { tool, result } of able) {
         await mkdir(out);
         // What hangs fails, and the next run begins with nothing of it.
-        const limit = setTimeout(stopAll, LIMIT_MS);
+        const limit = setTimeout(stopAll, PATIENCE_MS + bytes * PATIENCE_MS_PER_BYTE);
         result.rounds.push(await timed(tool, { source, out, clock }).finally(() => clearTimeout(limit)));
         const found = differences(expected, await contentOf(out));
         if (found.length > 0)

@@ -8,7 +8,7 @@ import { resultTable, skippedLines } from './figures.js';
 import { goalTable } from './goals.js';
 import { growth, growthTable } from './growth.js';
 import { describeMachine, roomyFolder, versions } from './machine.js';
-import { stopAll } from './measured.js';
+import { interrupt } from './measured.js';
 import { micro, microTable } from './micro.js';
 import { writePage } from './page.js';
 import { scenarios } from './scenarios.js';
@@ -49,7 +49,7 @@ const withScenarios = write || values.only !== undefined || !(values.micro || va
 const chosen = chosenScenarios(values.only);
 
 // Whatever runs is ended, whoever waits for it fails, and everything is cleaned up.
-process.once('SIGINT', stopAll).once('SIGTERM', stopAll);
+process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
 
 const folder = values.dir ?? roomyFolder(quick ? ROOM_BYTES.quick : ROOM_BYTES.full);
 const report = {
