@@ -5,7 +5,7 @@ import { MAX_ENTRIES } from './ports.js';
 import { ByteReader, ByteWriter, MAX_VARINT_BYTES, malformed } from './wire.js';
 
 /** Largest file that travels in a batch, in bytes. */
-export const MAX_BATCHED_BYTES = 1 << 16;
+export const MAX_BATCHED_BYTES = 1 << 18;
 /** Content after which a batch goes: large enough to make records few, small enough to begin soon. */
 const FULL_BYTES = 1 << 19;
 const MAX_OVERHEAD_BYTES = 2 * MAX_VARINT_BYTES;

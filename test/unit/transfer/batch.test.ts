@@ -47,7 +47,7 @@ describe('a batch', () => {
     expect(() => decodeBatch(writer.finish(), 8193)).toThrow(expect.objectContaining({ code: 'limit' }));
   });
 
-  it('row 24: holds no file above 64 KiB', () => {
+  it('row 24: holds no file above 256 KiB', () => {
     const writer = new BatchWriter();
     writer.add(0, Buffer.alloc(MAX_BATCHED_BYTES + 1));
     expect(() => decodeBatch(writer.finish(), 1)).toThrow(expect.objectContaining({ code: 'limit' }));

@@ -5,7 +5,7 @@ import { MemorySource, type Tree } from '../../support/memory-source.js';
 import { ending, sendToScript } from '../../support/memory-transfer.js';
 
 const transfer = 1;
-const tree: Tree = { d: { a: Buffer.from('a'), b: Buffer.from('b') }, e: Buffer.alloc(100_000) };
+const tree: Tree = { d: { a: Buffer.from('a'), b: Buffer.from('b') }, e: Buffer.alloc(300_000) };
 const answer = (accepted: boolean): Item => ({ type: 'answer', transfer, accepted, reason: undefined });
 const want = (part: number, ...runs: [number, number][]): Item => ({ type: 'want', transfer, part, runs });
 const all = want(0, [0, 4]);
@@ -16,11 +16,11 @@ describe('a receiver by hand', () => {
     const [sender, peer] = sendToScript(new MemorySource(tree));
     await peer.hear('manifest-end');
     await peer.say(answer(true), want(0, [1, 1], [1, 1]));
-    expect(await peer.hear('sent')).toMatchObject({ files: 2, bytes: 100_001 });
-    await peer.say(received(2, 100_001));
+    expect(await peer.hear('sent')).toMatchObject({ files: 2, bytes: 300_001 });
+    await peer.say(received(2, 300_001));
     await peer.hearAll();
     await peer.channel.end();
-    expect(await sender.outcome).toMatchObject({ files: 2, bytes: 100_001, missingCount: 0 });
+    expect(await sender.outcome).toMatchObject({ files: 2, bytes: 300_001, missingCount: 0 });
     const content = sender.channel.sent.filter(
       (item) => 'kind' in item && ['batch', 'chunk'].includes(item.kind),
     );
@@ -56,7 +56,7 @@ describe('a receiver by hand', () => {
 
   it.each<[string, Item]>([
     ['more files than were sent', received(4, 10)],
-    ['more bytes than were sent', received(3, 200_000)],
+    ['more bytes than were sent', received(3, 400_000)],
     ['fewer files, with none missing', received(2, 10)],
   ])('row 45: received %s', async (_, last) => {
     const [sender, peer] = sendToScript(new MemorySource(tree));

@@ -20,7 +20,7 @@ const mixed: Tree = {
   },
   sparse: [randomBytes(10), { hole: 5_000_000 }, randomBytes(70_000), { hole: 100 }],
   'exactly one chunk': randomBytes(1 << 20),
-  'exactly a batch': randomBytes(1 << 16),
+  'exactly a batch': randomBytes(1 << 18),
 };
 
 /** Everything of a side that can be compressed, as it left. */
