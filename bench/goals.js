@@ -4,16 +4,19 @@ import { ran, secondsOf } from './figures.js';
 import { figure, table } from './statistics.js';
 
 /** @typedef {import('./compare.js').Result} Result */
+/** @typedef {import('./growth.js').Step} GrowthStep */
 /** @typedef {(scenario: string, tool?: string) => number | undefined} Seconds */
 
 const MIB = 2 ** 20;
+/** From here on memory may grow with the list of files. */
+const MANY_FILES = 100_000;
 
 /**
  * @typedef {object} Goal
  * @property {string} title
  * @property {number} atMost
- * @property {(seconds: Seconds, results: readonly Result[]) => number | undefined} value `undefined` where it was not
- *   measured
+ * @property {(seconds: Seconds, results: readonly Result[], steps: readonly GrowthStep[]) => number | undefined} value
+ *   `undefined` where it was not measured
  */
 
 /** @type {readonly Goal[]} */
@@ -64,15 +67,21 @@ const GOALS = [
   {
     title: 'memory of one side, the largest of all these runs: MiB',
     atMost: 200,
-    value: (_, results) => {
-      const peaks = results.flatMap((result) => ran(result).filter(isXfer).flatMap(peaksOf));
-      return peaks.length === 0 ? undefined : Math.max(...peaks) / MIB;
-    },
+    value: (_, results, steps) =>
+      peakOf([
+        ...results.flatMap((result) => ran(result).filter(isXfer)),
+        ...steps.filter(({ files }) => files < MANY_FILES),
+      ]),
+  },
+  {
+    title: `memory of one side, from ${MANY_FILES.toLocaleString('en')} files on: MiB`,
+    atMost: 300,
+    value: (_, __, steps) => peakOf(steps.filter(({ files }) => files >= MANY_FILES)),
   },
 ];
 
-/** @param {readonly Result[]} results */
-export function goalTable(results) {
+/** @param {readonly Result[]} results @param {readonly GrowthStep[]} [steps] of `growth` */
+export function goalTable(results, steps = []) {
   /** @type {Seconds} */
   const seconds = (scenario, tool = 'xfer') =>
     secondsOf(
@@ -80,7 +89,7 @@ export function goalTable(results) {
       tool,
     );
   const rows = GOALS.map(({ title, atMost, value }) => {
-    const measured = value(seconds, results);
+    const measured = value(seconds, results, steps);
     const verdict = measured === undefined ? 'not measured' : measured <= atMost ? 'yes' : 'no';
     return [title, figure(atMost), figure(measured), verdict];
   });
@@ -122,9 +131,12 @@ function isXfer({ name }) {
   return name.startsWith('xfer');
 }
 
-/** @param {import('./rounds.js').Rounds} tool */
-function peaksOf({ rounds }) {
-  return rounds.flatMap(({ sender, receiver }) =>
-    [sender.peakBytes, receiver?.peakBytes].filter((peak) => peak !== undefined),
-  );
+/** The most MiB that one side held. @param {readonly { rounds: readonly import('./rounds.js').Round[] }[]} runs */
+function peakOf(runs) {
+  const peaks = runs
+    .flatMap(({ rounds }) =>
+      rounds.flatMap(({ sender, receiver }) => [sender.peakBytes, receiver?.peakBytes]),
+    )
+    .filter((peak) => peak !== undefined);
+  return peaks.length === 0 ? undefined : Math.max(...peaks) / MIB;
 }

@@ -25,6 +25,7 @@ const COUNTS = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000];
  * @property {string} title
  * @property {string} where the files are
  * @property {number} bytes
+ * @property {number} files
  * @property {import('./rounds.js').Round[]} rounds
  */
 
@@ -43,18 +44,20 @@ export async function growth({ mostBytes, mostFiles, runs, program, dir, onStep 
   const sizes = SIZES.filter((size) => size <= mostBytes).map((size) => ({
     title: `1 file of ${sizeName(size)}`,
     bytes: size,
+    files: 1,
     room: 2 * size,
     write: (/** @type {string} */ target) => writeRandomFile(target, size),
   }));
   const counts = COUNTS.filter((count) => count <= mostFiles).map((count) => ({
     title: `${count.toLocaleString('en')} ${count === 1 ? 'file' : 'files'} of ${sizeName(SMALL_BYTES)}`,
     bytes: count * SMALL_BYTES,
+    files: count,
     room: 2 * count * BLOCK_BYTES,
     write: (/** @type {string} */ target) => writeSmallFiles(target, count),
   }));
   /** @type {Step[]} */
   const steps = [];
-  for (const { title, bytes, room, write } of [...sizes, ...counts]) {
+  for (const { title, bytes, files, room, write } of [...sizes, ...counts]) {
     const folder = await mkdtemp(path.join(dir ?? roomyFolder(room), 'xfer-growth-'));
     try {
       const source = path.join(folder, 'from', 'material');
@@ -69,7 +72,7 @@ export async function growth({ mostBytes, mostFiles, runs, program, dir, onStep 
         clock: 'sender',
       });
       const where = describeMachine(folder)['files'] ?? '';
-      const step = { title, where, bytes, rounds: result?.rounds ?? [] };
+      const step = { title, where, bytes, files, rounds: result?.rounds ?? [] };
       steps.push(step);
       onStep(step);
     } finally {

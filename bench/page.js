@@ -62,7 +62,7 @@ program once, one after the other.`,
     `![Seconds that each program took in each scenario](${PLOT})`,
     '## What xfer wants to reach',
     'Ratios of medians of this run.',
-    goalTable(results),
+    goalTable(results, growth),
     '## Scenarios',
     ...results.flatMap((result) => {
       const skipped = skippedLines(result).map((line) => `- ${line}`);
