@@ -45,6 +45,9 @@ describe.each(supported)('%s', (compression) => {
       const packed = await pack(raw, compression);
       expect(packed.bytes.length).toBeLessThanOrEqual(compression === 'stored' ? raw.length : raw.length / 5);
     }
+    const strong = await pack(text, compression, 'strong');
+    expect(strong.compression).toBe(compression);
+    expect(Buffer.from(await unpack(strong)).equals(text)).toBe(true);
     const random = randomBytes(1 << 20);
     const unpacked = await pack(random, compression);
     expect([unpacked.compression, unpacked.rawLength]).toEqual(['stored', random.length]);
@@ -130,6 +133,32 @@ describe('a packer', () => {
     }
     expect(results.slice(0, 16).every((one) => one === 'stored')).toBe(true);
     expect(results[16]).toBe('brotli');
+  });
+
+  it('stores what came out as large as it was, until the next sample', async () => {
+    const packer = new Packer('brotli', new Controller(() => 0), 'file');
+    const random = randomBytes(1 << 20);
+    const deceiving = Buffer.concat([text.subarray(0, 1 << 16), random]).subarray(0, 1 << 20);
+    const results: Compression[] = [];
+    for (const piece of [random.subarray(0, 60_000), text, deceiving, text]) {
+      results.push((await packer.pack(piece)).body.compression);
+    }
+    expect(results.slice(0, 2)).toEqual(['stored', 'stored']);
+    const other = new Packer('brotli', new Controller(() => 0), 'batches');
+    const batches: Compression[] = [];
+    for (const piece of [random, text, random, random, random, text]) {
+      batches.push((await other.pack(piece)).body.compression);
+    }
+    expect(batches).toEqual(['stored', 'stored', 'stored', 'stored', 'stored', 'brotli']);
+  });
+
+  it('packs and samples as its controller says', async () => {
+    let nowMs = 0;
+    const controller = new Controller(() => (nowMs += 1));
+    const packer = new Packer('brotli', controller, 'file');
+    const { body, turn } = await packer.pack(text);
+    expect([body.compression, turn?.level]).toEqual(['brotli', 'fast']);
+    expect(await packer.pack(randomBytes(10))).not.toHaveProperty('turn');
   });
 });
 
