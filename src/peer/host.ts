@@ -39,7 +39,7 @@ export interface HostOptions extends WaysToMeet {
 }
 
 /** How long loading the DHT and the search for a free nameplate may keep the code from the screen. */
-const BEFORE_CODE_MS = 150;
+const BEFORE_CODE_MS = 130;
 /** Digits of the nameplates to try: longer ones where the short ones are taken. */
 const NAMEPLATE_DIGITS = [3, 3, 3, 4, 5, 6];
 const REDIAL_MS = 500;
