@@ -54,6 +54,7 @@ export const DOORS = new Map([
   ['hyperswarm', 'peer/dht.ts'],
   ['get-east-asian-width', 'cli/display-width.ts'],
   ['ignore', 'files/gitignore.ts'],
+  ['libsodium-wrappers', 'crypto/sodium.ts'],
   ['libsodium-wrappers-sumo', 'crypto/sodium.ts'],
   ['noise-handshake', 'peer/lane-handshake.ts'],
   ['ora', 'cli/screen.ts'],

@@ -162,14 +162,14 @@ function withoutPunctuation(token: string): string {
     .replace(/[^\p{L}\p{N}]+$/u, '');
 }
 
-/** The topic of a nameplate alone. Needs `loadSodium`. */
+/** The topic of a nameplate alone. Needs `loadHashing`. */
 export function topicFor(nameplate: Nameplate): Topic {
   return blake2b256(TOPIC_LABEL, Uint8Array.of(0), Buffer.from(nameplate, 'ascii')) as Topic;
 }
 
 /**
  * The topic of a long code: Argon2id (3 passes, 64 MiB) makes guessing its public words dear. Blocks for some
- * hundred milliseconds. Needs `loadSodium`.
+ * hundred milliseconds. Needs `loadHashing` and `loadPairingSodium`.
  */
 export function stretchedTopicFor(nameplate: Nameplate, words: PublicWords): Topic {
   const salt = blake2b128(Buffer.from('xfer/1 topic salt', 'ascii'));
@@ -177,9 +177,14 @@ export function stretchedTopicFor(nameplate: Nameplate, words: PublicWords): Top
   return blake2b256(TOPIC_LABEL, Uint8Array.of(1), stretched) as Topic;
 }
 
-/** The topic of a code (protocol section 3). Its last two words change nothing. Needs `loadSodium`. */
+/** Whether the topic of a code with so many words is stretched, for which more has to be loaded. */
+export function isStretched(words: number): boolean {
+  return words >= STRETCHED_FROM_WORDS;
+}
+
+/** The topic of a code (protocol section 3). Its last two words change nothing. Needs what its kind of topic needs. */
 export function topicOf(code: Code): Topic {
-  if (code.words.length < STRETCHED_FROM_WORDS) return topicFor(code.nameplate);
+  if (!isStretched(code.words.length)) return topicFor(code.nameplate);
   return stretchedTopicFor(
     code.nameplate,
     code.words.slice(0, -PRIVATE_WORDS) as readonly string[] as PublicWords,

@@ -1,6 +1,6 @@
 /**
  * CPACE-RISTR255-SHA512 of draft-irtf-cfrg-cpace-21. Pure, with the draft's symbols, which stay in this file.
- * Party A is the initiator, B the responder. Needs `loadSodium`.
+ * Party A is the initiator, B the responder. Needs `loadPairingSodium`.
  */
 import { createHash, createHmac } from 'node:crypto';
 import { ristretto255 } from './sodium.js';

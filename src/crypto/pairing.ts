@@ -39,7 +39,7 @@ export interface Acceptance {
 
 /**
  * The joiner's side of one pairing on one connection: send `start`, then `confirm`, then `finish`. Needs
- * `loadSodium`. Whatever throws has erased all secrets of the run.
+ * `loadPairingSodium`. Whatever throws has erased all secrets of the run.
  */
 export class JoinerPairing {
   readonly start: Share;
@@ -88,7 +88,7 @@ export class JoinerPairing {
 
 /**
  * The host's side of one pairing on one connection: `reply`, then `verify`, and only after that `accept` and
- * `sessionKey`. Needs `loadSodium`. Whatever throws has erased all secrets of the run.
+ * `sessionKey`. Needs `loadPairingSodium`. Whatever throws has erased all secrets of the run.
  */
 export class HostPairing {
   readonly #handshakeHash: Uint8Array;

@@ -1,27 +1,37 @@
 /**
- * The only door to libsodium, in the build that has ristretto255, Argon2 and X-Wing. It is WebAssembly: fine for keys, far
- * too slow for file bytes. To load it takes longer than to show a code, so whoever pairs starts that early and waits late.
+ * The only door to libsodium. The plain build hashes; the larger one with ristretto255, Argon2 and X-Wing is loaded by
+ * whoever pairs. Both are WebAssembly: fine for keys, far too slow for file bytes. To load them takes longer than to show a
+ * code, so whoever needs one starts that early and waits late.
  */
-import type sodiumBuild from 'libsodium-wrappers-sumo';
+import type plainBuild from 'libsodium-wrappers';
+import type pairingBuild from 'libsodium-wrappers-sumo';
 import { XferError } from '../errors.js';
 
-let loaded: typeof sodiumBuild | undefined;
+let plain: typeof plainBuild | undefined;
+let pairing: typeof pairingBuild | undefined;
 
-/** Loads libsodium. To be awaited before anything synchronous here is called; again is free. */
-export async function loadSodium(): Promise<void> {
+/** Loads BLAKE2b. To be awaited before it is called; again is free. */
+export async function loadHashing(): Promise<void> {
+  const { default: sodium } = await import('libsodium-wrappers');
+  await sodium.ready;
+  plain = sodium;
+}
+
+/** Loads X-Wing, Argon2id and ristretto255. To be awaited before one of them is called; again is free. */
+export async function loadPairingSodium(): Promise<void> {
   const { default: sodium } = await import('libsodium-wrappers-sumo');
   await sodium.ready;
-  loaded = sodium;
+  pairing = sodium;
 }
 
 /** BLAKE2b-256 of the parts, joined. */
 export function blake2b256(...parts: readonly Uint8Array[]): Uint8Array {
-  return libsodium().crypto_generichash(32, Buffer.concat(parts), null);
+  return hashing().crypto_generichash(32, Buffer.concat(parts), null);
 }
 
 /** BLAKE2b-128 of the parts, joined. */
 export function blake2b128(...parts: readonly Uint8Array[]): Uint8Array {
-  return libsodium().crypto_generichash(16, Buffer.concat(parts), null);
+  return hashing().crypto_generichash(16, Buffer.concat(parts), null);
 }
 
 export const XWING_PUBLIC_KEY_BYTES = 1216;
@@ -97,7 +107,12 @@ function unlessRefused<T>(operation: () => T): T | undefined {
   }
 }
 
-function libsodium(): typeof sodiumBuild {
-  if (loaded === undefined) throw new XferError('internal', { subject: 'libsodium is not loaded' });
-  return loaded;
+function hashing(): typeof plainBuild {
+  if (plain === undefined) throw new XferError('internal', { subject: 'libsodium is not loaded' });
+  return plain;
+}
+
+function libsodium(): typeof pairingBuild {
+  if (pairing === undefined) throw new XferError('internal', { subject: 'libsodium-sumo is not loaded' });
+  return pairing;
 }

@@ -4,6 +4,7 @@ import {
   formatCode,
   generateCode,
   generateNameplate,
+  isStretched,
   passwordOf,
   topicFor,
   topicOf,
@@ -55,10 +56,10 @@ const LAST_WORD_MS = 2_000;
  */
 export async function hostSession(options: HostOptions): Promise<PairedChannel> {
   const startedMs = performance.now();
-  const dht = await openDhtFor(options);
+  const dht = await openDhtFor(options, options.words);
   const meeting = new Meeting('host', options, dht);
   const nameplate = await freeNameplate(
-    options.words < 5 ? dht : undefined,
+    isStretched(options.words) ? undefined : dht,
     BEFORE_CODE_MS - (performance.now() - startedMs),
   );
   const code = generateCode(nameplate, options.words);

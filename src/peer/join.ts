@@ -52,7 +52,7 @@ const CROWD = 8;
 export async function joinSession(options: JoinOptions): Promise<PairedChannel> {
   // While it dials and looks. A failure shows where a peer is met.
   loadAuthentication().catch(() => undefined);
-  const dht = await openDhtFor(options);
+  const dht = await openDhtFor(options, options.code.words.length);
   const meeting = new Meeting('joiner', options, dht);
   const joiner = new Joiner(options, meeting, passwordOf(options.code));
   try {

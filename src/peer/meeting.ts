@@ -1,7 +1,8 @@
 /** What host and joiner have in common: several ways to meet, raced, of which one may win. */
 import type { SessionKey, Side } from '../crypto/key-schedule.js';
 import { setMaxListeners } from 'node:events';
-import { loadSodium } from '../crypto/sodium.js';
+import { isStretched } from '../crypto/code.js';
+import { loadHashing, loadPairingSodium } from '../crypto/sodium.js';
 import { XferError, toXferError } from '../errors.js';
 import type { Channel, Path } from '../transfer/ports.js';
 import { isLoopback, type Endpoint } from './address.js';
@@ -246,10 +247,17 @@ export function goneSignal(connection: Connection): AbortSignal {
   return gone.signal;
 }
 
-/** Joins a DHT, where one is wanted, and loads what makes topics. Its packages take a while, so only then. */
-export async function openDhtFor({ bootstrap }: WaysToMeet): Promise<DhtNode | undefined> {
+/**
+ * Joins a DHT, where one is wanted, and loads what makes the topic of a code with so many words. Its packages take a
+ * while, so only then.
+ */
+export async function openDhtFor({ bootstrap }: WaysToMeet, words: number): Promise<DhtNode | undefined> {
   if (bootstrap === 'off') return undefined;
-  const [{ openDht }] = await Promise.all([import('./dht.js'), loadSodium()]);
+  const [{ openDht }] = await Promise.all([
+    import('./dht.js'),
+    loadHashing(),
+    isStretched(words) ? loadPairingSodium() : undefined,
+  ]);
   return openDht(bootstrap);
 }
 
@@ -260,7 +268,7 @@ export async function openDhtFor({ bootstrap }: WaysToMeet): Promise<DhtNode | u
 export async function loadAuthentication(): Promise<typeof authentication> {
   const [loaded] = await Promise.all([
     import('./authenticate.js'),
-    loadSodium(),
+    loadPairingSodium(),
     import('./direct-connection.js'),
   ]);
   return loaded;

@@ -2,7 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { parseCode, passwordOf, topicOf } from '../../src/crypto/code.js';
-import { loadSodium } from '../../src/crypto/sodium.js';
+import { loadHashing, loadPairingSodium } from '../../src/crypto/sodium.js';
 import { WORDS } from '../../src/crypto/wordlist.js';
 import { openDht } from '../../src/peer/dht.js';
 import { dialFrom } from '../support/connections.js';
@@ -19,7 +19,7 @@ let from: string;
 let to: string;
 let file: string;
 
-beforeAll(loadSodium);
+beforeAll(() => Promise.all([loadHashing(), loadPairingSodium()]));
 
 beforeEach(async () => {
   from = await temporaryFolder();

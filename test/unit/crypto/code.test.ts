@@ -12,14 +12,14 @@ import {
   topicFor,
   topicOf,
 } from '../../../src/crypto/code.js';
-import { loadSodium } from '../../../src/crypto/sodium.js';
+import { loadHashing, loadPairingSodium } from '../../../src/crypto/sodium.js';
 import { WORDS } from '../../../src/crypto/wordlist.js';
 import { XferError } from '../../../src/errors.js';
 import vectors from '../../vectors/key-schedule.json' with { type: 'json' };
 import { toHex, topic } from './reference.js';
 import { codeThrownBy } from './thrown.js';
 
-beforeAll(loadSodium);
+beforeAll(() => Promise.all([loadHashing(), loadPairingSodium()]));
 
 const nameplates = fc.integer({ min: 1, max: 999_999 }).map(String);
 const word = fc.constantFrom(...WORDS);

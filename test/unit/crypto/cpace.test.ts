@@ -2,11 +2,11 @@ import { createHash } from 'node:crypto';
 import sumo from 'libsodium-wrappers-sumo';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import * as cpace from '../../../src/crypto/cpace.js';
-import { loadSodium } from '../../../src/crypto/sodium.js';
+import { loadPairingSodium } from '../../../src/crypto/sodium.js';
 import vectors from '../../vectors/cpace-ristretto255.json' with { type: 'json' };
 import { hex, toHex } from './reference.js';
 
-beforeAll(loadSodium);
+beforeAll(loadPairingSodium);
 
 const { strings, generator, protocol, scalar_mult, rfc9496_invalid_encodings, extra_not_from_draft } =
   vectors;

@@ -11,7 +11,7 @@ import {
   type Share,
 } from '../../../src/crypto/pairing.js';
 import { Secret } from '../../../src/crypto/secret.js';
-import { loadSodium } from '../../../src/crypto/sodium.js';
+import { loadPairingSodium } from '../../../src/crypto/sodium.js';
 import cpaceVectors from '../../vectors/cpace-ristretto255.json' with { type: 'json' };
 import vectors from '../../vectors/key-schedule.json' with { type: 'json' };
 import * as reference from './reference.js';
@@ -24,7 +24,7 @@ vi.mock('node:crypto', async (importOriginal) => {
   return { ...original, timingSafeEqual: vi.fn(original.timingSafeEqual) };
 });
 
-beforeAll(loadSodium);
+beforeAll(loadPairingSodium);
 afterEach(() => vi.restoreAllMocks());
 
 const AD_J = Buffer.from('joiner speaks 1');

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { Secret } from '../../../src/crypto/secret.js';
-import { loadSodium } from '../../../src/crypto/sodium.js';
+import { loadPairingSodium } from '../../../src/crypto/sodium.js';
 import { authenticateAsHost, authenticateAsJoiner } from '../../../src/peer/authenticate.js';
 import type { Guess } from '../../../src/peer/budget.js';
 import type { Connection } from '../../../src/peer/connection.js';
@@ -47,7 +47,7 @@ async function outcome(run: Promise<unknown>, connection: Connection): Promise<u
   }
 }
 
-beforeAll(loadSodium);
+beforeAll(loadPairingSodium);
 
 describe('pairing', () => {
   test('two sides with one code share a key, and nobody lost a guess', async () => {
