@@ -224,7 +224,7 @@ export class SealedChannel implements Channel {
         this.#grant();
     }
     if (!this.#incoming.hasEnded) return;
-    this.#outgoing.stopWaiting();
+    this.#outgoing.peerEnded();
     if (this.#ourEnd === 'ended') void this.#close();
   }
 

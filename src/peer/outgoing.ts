@@ -15,9 +15,16 @@ import type { RecordPath } from './record-path.js';
 interface Kept {
   readonly sequence: number;
   readonly pieces: readonly Uint8Array[];
+  /** Of the sealed message, in bytes. */
+  readonly length: number;
   path: RecordPath;
   readonly onDone: (() => void) | undefined;
 }
+
+/** More is not kept, however much credit there is: a peer that acknowledges nothing would have all our memory. */
+const MAX_KEPT_BYTES = 2 ** 25;
+/** A lane that delivers nothing for so long is none, though it is not dead. Its items go another way. */
+const STUCK_MS = 30_000;
 
 export class Outgoing {
   /** Keeps to a rate where one is set. */
@@ -34,6 +41,9 @@ export class Outgoing {
   #creditArrived: Deferred<void> | undefined;
   /** Not acknowledged yet, in their order. */
   #kept: Kept[] = [];
+  #keptBytes = 0;
+  #stuck: NodeJS.Timeout | undefined;
+  #hasPeerEnded = false;
   #allArrived: Deferred<void> | undefined;
 
   /** @param beforeControl Called before a control message leaves. */
@@ -63,21 +73,23 @@ export class Outgoing {
   takeCredit(granted: number, acknowledged: number): void {
     if (acknowledged > this.#items) throw new XferError('protocol', { subject: 'acknowledged' });
     const first = this.#kept.findIndex(({ sequence }) => sequence >= acknowledged);
-    const arrived = this.#kept.splice(0, first === -1 ? this.#kept.length : first);
-    for (const { onDone } of arrived) onDone?.();
-    if (this.#kept.length === 0) this.stopWaiting();
-    if (granted <= this.#spendable) return;
-    this.#spendable = granted;
+    this.#forget(first === -1 ? this.#kept.length : first);
+    this.#spendable = Math.max(this.#spendable, granted);
     this.#creditArrived?.resolve();
     this.#creditArrived = undefined;
   }
 
   /** Sends again what was under way on a lane that is gone. Not after what waits for credit: that may depend on these. */
   async sendAgain(lane: RecordPath): Promise<void> {
-    for (const kept of this.#kept.filter(({ path }) => path === lane)) {
-      kept.path = await this.#paths.room();
+    const isLost = ({ path }: Kept): boolean => path === lane;
+    for (let lost = this.#kept.find(isLost); lost !== undefined; lost = this.#kept.find(isLost)) {
+      await this.#pace(lost.length);
+      await this.#paths.room();
       if (this.#failure !== undefined) return;
-      kept.path.send(kept.pieces);
+      // It may have arrived before the lane was gone: then its memory is somebody else's by now.
+      if (!this.#kept.includes(lost)) continue;
+      lost.path = this.#paths.next;
+      lost.path.send(lost.pieces);
     }
   }
 
@@ -85,22 +97,27 @@ export class Outgoing {
   async finish(): Promise<void> {
     await this.#sending;
     this.#isEnding = true;
-    if (this.#kept.length > 0 && this.#failure === undefined) {
+    if (this.#kept.length > 0 && !this.#hasPeerEnded && this.#failure === undefined) {
       this.#allArrived = deferred();
       await this.#allArrived.promise;
     }
     if (this.#failure !== undefined) throw this.#failure;
+    // Nobody says any more that these arrived: once more, by the way that is not lost without us.
+    for (const { pieces } of this.#kept) this.#paths.pairing.send(pieces);
+    this.#forget(this.#kept.length);
   }
 
-  /** Ends the wait of `finish`: a peer that ended acknowledges nothing more. */
-  stopWaiting(): void {
+  /** The peer acknowledges nothing more. */
+  peerEnded(): void {
+    this.#hasPeerEnded = true;
     this.#allArrived?.resolve();
   }
 
   fail(error: XferError): void {
     this.#failure = error;
+    clearTimeout(this.#stuck);
     this.#creditArrived?.resolve();
-    this.stopWaiting();
+    this.#allArrived?.resolve();
   }
 
   async #sendNext(item: ControlMessage | DataRecord, onDone: (() => void) | undefined): Promise<void> {
@@ -110,20 +127,23 @@ export class Outgoing {
     const pieces = encodeRecord(record);
     const length = pieces.reduce((sum, piece) => sum + piece.length, SEAL_OVERHEAD_BYTES);
     await this.#spend(costOf(record, length));
-    const pauseMs = this.pacer?.take(length) ?? 0;
-    if (pauseMs > 0) await sleep(pauseMs);
+    await this.#pace(length);
     if (record.kind === 'control') {
       this.#beforeControl();
-      this.#hand(this.#paths.pairing, pieces, onDone);
+      this.#hand(this.#paths.pairing, { pieces, length, onDone });
     } else {
-      this.#hand(await this.#paths.room(), pieces, onDone);
+      await this.#paths.room();
+      this.#hand(this.#paths.next, { pieces, length, onDone });
       this.#dataBytes += length;
     }
   }
 
   /** Waits for credit. */
   async #spend(cost: number): Promise<void> {
-    while (this.#failure === undefined && this.#spent + cost > this.#spendable) {
+    while (
+      this.#failure === undefined &&
+      (this.#spent + cost > this.#spendable || this.#keptBytes > MAX_KEPT_BYTES)
+    ) {
       this.#creditArrived ??= deferred();
       await this.#creditArrived.promise;
     }
@@ -131,14 +151,48 @@ export class Outgoing {
     this.#spent += cost;
   }
 
-  #hand(path: RecordPath, pieces: readonly Uint8Array[], onDone: (() => void) | undefined): void {
+  /** Waits as long as a limit wants. What is over does not wait for this. */
+  async #pace(length: number): Promise<void> {
+    const pauseMs = this.pacer?.take(length) ?? 0;
+    if (pauseMs > 0) await sleep(pauseMs, undefined, { ref: false });
+  }
+
+  /** Nothing happens between the choice of a path and this: a path that is gone takes nothing. */
+  #hand(path: RecordPath, item: Pick<Kept, 'pieces' | 'length' | 'onDone'>): void {
     this.#demandAlive();
     const sequence = this.#items;
     this.#items += 1;
-    path.send(pieces);
+    path.send(item.pieces);
     // What was sealed is a copy, and with the pairing connection the session would die.
-    if (path === this.#paths.pairing) onDone?.();
-    else this.#kept.push({ sequence, pieces, path, onDone });
+    if (path === this.#paths.pairing) {
+      item.onDone?.();
+      return;
+    }
+    this.#kept.push({ ...item, sequence, path });
+    this.#keptBytes += item.length;
+    if (this.#kept.length === 1) this.#watchOldest();
+  }
+
+  /** So many of the oldest arrived. */
+  #forget(count: number): void {
+    const arrived = this.#kept.splice(0, count);
+    for (const { length, onDone } of arrived) {
+      this.#keptBytes -= length;
+      onDone?.();
+    }
+    if (arrived.length > 0) this.#watchOldest();
+    if (this.#kept.length === 0) this.#allArrived?.resolve();
+  }
+
+  #watchOldest(): void {
+    clearTimeout(this.#stuck);
+    const [oldest] = this.#kept;
+    if (oldest === undefined) return;
+    this.#stuck = setTimeout(() => {
+      const { path } = oldest;
+      if (path !== this.#paths.pairing) path.destroy(new XferError('peer-gone', { subject: 'lane' }));
+      this.#watchOldest();
+    }, STUCK_MS).unref();
   }
 
   #demandAlive(): void {

@@ -42,19 +42,22 @@ export class Paths {
     return this.pairing;
   }
 
-  /** Waits for a path that takes data. */
-  async room(): Promise<RecordPath> {
-    for (let sinceMs: number | undefined; ;) {
-      const usesPairing = this.#isPairingFast || this.#lanes.size === 0;
-      const free = [...(usesPairing ? [this.pairing] : []), ...this.#lanes].find(({ hasRoom }) => hasRoom);
-      if (free !== undefined || this.#isOver) {
-        if (sinceMs !== undefined) this.#blockedMs += performance.now() - sinceMs;
-        return free ?? this.pairing;
-      }
-      sinceMs ??= performance.now();
+  /** Where data goes next: where there is room, if anywhere. */
+  get next(): RecordPath {
+    const usesPairing = this.#isPairingFast || this.#lanes.size === 0;
+    const paths = [...(usesPairing ? [this.pairing] : []), ...this.#lanes];
+    return paths.find(({ hasRoom }) => hasRoom) ?? paths[0] ?? this.pairing;
+  }
+
+  /** Waits until `next` takes data without keeping it waiting. */
+  async room(): Promise<void> {
+    if (this.#isReady()) return;
+    const sinceMs = performance.now();
+    while (!this.#isReady()) {
       this.#roomArrived ??= deferred();
       await this.#roomArrived.promise;
     }
+    this.#blockedMs += performance.now() - sinceMs;
   }
 
   /** Whoever waits looks again: there is room, or other paths than before. */
@@ -67,5 +70,9 @@ export class Paths {
   close(): void {
     this.#isOver = true;
     this.wake();
+  }
+
+  #isReady(): boolean {
+    return this.#isOver || this.next.hasRoom;
   }
 }
