@@ -10,7 +10,7 @@ import {
   type Path,
   type Received,
 } from '../transfer/ports.js';
-import { encodeRecord, type WireRecord } from '../transfer/records.js';
+import { decodeRecord, encodeRecord } from '../transfer/records.js';
 import type { Connection } from './connection.js';
 import { Incoming, type LaneMessage } from './incoming.js';
 import type { Lane } from './lane.js';
@@ -140,7 +140,6 @@ export class SealedChannel implements Channel {
    */
   addLane(lane: Lane, onGone: () => void): Promise<boolean> {
     const proven = deferred<boolean>();
-    const timer = setTimeout(() => this.closeLane(lane), LANE_PROOF_MS);
     let counts = false;
     const settle = (): void => {
       clearTimeout(timer);
@@ -159,17 +158,22 @@ export class SealedChannel implements Channel {
           this.#takeOnLane(record, length, isLast);
         },
         onRoom: () => this.#onRoom(),
-        onOver: (error) => {
+        onOver: () => {
           this.#lanes.delete(lane);
           settle();
-          if (counts) this.#loseLane(path, error, onGone);
+          if (counts) this.#loseLane(path, onGone);
         },
       },
     );
     this.#lanes.set(lane, path);
+    const timer = setTimeout(() => this.closeLane(lane), LANE_PROOF_MS);
     if (this.#failure !== undefined || this.#ourEnd !== 'open') this.closeLane(lane);
     // The dialler speaks first: a recording of it could not.
-    else if (lane.isDialler) this.#sendCredit(this.#incoming.credit.granted, path);
+    else if (lane.isDialler) {
+      // What follows may be here before the peer's first word over the lane.
+      this.#incoming.mayOvertake = true;
+      this.#sendCredit(this.#incoming.credit.granted, path);
+    }
     return proven.promise;
   }
 
@@ -184,14 +188,9 @@ export class SealedChannel implements Channel {
     this.#paths.addLane(path);
   }
 
-  #loseLane(path: RecordPath, error: XferError, onGone: () => void): void {
+  #loseLane(path: RecordPath, onGone: () => void): void {
     this.#paths.removeLane(path);
     if (this.#failure !== undefined) return;
-    // Properly sealed and wrong: that was the peer, and nobody on the way.
-    if (error.code === 'protocol') {
-      this.#fail(error);
-      return;
-    }
     if (this.#ourEnd === 'open') {
       // What it carried of credit is lost as well.
       this.#sendCredit(this.#incoming.credit.granted, this.#paths.fastest);
@@ -200,7 +199,8 @@ export class SealedChannel implements Channel {
     onGone();
   }
 
-  #takeOnLane(record: WireRecord, length: number, isLast: boolean): void {
+  #takeOnLane(record: Uint8Array, length: number, isLast: boolean): void {
+    // Properly sealed and wrong: that was the peer, and nobody on the way.
     try {
       if (isLast) throw new XferError('protocol', { subject: 'last record of a lane' });
       this.#take(record, length, false);
@@ -209,7 +209,8 @@ export class SealedChannel implements Channel {
     }
   }
 
-  #take(record: WireRecord, length: number, isLast: boolean): void {
+  #take(opened: Uint8Array, length: number, isLast: boolean): void {
+    const record = decodeRecord(opened);
     if (isLast !== (record.kind === 'end')) throw new XferError('protocol', { subject: 'last record' });
     switch (record.kind) {
       case 'credit':

@@ -15,7 +15,7 @@ const MAX_EARLY_LANE_MESSAGES = 2;
 
 export class Incoming {
   readonly credit = new Credit();
-  /** Whether items may overtake each other, and come twice: from the first lane on. */
+  /** Whether items may overtake each other, and come twice: from our first word on a lane on. */
   mayOvertake = false;
   readonly #order = new Resequencer<Received>();
   readonly #items: Received[] = [];

@@ -2,7 +2,6 @@
 import { RecordOpener, RecordSealer, type Aead } from '../crypto/record-cipher.js';
 import type { Secret } from '../crypto/secret.js';
 import { XferError, toXferError } from '../errors.js';
-import { decodeRecord, type WireRecord } from '../transfer/records.js';
 import type { Line, LineEvents } from './line.js';
 
 export interface RecordKeys {
@@ -13,8 +12,11 @@ export interface RecordKeys {
 }
 
 export interface RecordPathEvents {
-  /** `length` is that of the sealed message, `isLast` whether it ends the direction. */
-  readonly onRecord: (record: WireRecord, length: number, isLast: boolean) => void;
+  /**
+   * The next record of the peer as it was before it was sealed. `length` is that of the sealed message, `isLast` whether
+   * it ends the direction. What this throws ends the path.
+   */
+  readonly onRecord: (record: Uint8Array, length: number, isLast: boolean) => void;
   /** There is room for a next record, after there was none. */
   readonly onRoom: () => void;
   /** Nothing more comes or goes. Called once. */
@@ -78,7 +80,7 @@ export class RecordPath {
     if (this.#isOver) return;
     try {
       const { plaintext, last } = this.#opener.open(message);
-      this.#events.onRecord(decodeRecord(plaintext), message.length, last);
+      this.#events.onRecord(plaintext, message.length, last);
     } catch (error) {
       this.#over(toXferError(error));
     }

@@ -53,13 +53,36 @@ export async function hostAndForger(
   };
 }
 
+/** Seals for a lane as the peer of `forger`'s channel would, and sends whatever it is given. */
+export function laneForger(
+  { key, direction, aead }: Forger,
+  { socket, handshakeHash }: Lane,
+): { seal: (record: WireRecord, last?: boolean) => Buffer; write: (bytes: Uint8Array) => void } {
+  const sealer = new RecordSealer(key.recordSecret(handshakeHash, 0, direction), aead);
+  return {
+    seal: (record, last = false) => {
+      const message = Buffer.concat(sealer.seal(encodeRecord(record), last));
+      const length = Buffer.alloc(4);
+      length.writeUInt32BE(message.length);
+      return Buffer.concat([length, message]);
+    },
+    write: (bytes) => void socket.write(bytes),
+  };
+}
+
 /** A peer with the right keys and its own idea of what to send. */
 export class Forger {
   readonly connection: Connection;
+  readonly key: SessionKey;
+  readonly direction: Direction;
+  readonly aead: Aead;
   readonly #sealer: RecordSealer;
 
   constructor(connection: Connection, key: SessionKey, direction: Direction, aead: Aead) {
     this.connection = connection;
+    this.key = key;
+    this.direction = direction;
+    this.aead = aead;
     this.#sealer = new RecordSealer(key.recordSecret(connection.handshakeHash, 0, direction), aead);
   }
 
