@@ -8,7 +8,7 @@ import { formatAddress, isLinkLocal, prefixOf, type Endpoint } from './address.j
 import type { Admission } from './admission.js';
 import { UNCONFIRMED_MS, type Connection } from './connection.js';
 import { hello, readHello, type HelloKind } from './hello.js';
-import { deferred } from './promises.js';
+import { deferred, type Deferred } from './promises.js';
 
 /** Where a side listens and dials when no port is given. */
 export const DEFAULT_PORT = 7337;
@@ -66,9 +66,11 @@ export async function listen(
 class Entrance {
   readonly #admission: Admission;
   #onConnection: ((connection: Connection) => void) | undefined;
-  readonly #takeLane = deferred<TakeLane>();
+  #takeLane: TakeLane | undefined;
   /** And what they want, once they said so. */
   readonly #strangers = new Map<Socket, HelloKind | undefined>();
+  /** Those that want a lane before anybody takes lanes. */
+  readonly #early = new Map<Socket, Deferred<TakeLane>>();
 
   constructor(admission: Admission, onConnection: ((connection: Connection) => void) | undefined) {
     this.#admission = admission;
@@ -88,7 +90,7 @@ class Entrance {
       const kind = await readHello(socket);
       this.#strangers.set(socket, kind);
       if (kind === 'lane') {
-        const takeLane = await this.#takeLane.promise;
+        const takeLane = this.#takeLane ?? (await this.#laneTaker(socket));
         await takeLane(socket);
         leave();
       } else {
@@ -108,13 +110,24 @@ class Entrance {
   }
 
   takeLanes(take: TakeLane): void {
-    this.#takeLane.resolve(take);
+    this.#takeLane = take;
+    for (const early of this.#early.values()) early.resolve(take);
   }
 
   close(): void {
     for (const socket of this.#strangers.keys()) socket.destroy();
-    // For those that wait.
-    this.#takeLane.resolve(() => Promise.reject(new XferError('peer-gone')));
+  }
+
+  /** Waits until lanes are taken, and no longer than the socket lives: strangers come and go for as long as there is no peer. */
+  #laneTaker(socket: Socket): Promise<TakeLane> {
+    if (socket.destroyed) return Promise.reject(new XferError('peer-gone'));
+    const early = deferred<TakeLane>();
+    this.#early.set(socket, early);
+    socket.once('close', () => {
+      this.#early.delete(socket);
+      early.reject(new XferError('peer-gone'));
+    });
+    return early.promise;
   }
 
   async #pair(socket: Socket, leave: () => void): Promise<void> {

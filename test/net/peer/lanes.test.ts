@@ -269,6 +269,21 @@ describe('a lane port', () => {
     await pour(ends.sender.channel, ends.receiver.channel, 50);
   });
 
+  test('row 30: forgets who left before there is a session', async () => {
+    const listener = await laneListener();
+    cleanups.push(() => listener.close());
+    for (let stranger = 0; stranger < 40; stranger++) {
+      const socket = await open(listener.port);
+      socket.end('xfer\x01\x02', 'latin1');
+      socket.resume();
+      await once(socket, 'close');
+    }
+    const take = vi.fn(() => Promise.resolve());
+    listener.takeLanes(take);
+    await sleep(50);
+    expect(take).not.toHaveBeenCalled();
+  });
+
   test('closes with the session', async () => {
     const { ends, port } = await listening();
     ends.receiver.close();
