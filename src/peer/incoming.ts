@@ -25,6 +25,7 @@ export class Incoming {
   #total: number | undefined;
   #laneListener: ((message: LaneMessage) => void) | undefined;
   readonly #laneMessages: LaneMessage[] = [];
+  #hasHints = false;
 
   /** How many items came with none missing before them. */
   get arrived(): number {
@@ -85,6 +86,9 @@ export class Incoming {
     const { item, cost } = received;
     if ('type' in item && (item.type === 'hints' || item.type === 'lanes')) {
       this.credit.release(cost);
+      // Or they would be as many places to knock at as the peer likes.
+      if (item.type === 'hints' && this.#hasHints) throw new XferError('protocol', { subject: 'hints' });
+      this.#hasHints ||= item.type === 'hints';
       if (this.#laneListener !== undefined) this.#laneListener(item);
       else if (this.#laneMessages.push(item) > MAX_EARLY_LANE_MESSAGES)
         throw new XferError('protocol', { subject: item.type });

@@ -82,6 +82,8 @@ export class Lanes {
   readonly #limit: number;
   /** What the peer was asked to dial. */
   #asked: number | undefined;
+  /** The receiver said how many it wants. */
+  #isTold = false;
   /** Where the peer can be reached. */
   #good: Hint | undefined;
   #dialling = 0;
@@ -110,6 +112,7 @@ export class Lanes {
     // A receiver that was told how many tells the sender, who sees to it.
     if (count !== undefined && !isSender) this.#say({ type: 'lanes', count: this.#limit });
     if (this.#limit === 0) {
+      this.#channel.listenForLanes(() => undefined);
       this.close();
       return;
     }
@@ -153,6 +156,9 @@ export class Lanes {
       this.#startRace(message.hints);
       return;
     }
+    // A sender may have to ask for them, and would have questions without end for a peer that lets it send none.
+    if (this.#options.isSender && this.#isTold) return;
+    this.#isTold = true;
     // Somebody wants so many: no trials.
     clearInterval(this.#sampling);
     this.#target = Math.min(message.count, this.#limit);

@@ -159,7 +159,11 @@ export class Meeting {
       sessionKey,
       path: connection.path,
       address: connection.remoteAddress,
-      openLanes: (isSender) => void this.#openLanes(connection, authenticated, route, isSender),
+      openLanes: (isSender) => {
+        this.#openLanes(connection, authenticated, route, isSender).catch((error: unknown) =>
+          channel.destroy(toXferError(error)),
+        );
+      },
       closed: Promise.all([closed, connection.closed]).then(() => undefined),
     });
     this.#end(new XferError('code-used'));

@@ -357,6 +357,42 @@ describe('a hostile peer', () => {
     await pour(sender.channel, receiver.channel, 20);
   });
 
+  test('that says twice where it is ends the session, and makes us knock no more', async () => {
+    const { sender, receiver } = await pair();
+    const [first, second] = await Promise.all([service(), service()]);
+    await receiver.open(byHints(UNREACHABLE));
+    const hint = ({ port }: { port: number }): { host: string; port: number } => ({
+      host: '127.0.0.1',
+      port,
+    });
+    await sender.channel.send({ type: 'hints', hints: [hint(first)] });
+    await sender.channel.send({ type: 'hints', hints: [hint(second)] });
+    await expect(receiver.channel.receive()).rejects.toMatchObject({ code: 'protocol' });
+    await sleep(100);
+    expect(second.knocks()).toBe(0);
+  });
+
+  test('that tells a sender again and again how many lanes it wants gets one answer', async () => {
+    const { sender, receiver } = await pair('direct');
+    const { listening } = await direct();
+    const say = vi.spyOn(sender.channel, 'send');
+    await sender.open(listening);
+    for (let count = 0; count < 30; count++) {
+      await receiver.channel.send({ type: 'lanes', count: 3 + (count % 2) });
+    }
+    await pour(sender.channel, receiver.channel, 1);
+    const said = say.mock.calls.filter(([item]) => 'type' in item);
+    expect(said).toEqual([[{ type: 'lanes', count: 3 }]]);
+  });
+
+  test('that talks of lanes to who wants none is not listened to', async () => {
+    const { sender, receiver } = await pair();
+    await receiver.open(byHints(), { count: 0 });
+    await sender.channel.send({ type: 'hints', hints: [{ host: '127.0.0.1', port: 7337 }] });
+    for (let count = 0; count < 8; count++) await sender.channel.send({ type: 'lanes', count });
+    await pour(sender.channel, receiver.channel, 5);
+  });
+
   test('opens no more lanes than eight at once', async () => {
     const { sender, receiver } = await pair('direct');
     const listener = await laneListener();
