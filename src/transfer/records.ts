@@ -175,9 +175,16 @@ export function costOf(record: WireRecord, messageLength: number): number {
     case 'chunk':
       return Math.max(record.body.rawLength, messageLength) + ENTRY_COST;
     case 'control':
+      return messageLength + ENTRY_COST * entriesIn(record.message);
     case 'hole':
       return messageLength + ENTRY_COST;
   }
+}
+
+/** A list takes some forty times the memory that it takes on the wire. */
+function entriesIn(message: ControlMessage): number {
+  if (message.type === 'want') return Math.max(1, message.runs.length);
+  return message.type === 'offer' ? Math.max(1, message.roots.length) : 1;
 }
 
 function withBody(header: ByteWriter, body: Packed): Uint8Array[] {

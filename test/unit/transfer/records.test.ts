@@ -138,6 +138,14 @@ describe('a record', () => {
     expect(costOf({ kind: 'chunk', ...place, body: packed }, 130)).toBe(5064);
     expect(costOf({ kind: 'hole', ...place, length: 9e15 }, 30)).toBe(94);
     expect(costOf({ kind: 'control', sequence: 0, message: { type: 'chosen' } }, 20)).toBe(84);
+    const lists: [ControlMessage, number][] = [
+      [{ type: 'want', transfer: 1, part: 0, runs: Array.from({ length: 500 }, () => [1, 1]) }, 1000],
+      [{ type: 'want', transfer: 1, part: 0, runs: [] }, 5],
+      [{ type: 'offer', transfer: 1, kind: 'files', roots: [
+        { name: 'a', type: 'file', size: 1 }, { name: 'b', type: 'folder', size: undefined } ] }, 20],
+    ]; // prettier-ignore
+    const costs = lists.map(([message, length]) => costOf({ kind: 'control', sequence: 0, message }, length));
+    expect(costs).toEqual([1000 + 500 * 64, 5 + 64, 20 + 128]);
     expect(costOf({ kind: 'credit', granted: 1, acknowledged: 1 }, 20)).toBe(0);
     expect(costOf({ kind: 'end', items: 1 }, 20)).toBe(0);
   });
