@@ -55,6 +55,7 @@ export interface MeetingOptions {
   readonly verify?: boolean;
   /** Shows the six words and asks. Without it a peer that wants to verify is refused (`not-verified`). */
   readonly compareWords?: (words: readonly string[], signal: AbortSignal) => Promise<boolean>;
+  /** What it throws ends the session. */
   readonly onEvent?: (event: XferEvent) => void;
   /** Ends everything; the peer is told, and the promise rejects with `interrupted`. */
   readonly signal?: AbortSignal;

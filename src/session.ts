@@ -1,6 +1,6 @@
 /** The story of a transfer: find, trust, offer, move, verify. */
 import { parseCode } from './crypto/code.js';
-import { XferError, type ErrorCode } from './errors.js';
+import { XferError, toXferError, type ErrorCode } from './errors.js';
 import type { PathMatcher } from './files/filter.js';
 import type { OpenedSource } from './files/source.js';
 import { assertTarget, entersHome } from './files/target.js';
@@ -130,14 +130,38 @@ async function matcherOf(globs: readonly string[]): Promise<PathMatcher> {
   return pathMatcher(globs);
 }
 
-/** Runs one session. `prepare` loads what will move the content, while the two sides look for each other. */
+/**
+ * Runs one session. A listener that throws ends it, whoever called: thrown into a socket or a timer the same would end
+ * the process, or nothing but a lane.
+ */
 async function withSession<T>(
   role: Role,
   options: MeetingOptions,
   prepare: () => Promise<(session: Session) => Promise<T>>,
 ): Promise<T> {
-  const onEvent = options.onEvent ?? (() => undefined);
-  const signal = options.signal ?? new AbortController().signal;
+  const broken = new AbortController();
+  const signals = [broken.signal, ...(options.signal === undefined ? [] : [options.signal])];
+  const onEvent = (event: XferEvent): void => {
+    try {
+      options.onEvent?.(event);
+    } catch (error) {
+      broken.abort(toXferError(error));
+    }
+  };
+  try {
+    return await runSession(role, { ...options, onEvent, signal: AbortSignal.any(signals) }, prepare);
+  } finally {
+    broken.signal.throwIfAborted();
+  }
+}
+
+/** `prepare` loads what will move the content, while the two sides look for each other. */
+async function runSession<T>(
+  role: Role,
+  options: MeetingOptions & Required<Pick<MeetingOptions, 'onEvent' | 'signal'>>,
+  prepare: () => Promise<(session: Session) => Promise<T>>,
+): Promise<T> {
+  const { onEvent, signal } = options;
   if (options.limit !== undefined && !isRate(options.limit)) {
     throw new XferError('usage', { subject: `a limit of ${options.limit} bytes per second` });
   }

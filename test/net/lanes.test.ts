@@ -152,3 +152,17 @@ describe('over a direct connection', () => {
     expect(paths(received)[0]).toMatchObject({ lanes: 1 });
   });
 });
+
+test('a listener that throws when a lane comes ends the session, and not the process', async () => {
+  const bug = new Error('of the listener');
+  const failing = transfer(
+    { bootstrap: dht.bootstrap },
+    {
+      bootstrap: dht.bootstrap,
+      watch: ({ type }) => {
+        if (type === 'path') throw bug;
+      },
+    },
+  );
+  await expect(failing).rejects.toMatchObject({ code: 'internal', cause: bug });
+});
