@@ -24,7 +24,7 @@ interface Kept {
 /** More is not kept, however much credit there is: a peer that acknowledges nothing would have all our memory. */
 const MAX_KEPT_BYTES = 2 ** 25;
 /** A lane that delivers nothing for so long is none, though it is not dead. Its items go another way. */
-const STUCK_MS = 30_000;
+const STUCK_MS = 60_000;
 
 export class Outgoing {
   /** Keeps to a rate where one is set. */

@@ -357,7 +357,7 @@ describe('a hostile peer', () => {
     await pour(sender.channel, receiver.channel, 20);
   });
 
-  test('that says twice where it is ends the session, and makes us knock no more', async () => {
+  test('row 16: that says twice where it is ends the session, and makes us knock no more', async () => {
     const { sender, receiver } = await pair();
     const [first, second] = await Promise.all([service(), service()]);
     await receiver.open(byHints(UNREACHABLE));

@@ -61,7 +61,7 @@ describe('on a lane a peer with the key', () => {
     await expect(host.receive()).rejects.toMatchObject({ code });
   });
 
-  test('sends one item a thousand times: it costs once and comes once', async () => {
+  test('row 20: sends one item a thousand times: it costs once and comes once', async () => {
     const { host, say } = await attacked();
     for (let time = 0; time < 1000; time++) say(chunk(1, 1000));
     say(control(0));
@@ -71,13 +71,13 @@ describe('on a lane a peer with the key', () => {
     expect((await host.receive())?.item).toEqual({ type: 'verified' });
   });
 
-  test('keeps back the first of many: what waits for it is bounded by credit', async () => {
+  test('row 20: keeps back the first of many: what waits for it is bounded by credit', async () => {
     const { host, say } = await attacked();
     for (let sequence = 1; sequence < 4000; sequence++) say(control(sequence * 1e9));
     await expect(host.receive()).rejects.toMatchObject({ code: 'limit' });
   });
 
-  test('goes beyond its own end: the session ends', async () => {
+  test('row 18: goes beyond its own end: the session ends', async () => {
     const { host, say, pairing } = await attacked();
     await pairing.send(pairing.seal({ kind: 'end', items: 2 }));
     say(control(2));

@@ -81,7 +81,7 @@ describe('what goes out over lanes', () => {
     }
   });
 
-  test('is bounded where the peer grants without end and acknowledges nothing', async () => {
+  test('row 52: is bounded where the peer grants without end and acknowledges nothing', async () => {
     const { lane, outgoing } = setUp();
     outgoing.takeCredit(Number.MAX_SAFE_INTEGER, 0);
     const sends = Array.from({ length: 60 }, (_, index) => outgoing.send(chunk(index, 2 ** 20)));
@@ -94,14 +94,14 @@ describe('what goes out over lanes', () => {
     expect(lane.sent).toHaveLength(60);
   });
 
-  test('leaves a lane that lives and delivers nothing', async () => {
+  test('row 28: leaves a lane that lives and delivers nothing', async () => {
     const { lane, paths, outgoing } = setUp();
     const other = new FakePath();
     await outgoing.send(chunk(1));
     lane.hasRoom = false;
     paths.addLane(other.path);
     await outgoing.send(chunk(2));
-    vi.advanceTimersByTime(25_000);
+    vi.advanceTimersByTime(55_000);
     outgoing.takeCredit(0, 0);
     expect(lane.destroy).not.toHaveBeenCalled();
     vi.advanceTimersByTime(10_000);
@@ -113,7 +113,7 @@ describe('what goes out over lanes', () => {
     const { lane, outgoing } = setUp();
     for (let sent = 1; sent <= 4; sent++) await outgoing.send(chunk(sent));
     for (let arrived = 1; arrived <= 4; arrived++) {
-      vi.advanceTimersByTime(25_000);
+      vi.advanceTimersByTime(55_000);
       outgoing.takeCredit(0, arrived);
     }
     vi.advanceTimersByTime(100_000);

@@ -126,7 +126,7 @@ describe('a record', () => {
     expect(encodeRecord(one)[1]).toBe(bytes);
   });
 
-  it('costs what its receiver has to keep', () => {
+  it('row 52: costs what its receiver has to keep', () => {
     const packed: Packed = { compression: 'brotli', rawLength: 5000, bytes: Buffer.alloc(100) };
     const place = { sequence: 0, transfer: 1, entry: 0, offset: 0 };
     expect(costOf({ kind: 'manifest', sequence: 0, transfer: 1, part: 0, count: 3, body: packed }, 130)).toBe(
