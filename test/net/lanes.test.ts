@@ -154,15 +154,25 @@ describe('over a direct connection', () => {
 });
 
 test('a listener that throws when a lane comes ends the session, and not the process', async () => {
+  const { bootstrap } = dht;
   const bug = new Error('of the listener');
-  const failing = transfer(
-    { bootstrap: dht.bootstrap },
-    {
-      bootstrap: dht.bootstrap,
-      watch: ({ type }) => {
-        if (type === 'path') throw bug;
-      },
-    },
+  const code = deferred<string>();
+  const sending = send(
+    { kind: 'text', text: 'x' },
+    { bootstrap, onEvent: (event) => void (event.type === 'code' && code.resolve(event.code)) },
   );
-  await expect(failing).rejects.toMatchObject({ code: 'internal', cause: bug });
+  sending.catch(code.reject);
+  const receiving = receive({
+    bootstrap,
+    code: await code.promise,
+    // The person thinks.
+    decide: () => new Promise(() => undefined),
+    onEvent: ({ type }) => {
+      if (type === 'path') throw bug;
+    },
+  });
+  await Promise.all([
+    expect(receiving).rejects.toMatchObject({ code: 'internal', cause: bug }),
+    expect(sending).rejects.toMatchObject({ code: 'peer-interrupted' }),
+  ]);
 });
