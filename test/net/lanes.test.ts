@@ -159,7 +159,12 @@ test('a listener that throws when a lane comes ends the session, and not the pro
   const code = deferred<string>();
   const sending = send(
     { kind: 'text', text: 'x' },
-    { bootstrap, onEvent: (event) => void (event.type === 'code' && code.resolve(event.code)) },
+    {
+      bootstrap,
+      onEvent: (event) => {
+        if (event.type === 'code') code.resolve(event.code);
+      },
+    },
   );
   sending.catch(code.reject);
   const receiving = receive({
