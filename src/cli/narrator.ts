@@ -41,6 +41,8 @@ export class Narrator implements Reporter {
   /** How the bytes go now; at the end, how the last of them went. */
   #path: Path | undefined;
   #counted: string | undefined;
+  /** What happens while somebody is asked, and is no part of the question. */
+  #held: string[] | undefined;
   #kind: 'files' | 'text' | 'pipe' = 'files';
   #progress: Progress | undefined;
   #file: string | undefined;
@@ -61,12 +63,25 @@ export class Narrator implements Reporter {
     this.#options.screen.say(line);
   }
 
-  aside<T>(ask: () => Promise<T>): Promise<T> {
-    return this.#options.screen.aside(ask);
+  async aside<T>(ask: () => Promise<T>): Promise<T> {
+    this.#held = [];
+    try {
+      return await this.#options.screen.aside(ask);
+    } finally {
+      const held = this.#held.splice(0);
+      this.#held = undefined;
+      for (const line of held) this.say(line);
+    }
   }
 
   close(): void {
     this.#options.screen.close();
+  }
+
+  /** Says it, but not into the middle of a question. */
+  #sayLater(line: string): void {
+    if (this.#held === undefined) this.say(line);
+    else this.#held.push(line);
   }
 
   event(event: XferEvent): void {
@@ -140,7 +155,7 @@ export class Narrator implements Reporter {
         break;
       case 'path':
         // More lanes the same way are no news for a person.
-        if (event.path !== this.#path) this.say(`now connected ${route(event.path, event.address)}`);
+        if (event.path !== this.#path) this.#sayLater(`now connected ${route(event.path, event.address)}`);
         this.#path = event.path;
         break;
       case 'stalled':

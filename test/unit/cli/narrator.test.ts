@@ -133,6 +133,18 @@ test('a receiver sees the whole story', async () => {
   ]);
 });
 
+test('that the path changed is not said into the middle of a question', async () => {
+  const { narrator, stderr, tell } = tellTo({ role: 'receive', joins: true });
+  tell({ type: 'connected', path: 'dht', address: undefined });
+  const before = stderr.lines.length;
+  await narrator.aside(async () => {
+    tell({ type: 'path', path: 'direct', address: '192.168.1.7:50123', lanes: 1 });
+    expect(stderr.lines.slice(before)).not.toContain('now connected directly to 192.168.1.7:50123');
+    await Promise.resolve();
+  });
+  expect(stderr.lines.slice(before)).toContain('now connected directly to 192.168.1.7:50123');
+});
+
 test('the path that the bytes take is said when it changes, and counts at the end', async () => {
   const { narrator, stderr, tell } = tellTo({ role: 'receive', joins: true });
   tell(
