@@ -169,7 +169,10 @@ class DiskSource implements OpenedSource {
       reason: 'name-refused',
     }));
     let entries: Entry[] = [];
+    let examined = 0;
     for (const name of names) {
+      // Also where nothing of it is sent.
+      if (++examined % LISTING_ENTRIES === 0) await breathe();
       const entry = this.#examine({ folder, rules }, content.offeredPath, name, taken);
       if (typeof entry === 'string') skipped.push({ path: path.join(shownPath, name), reason: entry });
       else if (entry !== undefined) entries.push(entry);
@@ -177,7 +180,6 @@ class DiskSource implements OpenedSource {
       subfolders.push(...foldersOf(entries, rules));
       yield { entries, skipped };
       [entries, skipped] = [[], []];
-      await breathe();
     }
     subfolders.push(...foldersOf(entries, rules));
     if (entries.length + skipped.length > 0) yield { entries, skipped };
