@@ -1,10 +1,11 @@
 /** How much the peer may send (protocol section 6): an absolute total that only grows. */
 import { XferError } from '../errors.js';
+import { MAX_BATCH_FILES } from '../transfer/batch.js';
 import { CHUNK_BYTES } from '../transfer/ports.js';
 import { ENTRY_COST } from '../transfer/records.js';
 
-/** No record costs more: 1 MiB of content, and its entries, of which each takes 34 bytes at least. */
-const LARGEST_COST = CHUNK_BYTES + Math.ceil(CHUNK_BYTES / 34) * ENTRY_COST;
+/** No record of an honest sender costs more: 1 MiB of content, and its entries. */
+const LARGEST_COST = CHUNK_BYTES + MAX_BATCH_FILES * ENTRY_COST;
 /** Credit is worth a record of its own when this part of the window was given back. */
 const WORTH_GRANTING = 1 / 8;
 

@@ -10,7 +10,7 @@ export const MAX_BATCHED_BYTES = 1 << 18;
 const FULL_BYTES = 1 << 19;
 const MAX_OVERHEAD_BYTES = 2 * MAX_VARINT_BYTES;
 /** Most files in one: an entry costs credit, and a batch must cost less than a receiver leaves open. */
-const MAX_COUNT = 1 << 13;
+export const MAX_BATCH_FILES = 1 << 13;
 /** Files after which a batch goes: an entry costs credit, and a receiver grants little before the yes. */
 const FULL_COUNT = 1024;
 
@@ -71,7 +71,7 @@ export class BatchWriter {
  * @throws XferError `protocol`, `limit`, `integrity` where they are not what the digest says
  */
 export function decodeBatch(bytes: Uint8Array, count: number): BatchedFile[] {
-  if (count > MAX_COUNT) throw new XferError('limit', { detail: MAX_COUNT });
+  if (count > MAX_BATCH_FILES) throw new XferError('limit', { detail: MAX_BATCH_FILES });
   const from = new ByteReader(bytes);
   const files: BatchedFile[] = [];
   for (let previous = -1; files.length < count;) {
