@@ -1,8 +1,10 @@
 // @ts-check
 /** What each step costs that a byte goes through: seal, open, digest, compress, frame. */
 import { randomBytes } from 'node:crypto';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { build } from 'rolldown';
 import { logLines } from './log-text.js';
 import { figure, median, table } from './statistics.js';
 
@@ -10,6 +12,16 @@ const MIB = 2 ** 20;
 /** Steps are measured in so many parts of that length; the median part counts. */
 const PARTS = 7;
 const PART_MS = 60;
+
+/** The modules of the sources that are measured, without their endings. */
+const MODULES = [
+  'crypto/record-cipher',
+  'crypto/secret',
+  'crypto/digest',
+  'transfer/compression',
+  'transfer/records',
+  'transfer/batch',
+];
 
 /**
  * @typedef {object} Step
@@ -27,13 +39,30 @@ const PART_MS = 60;
  */
 
 /**
- * @param {string} program main.js of the build
+ * @param {string} root of the project
+ * @param {(step: Step) => Promise<Cost>} [measure]
  * @returns {Promise<Cost[]>}
  */
-export async function micro(program) {
-  const costs = [];
-  for (const step of await stepsOf(path.resolve(path.dirname(program), '..'))) costs.push(await costOf(step));
-  return costs;
+export async function micro(root, measure = costOf) {
+  // Packages are found from here, and the program itself has no file for each module.
+  const cache = path.join(root, 'node_modules/.cache');
+  await mkdir(cache, { recursive: true });
+  const folder = await mkdtemp(path.join(cache, 'bench-'));
+  try {
+    await build({
+      cwd: root,
+      input: Object.fromEntries(MODULES.map((name) => [name, `src/${name}.ts`])),
+      platform: 'node',
+      external: (id) => !id.startsWith('.') && !path.isAbsolute(id),
+      output: { dir: folder },
+      logLevel: 'warn',
+    });
+    const costs = [];
+    for (const step of await stepsOf(folder)) costs.push(await measure(step));
+    return costs;
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
 }
 
 /** @param {readonly Cost[]} costs */
@@ -47,10 +76,10 @@ export function microTable(costs) {
   return table(['step', 'µs', 'CPU µs', 'MiB/s'], rows);
 }
 
-/** @param {string} build the folder of the compiled sources @returns {Promise<Step[]>} */
-async function stepsOf(build) {
+/** @param {string} folder of the compiled modules @returns {Promise<Step[]>} */
+async function stepsOf(folder) {
   /** @param {string} file @returns {Promise<unknown>} */
-  const load = (file) => import(pathToFileURL(path.join(build, file)).href);
+  const load = (file) => import(pathToFileURL(path.join(folder, file)).href);
   const { RecordSealer, RecordOpener } = /** @type {typeof import('../src/crypto/record-cipher.js')} */ (
     await load('crypto/record-cipher.js')
   );

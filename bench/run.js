@@ -59,7 +59,7 @@ const report = {
   quick,
   ...(withScenarios ? { results: await compared() } : {}),
   ...(withGrowth ? { growth: await grown() } : {}),
-  ...(withMicro ? { micro: await micro(program) } : {}),
+  ...(withMicro ? { micro: await micro(path.resolve(path.dirname(program), '../..')) } : {}),
 };
 if ('micro' in report) console.log(`\n${microTable(report.micro)}`);
 if (values.json !== undefined) await writeFile(values.json, JSON.stringify(report, null, 2));
