@@ -23,7 +23,12 @@ const { status } = spawnSync(
 process.exitCode = status ?? 1;
 await build({
   cwd: root,
-  input: { 'cli/main': 'src/cli/main.ts', index: 'src/index.ts' },
+  input: {
+    'cli/main': 'src/cli/main.ts',
+    index: 'src/index.ts',
+    // A thread is started by the address of its file, beside that of the code that starts it.
+    'chunks/hash-worker': 'src/hash-worker.ts',
+  },
   platform: 'node',
   external: (id) => !id.startsWith('.') && !path.isAbsolute(id),
   output: {

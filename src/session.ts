@@ -1,22 +1,30 @@
 /** The story of a transfer: find, trust, offer, move, verify. */
 import { parseCode } from './crypto/code.js';
+import { availableParallelism } from 'node:os';
 import { XferError, toXferError, type ErrorCode } from './errors.js';
 import type { PathMatcher } from './files/filter.js';
 import type { OpenedSource } from './files/source.js';
 import { assertTarget, entersHome } from './files/target.js';
 import type { Content, MeetingOptions, ReceiveOptions, ReceiveOutcome, XferEvent } from './options.js';
+import type { HashThread } from './hash-thread.js';
 import { hostSession, joinSession, type PairedChannel } from './peer/connect.js';
 import { agreedRate, isRate } from './rate.js';
 import { atLast, sayLast } from './transfer/conduct.js';
 import type { TransferOutcome } from './transfer/events.js';
 import { peerError } from './transfer/inbox.js';
 import type { ControlMessage } from './transfer/messages.js';
-import type { Channel } from './transfer/ports.js';
+import type { Channel, LeafHasher } from './transfer/ports.js';
 import { watchChannel, type Watch } from './transfer/watch.js';
 
 const EXPIRE_MS = 3_600_000;
 /** Within this long after the pairing both sides have said what they are about to do. */
 const INTRODUCTION_MS = 10_000;
+
+/**
+ * With fewer processors a thread that hashes takes time from the peer on the same machine, from the threads that read and
+ * write, or from this one: docs/decisions/0011-threads.md.
+ */
+const PROCESSORS_FOR_A_THREAD = 3;
 
 type Role = 'send' | 'receive';
 
@@ -26,6 +34,8 @@ interface Session {
   readonly watch: Watch;
   readonly signal: AbortSignal;
   readonly onEvent: (event: XferEvent) => void;
+  /** Where this machine has a processor for it. */
+  readonly hasher: LeafHasher | undefined;
 }
 
 /**
@@ -39,8 +49,9 @@ export async function send(content: Content, options: MeetingOptions): Promise<T
   try {
     return await withSession('send', options, async () => {
       const { sendFiles } = await import('./transfer/sender.js');
-      return ({ channel, watch, signal, onEvent }) =>
+      return ({ channel, watch, signal, onEvent, hasher }) =>
         sendFiles(channel, source, {
+          hasher,
           kind: content.kind,
           ...(content.compress === undefined ? {} : { compress: content.compress }),
           signal,
@@ -76,7 +87,7 @@ export async function receive(options: ReceiveOptions): Promise<ReceiveOutcome> 
       import('./files/content.js'),
     ]);
     const text = textSink();
-    return async ({ channel, watch, signal, onEvent }) => {
+    return async ({ channel, watch, signal, onEvent, hasher }) => {
       const outcome = await receiveFiles(
         channel,
         (offer) => {
@@ -89,6 +100,7 @@ export async function receive(options: ReceiveOptions): Promise<ReceiveOutcome> 
         {
           ...(wants === undefined ? {} : { wants }),
           early: options.early ?? false,
+          hasher,
           intoHome: () => intoHome,
           signal,
           decide: async (offer, offerWatch) => {
@@ -171,20 +183,29 @@ async function runSession<T>(
   prepared.catch(() => undefined);
   const paired = await meeting;
   let watch: Watch | undefined;
+  let thread: HashThread | undefined;
   try {
+    thread = await hashThread();
     await introduce(paired, role, options, signal);
     onEvent({ type: 'connected', path: paired.path, address: paired.address });
     paired.openLanes(role === 'send');
     // Not before: people may compare words for as long as they like.
     watch = watchChannel(paired.channel, onEvent);
     const move = await prepared;
-    return await move({ channel: watch.channel, watch, signal, onEvent });
+    return await move({ channel: watch.channel, watch, signal, onEvent, hasher: thread });
   } finally {
     watch?.stop();
+    await thread?.close();
     paired.sessionKey.erase();
     paired.channel.destroy();
     await paired.closed;
   }
+}
+
+async function hashThread(): Promise<HashThread | undefined> {
+  if (availableParallelism() < PROCESSORS_FOR_A_THREAD) return undefined;
+  const { HashThread } = await import('./hash-thread.js');
+  return new HashThread();
 }
 
 function meet(

@@ -1,6 +1,7 @@
 /** Digests of content: BLAKE3 with 32 bytes, and the tree over a file's pieces of 1 MiB. */
 import { timingSafeEqual } from 'node:crypto';
 import type { Blake3Hasher as Hasher } from '@napi-rs/blake-hash';
+import { XferError } from '../errors.js';
 
 /**
  * Loads the package. On Linux it asks Node for a diagnostic report, to learn which C library there is, and such a report
@@ -24,7 +25,7 @@ const Blake3Hasher = await loadBlake3();
 export const DIGEST_BYTES = 32;
 
 /** Bytes of a file under one leaf of its tree. */
-const LEAF_BYTES = 2 ** 20;
+export const LEAF_BYTES = 2 ** 20;
 const LEAF = Uint8Array.of(0);
 const ROOT = Uint8Array.of(1);
 
@@ -76,6 +77,14 @@ export class TreeDigest {
     return this;
   }
 
+  /** Takes in a whole leaf that `leafDigest` was computed of. Throws `internal` in the middle of another one. */
+  addLeaf(digest: Uint8Array): this {
+    if (this.#leafLength > 0) throw new XferError('internal', { subject: 'leaf within a leaf' });
+    this.#root.update(digest);
+    this.#size += LEAF_BYTES;
+    return this;
+  }
+
   /** Takes in a hole of `length` zero bytes: a few milliseconds for each TiB. */
   skipZeros(length: number): this {
     const zero = zeros();
@@ -103,11 +112,16 @@ export class TreeDigest {
 
 const whole = new Blake3();
 
+/** The digest of one leaf, of at most `LEAF_BYTES`. */
+export function leafDigest(bytes: Uint8Array): Uint8Array {
+  return whole.reset().update(LEAF).update(bytes).digest();
+}
+
 /** The digest of a whole file in memory. */
 export function digestOf(bytes: Uint8Array): Uint8Array {
   if (bytes.length > LEAF_BYTES) return new TreeDigest().update(bytes).digest();
   // Small files come by the thousands: one hasher serves them all.
-  const leaf = bytes.length === 0 ? bytes : whole.reset().update(LEAF).update(bytes).digest();
+  const leaf = bytes.length === 0 ? bytes : leafDigest(bytes);
   return whole
     .reset()
     .update(Buffer.concat([ROOT, leaf, encodeSize(bytes.length)]))

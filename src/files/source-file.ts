@@ -43,12 +43,12 @@ export function readSmallFile(location: string, found: Found, memory: Buffer): B
   }
 }
 
-/** Memory for pieces of files, used again and again. */
+/** Memory for pieces of files, used again and again. It is shared, so that another thread may hash what lies in it. */
 export class PieceMemory {
   readonly #free: Buffer[] = [];
 
   take(): Buffer {
-    return this.#free.pop() ?? Buffer.allocUnsafeSlow(CHUNK_BYTES);
+    return this.#free.pop() ?? Buffer.from(new SharedArrayBuffer(CHUNK_BYTES));
   }
 
   /** Takes back what `take` gave, or a part of it. */

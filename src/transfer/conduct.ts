@@ -2,7 +2,7 @@
 import { XferError, toXferError, type ErrorCode } from '../errors.js';
 import { atMost } from './deadline.js';
 import { Inbox } from './inbox.js';
-import type { Channel } from './ports.js';
+import type { Channel, LeafHasher } from './ports.js';
 
 /** A peer that does not read must not keep us, once something went wrong. */
 const LAST_WORD_MS = 1_000;
@@ -17,14 +17,16 @@ const KNOWN: readonly ErrorCode[] = ['peer-failed', 'peer-interrupted', 'peer-go
  * person or a pipe. What it throws is an `XferError`, `interrupted` after an abort.
  *
  * @param breaches Codes that mean here that the peer broke the rules: it gets no answer.
+ * @param hasher For leaves that arrive.
  */
 export async function conduct<T>(
   channel: Channel,
   signal: AbortSignal,
   breaches: readonly ErrorCode[],
   side: (inbox: Inbox) => Promise<T>,
+  hasher?: LeafHasher,
 ): Promise<T> {
-  const inbox = new Inbox(channel);
+  const inbox = new Inbox(channel, hasher);
   let abort = (): void => {};
   const aborted = new Promise<never>((_, reject) => {
     abort = () => reject(new XferError('interrupted'));

@@ -1,8 +1,9 @@
 /** What comes from the peer, one item at a time. */
 import { XferError, type ErrorCode } from '../errors.js';
 import { unpack } from './compression.js';
+import { isThreadWorthy } from './file-digest.js';
 import type { ControlMessage } from './messages.js';
-import type { Channel, DataRecord, Received } from './ports.js';
+import type { Batch, Channel, Chunk, DataRecord, LeafHasher, Received } from './ports.js';
 import { malformed } from './wire.js';
 
 /** Transfers of a session are numbered from 1, and a session has one. */
@@ -12,16 +13,22 @@ export const TRANSFER = 1;
 export type TransferMessage = Extract<ControlMessage, { transfer: number }>;
 export type TransferItem = DataRecord | TransferMessage;
 
+/** What the body of a chunk or a batch unpacks to. */
+export interface Content {
+  readonly bytes: Uint8Array;
+  /** The digest of a whole leaf that another thread hashed already. */
+  readonly digest?: Uint8Array;
+}
+
 interface Arrived extends Received {
-  /** What the body of a chunk or a batch unpacks to. */
-  readonly content?: Promise<Uint8Array>;
+  readonly content?: Promise<Content>;
 }
 
 export interface ReceivedItem extends Arrived {
   readonly item: TransferItem;
 }
 
-/** Items that are here before their turn, of 1 MiB at most: they are unpacked while others are hashed and written. */
+/** Items that are here before their turn, of 1 MiB at most: they are unpacked, and hashed where there is a thread for it, while others are written. */
 const AHEAD = 4;
 
 /** What concerns both sides alike: the same error for both. */
@@ -43,12 +50,14 @@ export function peerError(code: ErrorCode): XferError {
 
 export class Inbox {
   readonly #channel: Channel;
+  readonly #hasher: LeafHasher | undefined;
   /** What comes next, in order. */
   readonly #coming: Promise<Arrived | undefined>[] = [];
   #abandoned = false;
 
-  constructor(channel: Channel) {
+  constructor(channel: Channel, hasher?: LeafHasher) {
     this.#channel = channel;
+    this.#hasher = hasher;
   }
 
   /** Resolves when something is there to be taken, and leaves it there. */
@@ -103,8 +112,15 @@ export class Inbox {
     if (received === undefined || 'type' in received.item) return received;
     const { item } = received;
     if (this.#abandoned || (item.kind !== 'chunk' && item.kind !== 'batch')) return received;
-    const content = unpack(item.body);
+    const content = contentOf(item, this.#hasher);
     content.catch(() => {});
     return { ...received, content };
   }
+}
+
+/** Unpacks a body; throws `protocol` as `unpack`. A leaf of a large file is hashed by `hasher`, if there is one. */
+export async function contentOf(item: Chunk | Batch, hasher?: LeafHasher): Promise<Content> {
+  const bytes = await unpack(item.body);
+  if (hasher === undefined || item.kind !== 'chunk' || !isThreadWorthy(item.offset, bytes)) return { bytes };
+  return hasher.hash(bytes);
 }

@@ -3,7 +3,7 @@ import { TreeDigest, equalBytes } from '../crypto/digest.js';
 import { XferError, type ErrorCode } from '../errors.js';
 import { decodeBatch } from './batch.js';
 import { keepingFailure } from './choice.js';
-import { unpack } from './compression.js';
+import { contentOf } from './inbox.js';
 import type { Batch, Chunk, Entry, FileSink, Hole, PartFile } from './ports.js';
 import type { Review, ReviewedPart } from './review.js';
 import type { Tally } from './tally.js';
@@ -64,13 +64,15 @@ export class Intake {
   }
 
   /**
-   * The next piece of a file, with what it unpacks to where that is under way. Like all of these, throws `protocol` where the piece is not the one to come,
-   * `integrity` where a file is not what its digest says, and what the sink throws.
+   * The next piece of a file, with what it unpacks to. Like all of these, throws `protocol` where the piece is not the one
+   * to come, `integrity` where a file is not what its digest says, and what the sink throws.
    */
-  async takeChunk({ entry, offset, body, digest }: Chunk, content = unpack(body)): Promise<void> {
+  async takeChunk(chunk: Chunk, content = contentOf(chunk)): Promise<void> {
+    const { entry, offset, body, digest } = chunk;
     const file = await this.#demand(entry, offset, body.rawLength);
-    const bytes = await content;
-    file.digest.update(bytes);
+    const { bytes, digest: leaf } = await content;
+    if (leaf === undefined) file.digest.update(bytes);
+    else file.digest.addLeaf(leaf);
     file.offset += bytes.length;
     await this.#keeping(file, (part) => part.write(bytes));
     if (digest !== undefined) await this.#complete(file, digest);
@@ -86,9 +88,10 @@ export class Intake {
     }
   }
 
-  async takeBatch({ count, body }: Batch, content = unpack(body)): Promise<void> {
+  async takeBatch(batch: Batch, content = contentOf(batch)): Promise<void> {
     if (this.#open !== undefined) throw malformed('a batch within a file');
-    const files = decodeBatch(await content, count);
+    const { bytes } = await content;
+    const files = decodeBatch(bytes, batch.count);
     if (files.length === 0) throw malformed('an empty batch');
     for (const [place, { entry: index, content }] of files.entries()) {
       const entry = await this.#shift(index);

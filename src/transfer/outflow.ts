@@ -1,16 +1,32 @@
 /** Turns wanted files into records, each byte read once. */
-import { TreeDigest } from '../crypto/digest.js';
 import { XferError, type ErrorCode } from '../errors.js';
 import { BatchWriter, MAX_BATCHED_BYTES } from './batch.js';
 import { Packer } from './compression.js';
 import { Controller } from './controller.js';
+import { FileDigest } from './file-digest.js';
 import { TRANSFER } from './inbox.js';
 import type { Outbox, Parcel } from './outbox.js';
-import type { Chunk, Compression, DataRecord, Entry, FileSource, Packed, SourceFile } from './ports.js';
+import type {
+  Chunk,
+  Compression,
+  DataRecord,
+  Entry,
+  FileSource,
+  LeafHasher,
+  Packed,
+  SourceFile,
+} from './ports.js';
 
 /** What can happen to one file while the rest goes on. */
 const ENTRY_FAILURES: readonly ErrorCode[] = ['source-changed', 'source-vanished', 'path-unreadable'];
 const NOTHING: Uint8Array = new Uint8Array(0);
+
+export interface OutflowOptions {
+  readonly compression: Compression;
+  /** Milliseconds of a monotonic clock. */
+  readonly now: () => number;
+  readonly hasher?: LeafHasher | undefined;
+}
 
 export interface OutflowEvents {
   started(entry: Entry): void;
@@ -27,22 +43,22 @@ export class Outflow {
   readonly #compression: Compression;
   readonly #controller: Controller;
   readonly #batchPacker: Packer;
+  readonly #hasher: LeafHasher | undefined;
   #batch = new BatchWriter();
   /** Those whose batches have left: their memory is worth keeping. */
   readonly #spareBatches: BatchWriter[] = [];
 
-  /** @param now Milliseconds of a monotonic clock. */
   constructor(
     source: FileSource,
     outbox: Outbox,
-    compression: Compression,
-    now: () => number,
+    { compression, now, hasher }: OutflowOptions,
     events: OutflowEvents,
   ) {
     this.#source = source;
     this.#outbox = outbox;
     this.#events = events;
     this.#compression = compression;
+    this.#hasher = hasher;
     this.#controller = new Controller(now);
     this.#batchPacker = new Packer(compression, this.#controller, 'batches');
   }
@@ -87,7 +103,12 @@ export class Outflow {
     const { count } = batch;
     if (count === 0) return;
     this.#batch = this.#spareBatches.pop() ?? new BatchWriter();
-    const record = (body: Packed): DataRecord => ({ kind: 'batch', transfer: TRANSFER, count, body });
+    const record = async (body: Packed): Promise<DataRecord> => ({
+      kind: 'batch',
+      transfer: TRANSFER,
+      count,
+      body,
+    });
     const free = (): void => {
       batch.clear();
       this.#spareBatches.push(batch);
@@ -111,19 +132,28 @@ export class Outflow {
   /** Sends a file piece by piece as the source gives them, and gives its size. */
   async #sendPieces(entry: Entry, file: SourceFile): Promise<number> {
     const packer = new Packer(this.#compression, this.#controller, 'file');
-    const digest = new TreeDigest();
+    const digest = new FileDigest(this.#hasher);
     const place = { transfer: TRANSFER, entry: entry.index };
     let offset = 0;
     for (let piece = await file.read(); piece !== undefined; piece = await file.read()) {
       const length = piece instanceof Uint8Array ? piece.length : piece.hole;
       if (entry.size !== undefined && offset + length > entry.size) throw new XferError('source-changed');
       if (piece instanceof Uint8Array) {
-        digest.update(piece);
-        const end = offset + length === entry.size ? digest.digest() : undefined;
-        await this.#sendPiece(packer, { ...place, offset }, piece, end, () => file.recycle?.(piece));
-        if (end !== undefined) return offset + length;
+        // It is hashed and sent at the same time.
+        let readers = 2;
+        const onRead = (): void => {
+          readers -= 1;
+          if (readers === 0) file.recycle?.(piece);
+        };
+        await digest.update(piece, onRead);
+        const isLast = offset + length === entry.size;
+        const end = isLast ? digest.digest() : undefined;
+        // The record that it belongs to fails with it.
+        end?.catch(() => {});
+        await this.#sendPiece(packer, { ...place, offset }, piece, end, onRead);
+        if (isLast) return offset + length;
       } else {
-        digest.skipZeros(length);
+        await digest.skipZeros(length);
         await this.#outbox.put({ ...place, kind: 'hole', offset, length });
       }
       offset += length;
@@ -131,7 +161,9 @@ export class Outflow {
     if (entry.size !== undefined && offset !== entry.size) throw new XferError('source-changed');
     // A pipe, an empty file, or one that ends in a hole: only now the end is known.
     await this.#outbox.put(
-      pack(packer, NOTHING, (body) => ({ ...place, kind: 'chunk', offset, body, digest: digest.digest() })),
+      pack(packer, NOTHING, async (body) => {
+        return { ...place, kind: 'chunk', offset, body, digest: await digest.digest() };
+      }),
     );
     return offset;
   }
@@ -141,7 +173,7 @@ export class Outflow {
     packer: Packer,
     { offset, ...place }: Pick<Chunk, 'transfer' | 'entry' | 'offset'>,
     piece: Uint8Array,
-    end: Uint8Array | undefined,
+    end: Promise<Uint8Array> | undefined,
     onDone: () => void,
   ): Promise<void> {
     let held = piece.length;
@@ -149,12 +181,14 @@ export class Outflow {
       const part = piece.subarray(start, start + this.#outbox.pieceBytes);
       const chunk = { ...place, kind: 'chunk', offset: offset + start } as const;
       start += part.length;
-      const digest = start === piece.length && end !== undefined ? { digest: end } : {};
+      const digest = start === piece.length ? end : undefined;
+      const record = async (body: Packed): Promise<Chunk> =>
+        digest === undefined ? { ...chunk, body } : { ...chunk, body, digest: await digest };
       const free = (): void => {
         held -= part.length;
         if (held === 0) onDone();
       };
-      await this.#outbox.put(pack(packer, part, (body) => ({ ...chunk, body, ...digest }), free));
+      await this.#outbox.put(pack(packer, part, record, free));
     }
   }
 
@@ -173,13 +207,13 @@ export class Outflow {
 async function pack(
   packer: Packer,
   raw: Uint8Array,
-  record: (body: Packed) => DataRecord,
+  record: (body: Packed) => Promise<DataRecord>,
   free?: () => void,
 ): Promise<Parcel> {
   const { body, turn } = await packer.pack(raw);
   const isCopy = body.bytes !== raw;
   if (isCopy) free?.();
-  return { record: record(body), passed: turn?.passed, onDone: isCopy ? undefined : free };
+  return { record: await record(body), passed: turn?.passed, onDone: isCopy ? undefined : free };
 }
 
 /** Why one file does not come. Throws everything that ends the transfer. */

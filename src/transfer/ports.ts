@@ -159,13 +159,27 @@ export interface FileSource {
 export interface SourceFile {
   /**
    * The next piece: up to `CHUNK_BYTES` of data, or the length of a hole, or `undefined` at the end.
-   * The data belongs to the caller. Throws `source-changed` when the file is not what was scanned any more, at
+   * The data belongs to the caller; where it is in shared memory, another thread may hash it meanwhile. Throws `source-changed` when the file is not what was scanned any more, at
    * the latest with the last bytes that were scanned.
    */
   read(): Promise<Uint8Array | { readonly hole: number } | undefined>;
   /** Takes data back that `read` gave and that nobody needs any more, to fill its memory again. */
   recycle?(data: Uint8Array): void;
   close(): Promise<void>;
+}
+
+/** Digests leaves of large files in another thread, where this machine has a processor for it. */
+export interface LeafHasher {
+  /**
+   * The `leafDigest` of one leaf. Memory that is not shared is taken over, and comes back as another view of the same
+   * bytes; shared memory may be read meanwhile. Answers come in the order of the calls. Rejects where the thread died.
+   */
+  hash(leaf: Uint8Array): Promise<HashedLeaf>;
+}
+
+export interface HashedLeaf {
+  readonly digest: Uint8Array;
+  readonly bytes: Uint8Array;
 }
 
 /** What would happen to an entry at the receiver. */

@@ -3,7 +3,7 @@ import { XferError, type ErrorCode } from '../errors.js';
 import { Choice } from './choice.js';
 import { PARTING_MS, atLast, conduct } from './conduct.js';
 import type { Progress, TransferEvent, TransferOutcome } from './events.js';
-import { TRANSFER, type Inbox, type TransferMessage } from './inbox.js';
+import { TRANSFER, type Content, type Inbox, type TransferMessage } from './inbox.js';
 import { Intake } from './intake.js';
 import { takeOffer, type Offer } from './offer.js';
 import {
@@ -13,6 +13,7 @@ import {
   type DataRecord,
   type Entry,
   type FileSink,
+  type LeafHasher,
 } from './ports.js';
 import { ProgressReport } from './progress.js';
 import { Question, type Decide } from './question.js';
@@ -30,6 +31,8 @@ export interface ReceiverOptions extends ReviewOptions {
   readonly onEvent: (event: TransferEvent) => void;
   /** Ends the transfer; the peer is told. */
   readonly signal: AbortSignal;
+  /** For leaves of large files; without it they are hashed in this thread. */
+  readonly hasher?: LeafHasher | undefined;
   /** Milliseconds; the monotonic clock if not given. */
   readonly now?: () => number;
 }
@@ -64,12 +67,13 @@ export async function receiveFiles(
   const watch = new AbortController();
   let receiving: Receiving | undefined;
   try {
-    const result = await conduct(channel, options.signal, BREACHES, async (inbox) => {
+    const take = async (inbox: Inbox): Promise<TransferOutcome | XferError> => {
       const offer = await takeOffer(channel, inbox);
       const target = typeof sink === 'function' ? await sink(offer) : sink;
       receiving = new Receiving(channel, inbox, target, new Review(offer, target, options), options);
       return receiving.run(watch.signal);
-    });
+    };
+    const result = await conduct(channel, options.signal, BREACHES, take, options.hasher);
     // A no is an orderly end on the line, and an error for whoever waits for files.
     if (result instanceof XferError) throw result;
     return result;
@@ -204,7 +208,7 @@ class Receiving {
     }
   }
 
-  async #takeRecord(record: DataRecord, content: Promise<Uint8Array> | undefined): Promise<false> {
+  async #takeRecord(record: DataRecord, content: Promise<Content> | undefined): Promise<false> {
     switch (record.kind) {
       case 'manifest': {
         const part = await this.#review.examine(record);

@@ -127,7 +127,8 @@ function decodeItem(kind: ItemRecord['kind'], sequence: number, from: ByteReader
       };
     case 'chunk': {
       const [transfer, entry, offset] = [from.varint(), from.varint(), from.varint()];
-      const digest = from.choice(NOT_LAST_OR_LAST) ? from.raw(DIGEST_BYTES) : undefined;
+      // A copy: the memory of the body may be handed to another thread.
+      const digest = from.choice(NOT_LAST_OR_LAST) ? Uint8Array.from(from.raw(DIGEST_BYTES)) : undefined;
       const body = decodeBody(from, CHUNK_BYTES);
       demandPlace(offset, body.rawLength);
       const chunk = { kind, sequence, transfer, entry, offset, body };

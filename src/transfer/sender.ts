@@ -8,7 +8,7 @@ import { ManifestEncoder, decodeEntries, type RawPart } from './manifest.js';
 import type { ControlMessage, OfferKind } from './messages.js';
 import { Outbox } from './outbox.js';
 import { Outflow } from './outflow.js';
-import type { Channel, Compression, Entry, FileSource, Packed, Skipped } from './ports.js';
+import type { Channel, Compression, Entry, FileSource, LeafHasher, Packed, Skipped } from './ports.js';
 import { Tally } from './tally.js';
 import { filesIn, type Runs } from './want.js';
 import { malformed } from './wire.js';
@@ -20,6 +20,8 @@ export interface SenderOptions {
   readonly signal: AbortSignal;
   /** False stores everything; otherwise what shrinks is compressed as hard as pays on this line. */
   readonly compress?: boolean;
+  /** For leaves of large files; without it they are hashed in this thread. */
+  readonly hasher?: LeafHasher | undefined;
   /** Milliseconds; the monotonic clock if not given. */
   readonly now?: () => number;
 }
@@ -94,7 +96,8 @@ class Sending {
     this.#compression = options.compress === false ? 'stored' : chooseCompression(channel.compressions);
     this.#outbox = new Outbox(channel, this.#now);
     this.#tally = new Tally(options.onEvent, this.#now);
-    this.#outflow = new Outflow(source, this.#outbox, this.#compression, this.#now, {
+    const outflow = { compression: this.#compression, now: this.#now, hasher: options.hasher };
+    this.#outflow = new Outflow(source, this.#outbox, outflow, {
       started: (entry) =>
         options.onEvent({ type: 'file-started', path: source.pathOf(entry), size: entry.size }),
       failed: (entry, reason) => this.#tally.miss(source.pathOf(entry), reason),

@@ -49,7 +49,7 @@ it('asks for one item at a time, and has four before their turn', async () => {
   for (let number = 0; number < 20; number++) {
     const received = await inbox.take();
     expect(received).toMatchObject({ cost: 1, item: { offset: number * text.length } });
-    expect(Buffer.from((await received!.content)!).equals(text)).toBe(true);
+    expect(Buffer.from((await received!.content)!.bytes).equals(text)).toBe(true);
     await settle();
     expect(channel.asked).toBeLessThanOrEqual(number + 5 + 1);
   }
