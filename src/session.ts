@@ -22,7 +22,7 @@ const INTRODUCTION_MS = 10_000;
 
 /**
  * With fewer processors a thread that hashes takes time from the peer on the same machine, from the threads that read and
- * write, or from this one: docs/decisions/0011-threads.md.
+ * write, or from this one: docs/decisions/0011-hash-thread.md.
  */
 const PROCESSORS_FOR_A_THREAD = 3;
 

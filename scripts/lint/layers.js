@@ -37,6 +37,12 @@ export const LAYERS = [
   },
   { where: 'share/', may: ['errors.ts', 'crypto/', 'transfer/', 'peer/', 'files/'] },
   { where: 'config.ts', may: ['errors.ts', 'rate.ts', 'transfer/messages.ts'] },
+  {
+    where: 'hash-thread.ts',
+    may: ['errors.ts', 'transfer/ports.ts'],
+    notBuiltins: [...DISK, ...NETWORK, ...PROCESSES],
+  },
+  { where: 'hash-worker.ts', may: ['crypto/digest.ts'], builtins: ['worker_threads'] },
   { where: 'cli/', may: ['index.ts'], notBuiltins: NETWORK },
   // The library's door: index.ts, session.ts and what they are cut into.
   { where: '', mayNot: ['cli/'] },
