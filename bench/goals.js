@@ -27,9 +27,13 @@ const GOALS = [
   {
     title: 'large log text, direct: × large random file',
     atMost: 1.1,
-    value: (seconds) => ratio(seconds('log'), seconds('random')),
+    value: (seconds) => ratio(ours(seconds, 'log'), ours(seconds, 'random')),
   },
-  against('log', 'xfer --no-compress', 1.05),
+  {
+    title: 'large log text, direct: × xfer --no-compress',
+    atMost: 1.05,
+    value: (seconds) => ratio(seconds('log'), seconds('log', 'xfer --no-compress')),
+  },
   against('log', 'croc', 0.25),
   against('files', 'rsync over ssh', 0.9),
   against('files', 'croc', 0.06),
@@ -107,8 +111,13 @@ function against(scenario, tool, atMost) {
   return {
     title: `${titles[/** @type {keyof typeof titles} */ (scenario)]}: × ${tool}`,
     atMost,
-    value: (seconds) => ratio(seconds(scenario), seconds(scenario, tool)),
+    value: (seconds) => ratio(ours(seconds, scenario), seconds(scenario, tool)),
   };
+}
+
+/** Others do not wait for the disk, so for comparisons xfer does not either, where that was measured. @param {Seconds} seconds @param {string} scenario */
+function ours(seconds, scenario) {
+  return seconds(scenario, 'xfer --no-sync') ?? seconds(scenario);
 }
 
 /** @param {string} scenario @returns {Goal['value']} */

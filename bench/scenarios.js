@@ -157,7 +157,15 @@ export function otherPrograms(folder) {
 
 /** @param {Surroundings} it @param {readonly Tool[]} more @returns {Prepared} */
 function direct({ xfer, others }, more) {
-  return { tools: [xfer.tool({ name: 'xfer', place: loopback }), ...more, ...others()] };
+  return {
+    tools: [
+      xfer.tool({ name: 'xfer', place: loopback }),
+      // As the others do, which leave it to the system when what they wrote gets to the disk.
+      xfer.tool({ name: 'xfer --no-sync', place: loopback, receiveFlags: ['--no-sync'] }),
+      ...more,
+      ...others(),
+    ],
+  };
 }
 
 /**

@@ -101,6 +101,11 @@ export interface ReceiveOptions extends MeetingOptions {
   /** Drops the x bit of files. */
   readonly noExec?: boolean;
   /**
+   * False says that a file arrived when it was handed to the system. Otherwise content and names are on the disk then, and a file gets
+   * its name after its content (docs/durability.md).
+   */
+  readonly sync?: boolean;
+  /**
    * Answers the offer. Called once, as soon as `early` says so or the sender's count is complete; while it is pending, `watch` has
    * better figures. `dotNames` and `intoHome` are what programs may obey: look at them before a yes.
    */

@@ -95,7 +95,8 @@ export async function receive(options: ReceiveOptions): Promise<ReceiveOutcome> 
           if (offer.kind === 'text') return text;
           isDisk = true;
           intoHome = entersHome(options.out, offer.roots);
-          return openSink(offer, { out: options.out, noExec: options.noExec ?? false });
+          const { out, noExec = false, sync = true } = options;
+          return openSink(offer, { out, noExec, sync });
         },
         {
           ...(wants === undefined ? {} : { wants }),

@@ -10,6 +10,7 @@ import { both, freePort, start } from '../measured.js';
  * @property {import('./tool.js').Place} place
  * @property {readonly string[]} [flags] of both sides
  * @property {readonly string[]} [sendFlags]
+ * @property {readonly string[]} [receiveFlags]
  * @property {readonly string[]} [bootstrap] nodes of the private DHT to meet through; without them over TCP directly
  */
 
@@ -27,8 +28,11 @@ export class Xfer {
   }
 
   /** @param {XferOptions} options @returns {import('./tool.js').Tool} */
-  tool({ name, place, flags = [], sendFlags = [], bootstrap }) {
-    const missing = this.#missing(flags, sendFlags);
+  tool({ name, place, flags = [], sendFlags = [], receiveFlags = [], bootstrap }) {
+    const missing = this.#missing({
+      send: [...flags, ...sendFlags],
+      receive: [...flags, ...receiveFlags],
+    });
     const env = {
       XFER_HOME: this.#home,
       // Without a DHT of ours the discard port: nothing answers there, and no packet leaves the machine.
@@ -56,7 +60,7 @@ export class Xfer {
           const receiver = start(
             [
               ...[...place.atReceiver, ...command, 'receive', '--quiet', '--yes'],
-              ...[...dial, ...flags, '--out', out, code],
+              ...[...dial, ...flags, ...receiveFlags, '--out', out, code],
             ],
             { env },
           );
@@ -67,10 +71,9 @@ export class Xfer {
     };
   }
 
-  /** @param {readonly string[]} flags @param {readonly string[]} sendFlags */
-  #missing(flags, sendFlags) {
+  /** @param {Readonly<Record<string, readonly string[]>>} wanted flags of each command */
+  #missing(wanted) {
     if (!existsSync(this.#program)) return 'run `npm run build` first';
-    const wanted = { send: [...flags, ...sendFlags], receive: flags };
     for (const [command, each] of Object.entries(wanted)) {
       const unknown = each.find((flag) => flag.startsWith('--') && !this.#knows(command, flag));
       if (unknown !== undefined) return `this build does not know ${unknown}`;

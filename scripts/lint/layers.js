@@ -33,7 +33,7 @@ export const LAYERS = [
   {
     where: 'files/',
     may: ['errors.ts', 'transfer/ports.ts', 'transfer/manifest.ts', 'transfer/resume.ts'],
-    notBuiltins: [...NETWORK, ...PROCESSES],
+    notBuiltins: [...NETWORK, 'cluster'],
   },
   { where: 'share/', may: ['errors.ts', 'crypto/', 'transfer/', 'peer/', 'files/'] },
   { where: 'config.ts', may: ['errors.ts', 'rate.ts', 'transfer/messages.ts'] },

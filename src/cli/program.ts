@@ -120,6 +120,7 @@ function buildProgram(actions: Actions, finish: Finish): Command {
     .addOption(new Option('--rename', 'give new names where files exist').conflicts(['overwrite', 'skip']))
     .addOption(new Option('--skip', 'keep files that exist').conflicts(['overwrite', 'rename']))
     .option('--no-exec', 'make nothing executable')
+    .option('--no-sync', 'do not wait until everything is safely on the disk')
     .option('--allow-dotfiles', 'allow names that begin with a dot, and the home folder as target')
     .option('--only <glob>', 'take only what matches; may be given again', collect)
     .option('--dry-run', 'show the offer and decline it')

@@ -20,6 +20,8 @@ export interface ReceiveFlags extends MeetingFlags {
   readonly skip?: boolean;
   /** False for `--no-exec`. */
   readonly exec?: boolean;
+  /** False for `--no-sync`. */
+  readonly sync?: boolean;
   readonly allowDotfiles?: boolean;
   readonly only?: readonly string[];
   readonly dryRun?: boolean;
@@ -71,6 +73,7 @@ export async function runReceive(
         ...(output !== undefined ? { output } : out === undefined ? {} : { out }),
         ...(flags.only === undefined ? {} : { only: flags.only }),
         ...(flags.exec === false ? { noExec: true } : {}),
+        ...(flags.sync === false ? { sync: false } : {}),
         ...(compareWords === undefined ? {} : { compareWords }),
         early: (asks || flags.yes === true) && flags.dryRun !== true,
         decide: (offer, watch) => consent.decide(offer, watch),

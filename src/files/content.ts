@@ -167,9 +167,10 @@ abstract class SingleSink implements FileSink, PartFile {
     return { status: 'new' };
   }
 
-  async writeWhole(_entry: Entry, content: Uint8Array): Promise<void> {
+  async writeWhole(_entry: Entry, content: Uint8Array, onSettled?: () => void): Promise<void> {
     await this.write(content);
     await this.commit();
+    onSettled?.();
   }
 
   async skip(length: number): Promise<void> {

@@ -22,11 +22,16 @@ import { promisify } from 'node:util';
 import { XferError } from '../errors.js';
 import type { OpenFolder } from './directory.js';
 import { errnoOf } from './disk-errors.js';
+import { syncHandle } from './durable.js';
 
 const writeAsync = promisify(write);
 const truncateAsync = promisify(ftruncate);
 
 const CREATE_FLAGS = constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW | constants.O_WRONLY;
+
+/** Windows writes back only what was opened to be written. */
+const SYNC_FLAGS =
+  constants.O_NOFOLLOW | (process.platform === 'win32' ? constants.O_RDWR : constants.O_RDONLY);
 
 /** How a complete file gets its final name. */
 export interface Placement {
@@ -34,6 +39,9 @@ export interface Placement {
   readonly names: Iterable<string>;
   /** Takes the place of a file that is there. Never that of a folder. */
   readonly replace: boolean;
+}
+
+export interface Metadata {
   readonly mode: number;
   readonly mtimeMs: number;
 }
@@ -51,7 +59,7 @@ function randomPrefix(): string {
 
 /** An open part file. The folder belongs to whoever made this, and must stay open as long. */
 export class OpenPart {
-  readonly #folder: OpenFolder;
+  #folder: OpenFolder;
   readonly #mode: number;
   #name = '';
   #fd: number | undefined;
@@ -102,15 +110,36 @@ export class OpenPart {
     await truncateAsync(this.#open, this.#length);
   }
 
-  /**
-   * Gives the file its mode and time, then its name, which is returned. Throws `target-exists` when no name was
-   * free; the part file is still there then.
-   */
-  place({ names, replace, mode, mtimeMs }: Placement): string {
+  /** Waits until the content is on the disk. */
+  async sync(): Promise<void> {
+    await syncHandle(this.#open);
+  }
+
+  /** Gives the file its mode and time, and closes it. */
+  complete({ mode, mtimeMs }: Metadata): void {
     if (mode !== this.#mode) keepMode(this.#open, mode);
     keepTime(this.#open, mtimeMs);
     closeSync(this.#open);
     this.#fd = undefined;
+  }
+
+  /** The folder again, which was closed since: its files are not reached without it. */
+  reopenIn(folder: OpenFolder): void {
+    this.#folder = folder;
+  }
+
+  /** As `sync`, of a file that is complete. */
+  async syncClosed(): Promise<void> {
+    const fd = openSync(this.#at(this.#name), SYNC_FLAGS);
+    try {
+      await syncHandle(fd);
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  /** Gives a complete file its name, which is returned. Throws `target-exists` when no name was free; it is still there then. */
+  place({ names, replace }: Placement): string {
     for (const name of names) {
       if (replace) renameSync(this.#at(this.#name), this.#at(name));
       else if (!moveToFreeName(this.#at(this.#name), this.#at(name))) continue;

@@ -1,10 +1,20 @@
 /** Folders of this machine as the place where a transfer arrives. */
-import type { Entry, ConflictPolicy, FileSink, FileSource, PartFile, Prospect } from '../transfer/ports.js';
+import type { XferError } from '../errors.js';
+import {
+  ROOT,
+  type ConflictPolicy,
+  type Entry,
+  type FileSink,
+  type FileSource,
+  type PartFile,
+  type Prospect,
+} from '../transfer/ports.js';
 import type { OpenFolder } from './directory.js';
 import { writeError } from './disk-errors.js';
 import { breathe } from './pace.js';
-import { OpenPart, type Placement } from './part-file.js';
+import { OpenPart, type Metadata } from './part-file.js';
 import { thisPlatform, type NamePlatform } from './paths.js';
+import { PendingFiles } from './pending-files.js';
 import { TargetTree } from './target-tree.js';
 import { freeBytesAt, resolveTarget, type Target } from './target.js';
 
@@ -15,6 +25,8 @@ export interface SinkOptions {
   readonly out?: string | undefined;
   /** Drops the x bit of files. */
   readonly noExec?: boolean;
+  /** Waits for the disk before anything is said to have arrived, and before a file gets its name. */
+  readonly sync?: boolean;
   /** Whose rules for names hold; those of this system if not given. */
   readonly platform?: NamePlatform;
 }
@@ -35,14 +47,24 @@ class DiskSink implements FileSink {
   /** The bits of a sender's mode that a file gets. */
   readonly #modeMask: number;
   readonly #parts = new Set<DiskPartFile>();
+  /** Where the disk is waited for. */
+  readonly #pending: PendingFiles | undefined;
+  /** Of the folder that was written to last; files of one folder come together. */
+  #last = { folder: ROOT - 1, device: 0 };
 
-  constructor(target: Target, roots: FileSource['roots'], { noExec, platform }: SinkOptions) {
+  constructor(target: Target, roots: FileSource['roots'], { noExec, platform, sync }: SinkOptions) {
     // Asking sets it for a moment, which is a risk to files that other threads make meanwhile: here none does.
     // eslint-disable-next-line @typescript-eslint/no-deprecated -- there is no other way to ask
     const umask = process.umask();
     this.#target = target;
     this.#tree = new TargetTree(target, roots, platform ?? thisPlatform(), umask);
     this.#modeMask = 0o777 & ~umask & (noExec === true ? ~0o111 : ~0);
+    if (sync !== true) return;
+    this.#pending = new PendingFiles({
+      folderOf: (entry) => this.#tree.folder(entry.parent),
+      place: (entry, part) => this.#place(entry, part),
+      explain: (entry, thrown) => writeError(thrown, this.pathOf(entry)),
+    });
   }
 
   async examine(entry: Entry): Promise<Prospect> {
@@ -63,19 +85,15 @@ class DiskSink implements FileSink {
     this.#naming(entry, () => this.#tree.folder(entry.index));
   }
 
-  async writeWhole(entry: Entry, content: Uint8Array): Promise<void> {
+  async writeWhole(
+    entry: Entry,
+    content: Uint8Array,
+    onSettled: (error?: XferError) => void = () => {},
+  ): Promise<void> {
     await breathe();
-    this.#naming(entry, () => {
-      // Verified already, so it may be what it will be from the start: a call for each file less.
-      const part = new OpenPart(this.#tree.folder(entry.parent), entry.mode & this.#modeMask);
-      try {
-        part.writeWhole(content);
-        this.#place(entry, part);
-      } catch (thrown) {
-        part.remove();
-        throw thrown;
-      }
-    });
+    const part = this.#naming(entry, () => this.#write(entry, content));
+    if (this.#pending === undefined) onSettled();
+    else await this.#pending.add({ entry, part, device: this.#last.device, onSettled }, content.length);
   }
 
   async create(entry: Entry): Promise<PartFile> {
@@ -83,7 +101,11 @@ class DiskSink implements FileSink {
       const folder = this.#tree.folder(entry.parent).hold();
       try {
         return new DiskPartFile(folder, {
-          place: (part) => this.#place(entry, part),
+          place: async (part) => {
+            if (this.#pending !== undefined) await part.sync();
+            part.complete(this.#metadata(entry));
+            this.#place(entry, part);
+          },
           explain: (thrown) => writeError(thrown, this.pathOf(entry)),
           closed: () => this.#parts.delete(file),
         });
@@ -97,8 +119,9 @@ class DiskSink implements FileSink {
   }
 
   async finish(): Promise<void> {
+    await this.#pending?.settle();
     try {
-      await this.#tree.finish();
+      await this.#tree.finish(this.#pending !== undefined);
     } catch (thrown) {
       throw writeError(thrown, this.#target.folder);
     }
@@ -106,6 +129,8 @@ class DiskSink implements FileSink {
 
   async abort(): Promise<void> {
     for (const part of this.#parts) await part.discard();
+    // What is verified stays, as it does where nothing waits.
+    await this.#pending?.settle().catch(() => this.#pending?.discard());
     await this.#tree.abandon();
   }
 
@@ -113,14 +138,32 @@ class DiskSink implements FileSink {
     return this.#tree.pathOf(entry);
   }
 
+  /** Writes a small file, which gets its name as well where nobody waits for the disk. */
+  #write(entry: Entry, content: Uint8Array): OpenPart {
+    const folder = this.#tree.folder(entry.parent);
+    // Verified already, so it may be what it will be from the start: a call for each file less.
+    const part = new OpenPart(folder, entry.mode & this.#modeMask);
+    try {
+      part.writeWhole(content);
+      part.complete(this.#metadata(entry));
+      if (this.#pending === undefined) this.#place(entry, part);
+      else if (this.#last.folder !== entry.parent) {
+        this.#last = { folder: entry.parent, device: folder.stat().dev };
+      }
+    } catch (thrown) {
+      part.remove();
+      throw thrown;
+    }
+    return part;
+  }
+
+  #metadata(entry: Entry): Metadata {
+    // The owner can read what arrives, whatever the sender says.
+    return { mode: (entry.mode & this.#modeMask) | 0o400, mtimeMs: entry.mtimeMs };
+  }
+
   #place(entry: Entry, part: OpenPart): void {
-    const placement: Placement = {
-      ...this.#tree.placement(entry),
-      // The owner can read what arrives, whatever the sender says.
-      mode: (entry.mode & this.#modeMask) | 0o400,
-      mtimeMs: entry.mtimeMs,
-    };
-    this.#tree.placed(entry, part.place(placement));
+    this.#tree.placed(entry, part.place(this.#tree.placement(entry)));
   }
 
   /** Runs `work`; what it throws is told as what happened to `entry`. */
@@ -135,7 +178,7 @@ class DiskSink implements FileSink {
 
 /** What a part file needs of the sink that made it. */
 interface Owner {
-  place(part: OpenPart): void;
+  place(part: OpenPart): Promise<void>;
   explain(thrown: unknown): Error;
   closed(): void;
 }
@@ -164,10 +207,10 @@ class DiskPartFile implements PartFile {
 
   async commit(): Promise<void> {
     try {
-      this.#owner.place(this.#part);
+      await this.#busyWith(this.#owner.place(this.#part));
     } catch (thrown) {
       await this.discard();
-      throw this.#owner.explain(thrown);
+      throw thrown;
     }
     this.#close();
   }

@@ -8,6 +8,7 @@ import { XferError } from '../errors.js';
 import { ROOT, type ConflictPolicy, type Entry, type FileSource, type Prospect } from '../transfer/ports.js';
 import { FolderCache, OpenFolder } from './directory.js';
 import { errnoOf } from './disk-errors.js';
+import { syncFileSystem, syncFolder } from './durable.js';
 import { Column, EntryTable } from './entry-table.js';
 import { freeNames } from './free-names.js';
 import { breathe } from './pace.js';
@@ -26,6 +27,9 @@ import { openTarget, type Target } from './target.js';
 const STATES = ['unknown', 'new', 'merges', 'exists', 'refused', 'made'] as const;
 type State = (typeof STATES)[number];
 
+/** More are not asked for one by one. */
+const FEW_FOLDERS = 16;
+
 const NAME_REFUSED: Prospect = { status: 'refused', reason: 'name-refused' };
 
 export class TargetTree {
@@ -39,6 +43,8 @@ export class TargetTree {
   readonly #modes = new Column((length) => new Uint16Array(length));
   readonly #mtimesMs = new Column((length) => new Float64Array(length));
   readonly #made: number[] = [];
+  /** Folders in which something got its name. */
+  readonly #changed = new Set<number>();
   readonly #open = new FolderCache();
   #top: OpenFolder | undefined;
   #policy: ConflictPolicy = 'refuse';
@@ -97,6 +103,7 @@ export class TargetTree {
 
   /** Takes note of the name that a file got. */
   placed({ index, parent }: Entry, name: string): void {
+    this.#changed.add(parent);
     if (parent === ROOT) this.#renamed.set(index, name);
   }
 
@@ -107,13 +114,27 @@ export class TargetTree {
     return path.join(this.#target.folder, ...folders, name);
   }
 
-  /** Gives the folders that were made their modes and times, the inner ones first. */
-  async finish(): Promise<void> {
+  /** Gives the folders that were made their modes and times, the inner ones first; with `sync` waits for the disk. */
+  async finish(sync: boolean): Promise<void> {
     for (let index = this.#made.pop(); index !== undefined; index = this.#made.pop()) {
       await breathe();
       this.#complete(index);
+      this.#changed.add(index);
     }
+    if (sync) await this.#sync();
     this.close();
+  }
+
+  /** Waits for the names that were given. */
+  async #sync(): Promise<void> {
+    const isMany = this.#changed.size > FEW_FOLDERS;
+    const isDone = isMany && this.#top !== undefined && (await syncFileSystem(this.#top.self));
+    for (const index of this.#changed) {
+      // What was there before may be another file system.
+      if (isDone && index !== ROOT && this.#state(index) === 'made') continue;
+      await syncFolder(this.folder(index).self);
+    }
+    if (this.#target.isNew && this.#top !== undefined) await syncFolder(path.dirname(this.#target.folder));
   }
 
   /** Takes back the folders that were made and that hold nothing, and completes the others. Throws nothing. */
@@ -237,6 +258,7 @@ export class TargetTree {
       if (name !== entry.name) this.#renamed.set(index, name);
       this.#setState(index, 'made');
       this.#made.push(index);
+      this.#changed.add(entry.parent);
       return;
     }
     throw new XferError('target-exists');

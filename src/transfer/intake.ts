@@ -97,7 +97,7 @@ export class Intake {
       const entry = await this.#shift(index);
       if (content.length !== entry.size) throw malformed('a file of another size');
       if (place === 0) this.#events.started(entry);
-      await this.#arrive(entry, content.length, () => this.#sink.writeWhole(entry, content));
+      await this.#keep(entry, content);
     }
   }
 
@@ -139,8 +139,15 @@ export class Intake {
     if (entry.size !== undefined && offset !== entry.size) throw malformed('less than the size of a file');
     if (!equalBytes(file.digest.digest(), digest)) throw this.#corrupt(entry);
     this.#open = undefined;
-    if (part === undefined) this.#count(offset);
-    else await this.#arrive(entry, offset, () => part.commit());
+    this.#count(offset);
+    if (part === undefined) return;
+    try {
+      await part.commit();
+    } catch (error) {
+      this.#settle(entry, offset, error);
+      return;
+    }
+    this.#settle(entry, offset);
   }
 
   /** Writes a part of a file; where it cannot be kept, the rest of it is dropped. */
@@ -157,12 +164,20 @@ export class Intake {
     }
   }
 
-  /** Gives a verified file its place. */
-  async #arrive(entry: Entry, size: number, place: () => Promise<void>): Promise<void> {
+  /** Writes a verified small file. */
+  async #keep(entry: Entry, content: Uint8Array): Promise<void> {
+    const size = content.length;
     this.#count(size);
     try {
-      await place();
+      await this.#sink.writeWhole(entry, content, (error) => this.#settle(entry, size, error));
     } catch (error) {
+      this.#settle(entry, size, error);
+    }
+  }
+
+  /** A verified file has its place, or cannot have it. Throws what ends the transfer. */
+  #settle(entry: Entry, size: number, error?: unknown): void {
+    if (error !== undefined) {
       this.#tally.miss(this.#review.pathOf(entry), keepingFailure(error));
       return;
     }

@@ -2,7 +2,7 @@
  * What a transfer needs of the world: a channel to the peer, files to read, a place to write.
  * `peer/` and `files/` implement these, tests do so over memory.
  */
-import type { ErrorCode } from '../errors.js';
+import type { ErrorCode, XferError } from '../errors.js';
 import type { ControlMessage, EntryType } from './messages.js';
 
 export type { EntryType } from './messages.js';
@@ -211,13 +211,17 @@ export interface FileSink {
   decide(policy: ConflictPolicy): void;
   /** Makes a folder that was examined; does nothing where it exists. */
   makeFolder(entry: Entry): Promise<void>;
-  /** Writes a verified whole file and gives it its final name. */
-  writeWhole(entry: Entry, content: Uint8Array): Promise<void>;
+  /**
+   * Writes a verified whole file, which gets its final name now or, with others that share the wait for the disk, later: at the
+   * latest in `finish`. `onSettled` is called once when it has it, or with the error where it cannot get it; what that throws
+   * comes out of the call that it happened in. Where this throws for this file itself, it is not called.
+   */
+  writeWhole(entry: Entry, content: Uint8Array, onSettled?: (error?: XferError) => void): Promise<void>;
   /** Starts a part file, private and without a final name. */
   create(entry: Entry): Promise<PartFile>;
-  /** Last touches, such as the times and modes of folders. */
+  /** Last touches: what is still to be settled, times and modes of folders, the wait for the disk. */
   finish(): Promise<void>;
-  /** Removes every part file that is still open, and folders that it made and that are empty. Never anything else. */
+  /** Settles what waits, and removes every part file that is not whole, and folders that it made and that are empty. Never anything else. */
   abort(): Promise<void>;
   /** The entry's final path on this machine, for messages; with `rename` only right after it arrived. */
   pathOf(entry: Entry): string;

@@ -8,7 +8,7 @@ import { expectEnding, type Ending } from '../support/endings.js';
 import { startPrivateDht } from '../support/private-dht.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
-import { namesIn, noise } from '../support/trees.js';
+import { expectSameTree, namesIn, noise } from '../support/trees.js';
 import { xfer, xferOnTerminal } from '../support/xfer-process.js';
 
 const MIB = 2 ** 20;
@@ -188,5 +188,33 @@ describe('row 35: a full disk', () => {
     const receiver = await xfer(['receive', ...join, '--yes', '--out', path.join(mounted, 'stream')]);
     await expectEnding(receiver, { ...FULL, in: mounted });
     await expectEnding(sender, FULL_THERE);
+  });
+
+  it.each([
+    ['a large file', { large: 2 * MIB }],
+    ['many small files', Object.fromEntries(Array.from({ length: 40 }, (_, number) => [`f${number}`, 1000]))],
+  ])('row 35: that cannot keep %s gives nothing a name, unless nobody asks it', async (_, sizes) => {
+    const folder = await temporaryFolder();
+    for (const [name, size] of Object.entries(sizes))
+      await writeFile(path.join(folder, name), noise(size, name));
+    const nodeArgs = ['--import', path.resolve(import.meta.dirname, '../support/failing-sync.js')];
+    const asked = await listening(['send', folder]);
+    const receiver = await xfer(['receive', ...asked.join, '--yes', '--out', to], { nodeArgs });
+    await expectEnding(receiver, {
+      status: 1,
+      error: to,
+      hint: 'check the disk',
+      in: to,
+    });
+    await expectEnding(asked.host, {
+      status: 1,
+      error: 'the other side stopped because of an error',
+      hint: 'its screen',
+    });
+    const { host: sender, join } = await listening(['send', folder]);
+    const careless = await xfer(['receive', ...join, '--yes', '--no-sync', '--out', to], { nodeArgs });
+    expect(await careless.status()).toBe(0);
+    expect(await sender.status()).toBe(0);
+    await expectSameTree(path.join(to, path.basename(folder)), folder);
   });
 });

@@ -70,10 +70,11 @@ export class MemorySink implements FileSink {
     this.metadata.set(this.pathOf(entry), entry);
   }
 
-  async writeWhole(entry: Entry, content: Uint8Array): Promise<void> {
+  async writeWhole(entry: Entry, content: Uint8Array, onSettled?: () => void): Promise<void> {
     this.#demandConsent(entry);
     this.#write(content.length);
     this.#place(entry, Uint8Array.from(content));
+    onSettled?.();
   }
 
   async create(entry: Entry): Promise<PartFile> {

@@ -54,6 +54,7 @@ test('flags reach the library', async () => {
     out: 'd',
     only: ['*.jpg'],
     exec: false,
+    sync: false,
     allowDotfiles: true,
     listen: '0',
   });
@@ -63,6 +64,7 @@ test('flags reach the library', async () => {
     out: 'd',
     only: ['*.jpg'],
     noExec: true,
+    sync: false,
     early: true,
     listen: { host: undefined, port: 0 },
   });

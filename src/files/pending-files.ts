@@ -1,0 +1,144 @@
+/** Small files that are written and wait for the disk together, before they get their names. */
+import type { XferError } from '../errors.js';
+import type { Entry } from '../transfer/ports.js';
+import type { OpenFolder } from './directory.js';
+import { syncFileSystem } from './durable.js';
+import type { OpenPart } from './part-file.js';
+
+/** So many wait at most, and so many bytes of them. */
+const MOST_FILES = 1_000;
+const MOST_BYTES = 2 ** 25;
+/** Nor longer than this, so that a person sees them arrive. */
+const LONGEST_MS = 1_000;
+/** Fewer are asked for one by one: the whole file system may hold much that is none of ours. */
+const FEW_FILES = 16;
+/** Asked for at once; Node has four threads for it. */
+const AT_ONCE = 4;
+
+/** What pending files need of the sink. */
+export interface PendingOwner {
+  /** The folder of an entry, open; for use before the next wait. */
+  folderOf(entry: Entry): OpenFolder;
+  /** Gives a file that is complete and on the disk its name. Throws what it cannot. */
+  place(entry: Entry, part: OpenPart): void;
+  /** What was thrown, as what happened to the entry. */
+  explain(entry: Entry, thrown: unknown): XferError;
+}
+
+interface Pending {
+  readonly entry: Entry;
+  readonly part: OpenPart;
+  /** Of the file system that it lies in. */
+  readonly device: number;
+  readonly onSettled: (error?: XferError) => void;
+}
+
+export class PendingFiles {
+  readonly #owner: PendingOwner;
+  #pending: Pending[] = [];
+  #bytes = 0;
+  #sinceMs = 0;
+  /** The call under way: nothing is removed before it is over. */
+  #settling: Promise<void> = Promise.resolve();
+
+  constructor(owner: PendingOwner) {
+    this.#owner = owner;
+  }
+
+  /** Takes a file that is complete. May settle all that wait. */
+  async add(pending: Pending, length: number): Promise<void> {
+    if (this.#pending.length === 0) this.#sinceMs = performance.now();
+    this.#pending.push(pending);
+    this.#bytes += length;
+    const isFull = this.#pending.length >= MOST_FILES || this.#bytes >= MOST_BYTES;
+    if (isFull || performance.now() - this.#sinceMs > LONGEST_MS) await this.settle();
+  }
+
+  /**
+   * Waits for the disk and gives all of them their names. What one of them cannot get is told to it alone; what `onSettled` throws,
+   * or the disk, leaves the rest to `discard`.
+   */
+  settle(): Promise<void> {
+    const settling = this.#settle();
+    this.#settling = settling.catch(() => undefined);
+    return settling;
+  }
+
+  /** Removes them. */
+  async discard(): Promise<void> {
+    const pending = this.#pending;
+    this.#pending = [];
+    await this.#settling;
+    for (const each of pending) {
+      try {
+        this.#reopen(each);
+      } catch {
+        // Its folder is gone, or is another one.
+        continue;
+      }
+      each.part.remove();
+    }
+  }
+
+  async #settle(): Promise<void> {
+    await this.#sync();
+    for (let next = this.#pending.shift(); next !== undefined; next = this.#pending.shift()) {
+      next.onSettled(this.#placed(next));
+    }
+    this.#bytes = 0;
+  }
+
+  async #sync(): Promise<void> {
+    const devices = new Map<number, Pending[]>();
+    for (const pending of this.#pending) {
+      const group = devices.get(pending.device);
+      if (group === undefined) devices.set(pending.device, [pending]);
+      else group.push(pending);
+    }
+    for (const group of devices.values()) {
+      if (group.length > FEW_FILES && (await this.#syncFileSystemOf(group))) continue;
+      for (let at = 0; at < group.length; at += AT_ONCE) {
+        await Promise.all(group.slice(at, at + AT_ONCE).map((pending) => this.#syncOne(pending)));
+      }
+    }
+  }
+
+  async #syncFileSystemOf([first]: readonly Pending[]): Promise<boolean> {
+    if (first === undefined) return true;
+    // Others ask for folders meanwhile, and this one might be closed.
+    const folder = this.#owner.folderOf(first.entry).hold();
+    try {
+      return await syncFileSystem(folder.self);
+    } catch (thrown) {
+      throw this.#owner.explain(first.entry, thrown);
+    } finally {
+      folder.close();
+    }
+  }
+
+  async #syncOne(pending: Pending): Promise<void> {
+    try {
+      this.#reopen(pending);
+      await pending.part.syncClosed();
+    } catch (thrown) {
+      throw this.#owner.explain(pending.entry, thrown);
+    }
+  }
+
+  /** Why a file did not get its name, if so. */
+  #placed(pending: Pending): XferError | undefined {
+    const { entry, part } = pending;
+    try {
+      this.#reopen(pending);
+      this.#owner.place(entry, part);
+      return undefined;
+    } catch (thrown) {
+      part.remove();
+      return this.#owner.explain(entry, thrown);
+    }
+  }
+
+  #reopen({ entry, part }: Pending): void {
+    part.reopenIn(this.#owner.folderOf(entry));
+  }
+}

@@ -1,0 +1,214 @@
+import childProcess from 'node:child_process';
+import fs, { readdirSync } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { XferError } from '../../../src/errors.js';
+import { openSink, type SinkOptions } from '../../../src/files/sink.js';
+import { ROOT, type Entry, type FileSink } from '../../../src/transfer/ports.js';
+import { temporaryFolder } from '../../support/temporary-folder.js';
+
+/** What was asked of the system, in order: `sync NAME`, `link NAME`, `sync -f`. */
+let calls: string[];
+/** What a call answers instead. */
+let failing: Record<string, string>;
+/** `sync -f` fails once. */
+let isLostOnce: boolean;
+let folder: string;
+const { fsync, linkSync } = fs;
+const { execFile } = childProcess;
+
+beforeEach(async () => {
+  folder = await temporaryFolder();
+  calls = [];
+  failing = {};
+  isLostOnce = false;
+  const fail = (call: string): NodeJS.ErrnoException | undefined => {
+    const code = failing[call];
+    return code === undefined ? undefined : Object.assign(new Error(code), { code });
+  };
+  const at = (fd: number): string => path.basename(fs.readlinkSync(`/proc/self/fd/${fd}`));
+  Object.assign(fs, {
+    fsync: (fd: number, done: (error: Error | null) => void) => {
+      const name = at(fd);
+      const error = fail('fsync');
+      if (error !== undefined) {
+        done(error);
+        return;
+      }
+      fsync(fd, (result) => {
+        calls.push(`sync ${name}`);
+        done(result);
+      });
+    },
+    linkSync: (from: string, to: string) => {
+      linkSync(from, to);
+      calls.push(`link ${path.basename(to)} ${path.basename(from)}`);
+    },
+  });
+  Object.assign(childProcess, {
+    execFile: (file: string, args: string[], done: (error: Error | null) => void) => {
+      const error = fail('sync -f');
+      if (isLostOnce) delete failing['sync -f'];
+      calls.push(`${file} ${args[0]}`);
+      if (error === undefined) execFile(file, args, done);
+      else done(error);
+    },
+  });
+  syncBuiltinESMExports();
+});
+
+afterEach(() => {
+  Object.assign(fs, { fsync, linkSync });
+  Object.assign(childProcess, { execFile });
+  syncBuiltinESMExports();
+});
+
+interface Arriving {
+  readonly sink: FileSink;
+  readonly files: readonly Entry[];
+  /** Names that were settled, with the error where there was one. */
+  readonly settled: string[];
+  readonly write: (entry: Entry, content?: Uint8Array) => Promise<void>;
+}
+
+/** A folder `r` with files in it. */
+async function arriving(names: readonly string[], options: SinkOptions = { sync: true }): Promise<Arriving> {
+  const shared = { size: 5, mtimeMs: 1e12, mode: 0o644 };
+  const root: Entry = { ...shared, index: 0, parent: ROOT, type: 'folder', name: 'r' };
+  const files = names.map((name, at): Entry => ({ ...shared, index: at + 1, parent: 0, type: 'file', name }));
+  const sink = openSink({ roots: [root] }, { out: folder, ...options });
+  for (const entry of [root, ...files]) await sink.examine(entry);
+  sink.decide('refuse');
+  await sink.makeFolder(root);
+  const settled: string[] = [];
+  const write = (entry: Entry, content: Uint8Array = Buffer.from('fresh')): Promise<void> =>
+    sink.writeWhole(entry, content, (error?: XferError) => {
+      settled.push(error === undefined ? entry.name : `${entry.name} ${error.code}`);
+    });
+  return { sink, files, settled, write };
+}
+
+const numbered = (count: number): string[] => Array.from({ length: count }, (_, number) => `f${number}`);
+const names = (): string[] => readdirSync(path.join(folder, 'r')).filter((name) => !name.startsWith('.'));
+const positions = (pattern: RegExp): number[] => [...calls.keys()].filter((at) => pattern.test(calls[at]!));
+
+describe.skipIf(process.platform !== 'linux')('before a file is said to have arrived', () => {
+  test('a few files are on the disk before they have names, and the names before the end', async () => {
+    const { sink, files, settled, write } = await arriving(['a', 'b']);
+    for (const file of files) await write(file);
+    expect(names()).toEqual([]);
+    expect(settled).toEqual([]);
+    await sink.finish();
+    expect(names().sort()).toEqual(['a', 'b']);
+    expect(settled).toEqual(['a', 'b']);
+    const [links, contents] = [positions(/^link /), positions(/^sync \.xfer-.*part$/)];
+    expect([links.length, contents.length]).toEqual([2, 2]);
+    expect(Math.max(...contents)).toBeLessThan(Math.min(...links));
+    const last = Math.max(...links);
+    expect(Math.min(...positions(/^sync r$/))).toBeGreaterThan(last);
+    expect(Math.min(...positions(new RegExp(`^sync ${path.basename(folder)}$`)))).toBeGreaterThan(last);
+  });
+
+  test('of many the file system is asked once', async () => {
+    const { sink, files, settled, write } = await arriving(numbered(100));
+    for (const file of files) await write(file);
+    await sink.finish();
+    expect(settled).toEqual(numbered(100));
+    expect(names()).toHaveLength(100);
+    const [asked] = positions(/^sync -f$/);
+    expect(asked).toBeLessThan(Math.min(...positions(/^link /)));
+    expect(positions(/part$/).length).toBe(100);
+    expect(positions(/^sync \.xfer/)).toEqual([]);
+  });
+
+  test('row 35: a write that the file system lost leaves none with a name', async () => {
+    failing['sync -f'] = 'EIO';
+    isLostOnce = true;
+    const { sink, files, settled, write } = await arriving(numbered(40));
+    for (const file of files) await write(file);
+    await expect(sink.finish()).rejects.toMatchObject({ code: 'disk-failed' });
+    expect(settled).toEqual([]);
+    expect(names()).toEqual([]);
+  });
+
+  test('32 MiB wait at most', async () => {
+    const { files, settled, write } = await arriving(numbered(200));
+    const content = Buffer.alloc(2 ** 18);
+    for (const file of files.slice(0, 127)) await write(file, content);
+    expect(settled).toEqual([]);
+    await write(files[127]!, content);
+    expect(settled).toEqual(numbered(128));
+  });
+
+  test('row 35: a disk that does not keep them leaves none with a name, and nothing after the end', async () => {
+    failing['fsync'] = 'EIO';
+    const { sink, files, settled, write } = await arriving(numbered(5));
+    for (const file of files) await write(file);
+    await expect(sink.finish()).rejects.toMatchObject({ code: 'disk-failed' });
+    expect(names()).toEqual([]);
+    expect(settled).toEqual([]);
+    await sink.abort();
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
+  test('a name that somebody took meanwhile is told of that file alone', async () => {
+    const { sink, files, settled, write } = await arriving(['a', 'b', 'c']);
+    for (const file of files) await write(file);
+    fs.writeFileSync(path.join(folder, 'r/b'), 'mine');
+    await sink.finish();
+    expect(settled).toEqual(['a', 'b target-exists', 'c']);
+    expect(fs.readFileSync(path.join(folder, 'r/b'), 'utf8')).toBe('mine');
+    expect(readdirSync(path.join(folder, 'r')).sort()).toEqual(['a', 'b', 'c']);
+  });
+
+  test('what is verified stays when the transfer breaks', async () => {
+    const { sink, files, settled, write } = await arriving(numbered(30));
+    for (const file of files) await write(file);
+    expect(readdirSync(path.join(folder, 'r'))).toHaveLength(30);
+    await sink.abort();
+    expect(settled).toEqual(numbered(30));
+    expect(readdirSync(path.join(folder, 'r')).sort()).toEqual(numbered(30).sort());
+  });
+
+  test('a large file is on the disk before it has its name', async () => {
+    const { sink, files } = await arriving(['large']);
+    const part = await sink.create(files[0]!);
+    await part.write(Buffer.alloc(100));
+    await part.commit();
+    expect(positions(/^sync \.xfer/)).toEqual([0]);
+    expect(positions(/^link large/)).toEqual([1]);
+    await sink.finish();
+    expect(positions(/^sync r$/)).not.toEqual([]);
+  });
+
+  test('row 35: a large file that the disk does not keep has no name', async () => {
+    const { sink, files } = await arriving(['large']);
+    const part = await sink.create(files[0]!);
+    await part.write(Buffer.alloc(100));
+    failing['fsync'] = 'EIO';
+    await expect(part.commit()).rejects.toMatchObject({ code: 'disk-failed' });
+    await sink.abort();
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
+  test('without sync nothing waits', async () => {
+    const { sink, files, settled, write } = await arriving(['a', 'b'], {});
+    for (const file of files) await write(file);
+    expect(settled).toEqual(['a', 'b']);
+    expect(names().sort()).toEqual(['a', 'b']);
+    await sink.finish();
+    expect(positions(/^sync/)).toEqual([]);
+  });
+
+  // Last, since it is not asked again then.
+  test('where the file system cannot be asked the files are, one by one', async () => {
+    failing['sync -f'] = 'ENOENT';
+    const { sink, files, settled, write } = await arriving(numbered(40));
+    for (const file of files) await write(file);
+    await sink.finish();
+    expect(settled).toEqual(numbered(40));
+    expect(positions(/^sync \.xfer/)).toHaveLength(40);
+    expect(Math.max(...positions(/^sync \.xfer/))).toBeLessThan(Math.min(...positions(/^link /)));
+  });
+});
