@@ -6,7 +6,7 @@ import { syncFileSystem } from './durable.js';
 import type { OpenPart } from './part-file.js';
 
 /** So many wait at most, and so many bytes of them. */
-const MOST_FILES = 1_000;
+const MOST_FILES = 4_000;
 const MOST_BYTES = 2 ** 25;
 /** Nor longer than this, so that a person sees them arrive. */
 const LONGEST_MS = 1_000;
