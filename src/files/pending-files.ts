@@ -1,5 +1,5 @@
 /** Small files that are written and wait for the disk together, before they get their names. */
-import type { XferError } from '../errors.js';
+import { toXferError, type XferError } from '../errors.js';
 import type { Entry } from '../transfer/ports.js';
 import type { OpenFolder } from './directory.js';
 import { syncFileSystem } from './durable.js';
@@ -40,6 +40,8 @@ export class PendingFiles {
   #sinceMs = 0;
   /** The call under way: nothing is removed before it is over. */
   #settling: Promise<void> = Promise.resolve();
+  /** What the disk said. It says so once, so nothing that waited may be asked for again. */
+  #failure: XferError | undefined;
 
   constructor(owner: PendingOwner) {
     this.#owner = owner;
@@ -59,7 +61,7 @@ export class PendingFiles {
    * or the disk, leaves the rest to `discard`.
    */
   settle(): Promise<void> {
-    const settling = this.#settle();
+    const settling = this.#settling.then(() => this.#settle());
     this.#settling = settling.catch(() => undefined);
     return settling;
   }
@@ -81,7 +83,13 @@ export class PendingFiles {
   }
 
   async #settle(): Promise<void> {
-    await this.#sync();
+    if (this.#failure !== undefined) throw this.#failure;
+    try {
+      await this.#sync();
+    } catch (thrown) {
+      this.#failure = toXferError(thrown);
+      throw this.#failure;
+    }
     for (let next = this.#pending.shift(); next !== undefined; next = this.#pending.shift()) {
       next.onSettled(this.#placed(next));
     }

@@ -130,6 +130,10 @@ describe.skipIf(process.platform !== 'linux')('before a file is said to have arr
     await expect(sink.finish()).rejects.toMatchObject({ code: 'disk-failed' });
     expect(settled).toEqual([]);
     expect(names()).toEqual([]);
+    // It is told once: asked again, the system says that all is well.
+    await sink.abort();
+    expect(settled).toEqual([]);
+    expect(readdirSync(folder)).toEqual([]);
   });
 
   test('32 MiB wait at most', async () => {
