@@ -27,7 +27,7 @@ const DHT_NODES = 6;
  * @property {number} runs
  * @property {string} program main.js of the xfer to run
  * @property {string} temporary an empty folder
- * @property {(result: Result) => void} onResult
+ * @property {(result: Result) => Promise<void>} onResult
  */
 
 /**
@@ -56,7 +56,7 @@ export async function compare({ scenarios, runs, program, temporary, onResult })
     for (const scenario of scenarios) {
       const result = await resultOf(scenario);
       results.push(result);
-      onResult(result);
+      await onResult(result);
     }
   } finally {
     others?.close();

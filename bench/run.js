@@ -52,18 +52,21 @@ const chosen = chosenScenarios(values.only);
 process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
 
 const folder = values.dir ?? roomyFolder(quick ? ROOM_BYTES.quick : ROOM_BYTES.full);
-const report = {
-  machine: describeMachine(folder),
-  programs: versions(ROOT),
-  runs,
-  quick,
-  ...(withScenarios ? { results: await compared() } : {}),
-  ...(withGrowth ? { growth: await grown() } : {}),
-  ...(withMicro ? { micro: await micro(path.resolve(path.dirname(program), '../..')) } : {}),
-};
-if ('micro' in report) console.log(`\n${microTable(report.micro)}`);
-if (values.json !== undefined) await writeFile(values.json, JSON.stringify(report, null, 2));
+/** @type {import('./page.js').Report} */
+const report = { machine: describeMachine(folder), programs: versions(ROOT), runs, quick };
+if (withScenarios) await compared();
+if (withGrowth) await grown();
+if (withMicro) {
+  report.micro = await micro(path.resolve(path.dirname(program), '../..'));
+  console.log(`\n${microTable(report.micro)}`);
+  await save();
+}
 if (write) await writePage(path.join(ROOT, 'docs'), report);
+
+/** As soon as something is measured: the rest takes long, and may fail. */
+async function save() {
+  if (values.json !== undefined) await writeFile(values.json, JSON.stringify(report, null, 2));
+}
 
 async function compared() {
   const about = { ...describeMachine(folder), ...versions(ROOT) };
@@ -71,12 +74,15 @@ async function compared() {
   console.log(`${runs} ${runs === 1 ? 'round' : 'rounds'}, every program once in each`);
   const temporary = await mkdtemp(path.join(folder, 'xfer-bench-'));
   try {
+    report.results = [];
     const results = await compare({
       scenarios: chosen,
       runs,
       program,
       temporary,
-      onResult: (result) => {
+      onResult: async (result) => {
+        report.results?.push(result);
+        await save();
         const skipped = skippedLines(result);
         const lines =
           result.skipped === undefined ? [result.title, resultTable(result), ...skipped] : skipped;
@@ -85,13 +91,13 @@ async function compared() {
     });
     if (quick) console.log('\nSizes are cut: starting takes most of the time, and the ratios say little.');
     console.log(`\n${goalTable(results)}`);
-    return results;
   } finally {
     await rm(temporary, { recursive: true, force: true });
   }
 }
 
 async function grown() {
+  report.growth = [];
   const steps = await growth({
     mostBytes,
     mostFiles,
@@ -99,10 +105,13 @@ async function grown() {
     runs: values.runs === undefined ? 1 : runs,
     program,
     dir: values.dir,
-    onStep: ({ title }) => console.log(`measured: ${title}`),
+    onStep: async (step) => {
+      report.growth?.push(step);
+      await save();
+      console.log(`measured: ${step.title}`);
+    },
   });
   console.log(`\n${growthTable(steps)}`);
-  return steps;
 }
 
 /** @param {readonly string[] | undefined} only */
