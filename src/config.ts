@@ -91,9 +91,17 @@ export function isConfigKey(text: string): text is ConfigKey {
 
 /** Where the settings are: `$XFER_HOME/config.toml`, else where the platform keeps such files. */
 export function configPath(env: NodeJS.ProcessEnv = process.env): string {
+  return join(folderOf('config', env), 'config.toml');
+}
+
+/** Where it is remembered which transfers are under way: below `$XFER_HOME`, else where the platform keeps what programs remember. */
+export function registerPath(env: NodeJS.ProcessEnv = process.env): string {
+  return join(folderOf('data', env), 'transfers');
+}
+
+function folderOf(kind: 'config' | 'data', env: NodeJS.ProcessEnv): string {
   const home = env['XFER_HOME'];
-  const folder = home === undefined || home === '' ? envPaths('xfer', { suffix: '' }).config : home;
-  return join(folder, 'config.toml');
+  return home === undefined || home === '' ? envPaths('xfer', { suffix: '' })[kind] : home;
 }
 
 /**

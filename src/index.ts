@@ -10,11 +10,13 @@ import type {
   ReceiveOutcome,
   TransferOutcome,
 } from './options.js';
+import type { Leftover } from './files/interrupted.js';
 import type { EntryType, Skipped } from './transfer/ports.js';
 
 export type * from './options.js';
 export type { OfferedRoot, OfferKind, ReceiverState } from './transfer/messages.js';
 export type { Progress } from './transfer/events.js';
+export type { Leftover, LeftPart } from './files/interrupted.js';
 export type { ConflictPolicy, Path, Skipped } from './transfer/ports.js';
 export { ERROR_CODES, isErrorCode, toXferError, XferError, type XferErrorOptions } from './errors.js';
 export { completeWord, formatCode, parseCode, type Code } from './crypto/code.js';
@@ -25,6 +27,7 @@ export {
   DEFAULT_PORT,
   isConfigKey,
   loadConfig,
+  registerPath,
   parseDuration,
   parseEndpoint,
   saveSetting,
@@ -43,6 +46,23 @@ export async function send(content: Content, options: MeetingOptions): Promise<T
 export async function receive(options: ReceiveOptions): Promise<ReceiveOutcome> {
   const session = await import('./session.js');
   return session.receive(options);
+}
+
+/** What interrupted transfers left in the folders that `register` remembers, and in `folders`. */
+export async function leftovers(register: string, folders: readonly string[]): Promise<Leftover[]> {
+  const { Register, leftoversIn } = await import('./files/interrupted.js');
+  const all = new Set([...new Register(register).folders(), ...folders]);
+  return leftoversIn([...all]);
+}
+
+/**
+ * Removes what an interrupted transfer left. Files of it that had arrived stay.
+ *
+ * @throws XferError `permission-denied` or `disk-failed`
+ */
+export async function removeLeftover(leftover: Leftover, register: string): Promise<void> {
+  const files = await import('./files/interrupted.js');
+  files.removeLeftover(leftover, new files.Register(register));
 }
 
 /** Some of what would be sent, and what would be left out. */

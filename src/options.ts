@@ -100,6 +100,8 @@ export interface ReceiveOptions extends MeetingOptions {
   readonly only?: readonly string[];
   /** Drops the x bit of files. */
   readonly noExec?: boolean;
+  /** A folder of this user's own, where it is remembered which transfers are under way, for `leftovers`; nothing is if not given. */
+  readonly register?: string;
   /**
    * False says that a file arrived when it was handed to the system. Otherwise content and names are on the disk then, and a file gets
    * its name after its content (docs/durability.md).

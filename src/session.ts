@@ -95,8 +95,8 @@ export async function receive(options: ReceiveOptions): Promise<ReceiveOutcome> 
           if (offer.kind === 'text') return text;
           isDisk = true;
           intoHome = entersHome(options.out, offer.roots);
-          const { out, noExec = false, sync = true } = options;
-          return openSink(offer, { out, noExec, sync });
+          const { out, noExec = false, sync = true, register } = options;
+          return openSink(offer, { out, noExec, sync, register });
         },
         {
           ...(wants === undefined ? {} : { wants }),

@@ -15,6 +15,8 @@ export function lazyActions(surroundings: Omit<Context, 'library'>): Actions {
     refuse,
     send: async (paths, flags) => (await import('./send.js')).runSend(paths, flags, await context()),
     receive: async (code, flags) => (await import('./receive.js')).runReceive(code, flags, await context()),
+    resume: async (folders, flags) =>
+      (await import('./resume.js')).runResume(folders, flags, await context()),
     configPath: async () => (await import('./config.js')).runConfigPath(await context()),
     configGet: async (key) => (await import('./config.js')).runConfigGet(key, await context()),
     configSet: async (key, words) => (await import('./config.js')).runConfigSet(key, words, await context()),
@@ -54,5 +56,5 @@ export function misdirection(
   if (first === '-' || exists(first)) return [`what to do with ${first} is missing`, `xfer send ${all}`];
   if (first === 'help')
     return [`there is no command 'help'`, `xfer ${[...words.slice(1), '--help'].join(' ')}`];
-  return [`there is no command '${first}'`, 'the commands are send, receive, config and completion'];
+  return [`there is no command '${first}'`, 'the commands are send, receive, resume, config and completion'];
 }

@@ -3,7 +3,10 @@ import type { Readable, Writable } from 'node:stream';
 import type * as library from '../index.js';
 
 /** The part of the library that moves things. */
-export type Library = Pick<typeof library, 'send' | 'receive' | 'listContent'>;
+export type Library = Pick<
+  typeof library,
+  'send' | 'receive' | 'listContent' | 'leftovers' | 'removeLeftover'
+>;
 
 export type Input = Readable & {
   readonly isTTY?: boolean;

@@ -320,6 +320,25 @@ export function explain(error: Pick<XferError, 'code' | 'subject' | 'detail'>): 
   return { sentence: say(sentence, about), hint: hint === '' ? undefined : hint, exitCode };
 }
 
+/** As `explain`, where a later transfer can go on with what arrived. */
+export function explainKept(error: Pick<XferError, 'code' | 'subject' | 'detail'>): Explanation {
+  const { sentence, exitCode } = explain(error);
+  const first = MENDED_FIRST[error.code];
+  const hint = 'start again with a new code and receive into the same place: it goes on from here';
+  return {
+    sentence: error.code === 'interrupted' ? 'interrupted' : sentence,
+    exitCode,
+    hint: first === undefined ? hint : `${first}, then ${hint}`,
+  };
+}
+
+/** What has to be done before going on makes sense. */
+const MENDED_FIRST: Partial<Record<ErrorCode, string>> = {
+  'disk-full': 'make space',
+  'disk-failed': 'check the disk',
+  stalled: 'check the connection on both sides',
+};
+
 /** Why something was left out or declined, in a few words. */
 export function brief(code: ErrorCode): string {
   const { brief: words, sentence } = TEXTS[code];

@@ -36,10 +36,13 @@ export class JsonReporter implements Reporter {
   }
 
   async done({ outcome, leftOut, leftOutCount, exitCode }: Result): Promise<void> {
-    const { files, bytes, elapsedMs } = outcome;
+    const { files, bytes, continuedBytes, alreadyFiles, alreadyBytes, elapsedMs } = outcome;
     const line = lineOf('done', {
       files,
       bytes,
+      continuedBytes,
+      alreadyFiles,
+      alreadyBytes,
       elapsedMs: Math.round(elapsedMs),
       ...('paths' in outcome ? { paths: outcome.paths } : {}),
       ...('text' in outcome && outcome.text !== undefined ? { text: outcome.text } : {}),

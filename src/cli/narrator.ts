@@ -1,7 +1,15 @@
 /** Tells a person what happens, in lines that stay and one that is drawn in place. */
-import type { Path, Progress, ReceiverState, Skipped, XferError, XferEvent } from '../index.js';
+import type {
+  Path,
+  Progress,
+  ReceiverState,
+  Skipped,
+  TransferOutcome,
+  XferError,
+  XferEvent,
+} from '../index.js';
 import type { Output } from './context.js';
-import { explain } from './explain.js';
+import { explain, explainKept } from './explain.js';
 import { countOf, formatCount, formatDuration, formatRate, formatSize } from './figures.js';
 import { skippedLines } from './offer-lines.js';
 import { otherSideCommands, type Meeting } from './other-side.js';
@@ -34,7 +42,7 @@ function route(path: Path, address: string | undefined): string {
 
 export class Narrator implements Reporter {
   readonly #options: NarratorOptions;
-  readonly #speed = new Speed();
+  #speed = new Speed();
   #phase: 'waiting' | 'connected' | 'asking' | 'moving' = 'waiting';
   #code: string | undefined;
   #addresses: readonly string[] = [];
@@ -48,6 +56,8 @@ export class Narrator implements Reporter {
   #file: string | undefined;
   #peerState: ReceiverState | undefined;
   #silentMs: number | undefined;
+  /** A later transfer into the same place goes on with it. */
+  #kept = false;
 
   constructor(options: NarratorOptions) {
     this.#options = options;
@@ -107,7 +117,11 @@ export class Narrator implements Reporter {
     for (const path of paths) stdout.write(`${showOn(stdout, path)}\n`);
 
     this.leftOut(leftOut, leftOutCount);
-    this.say(`verified: ${this.#summary(outcome.files, outcome.bytes, outcome.elapsedMs)}`);
+    if (outcome.alreadyFiles > 0) {
+      const already = `${countOf(outcome.alreadyFiles, 'file')}, ${formatSize(outcome.alreadyBytes)}`;
+      this.say(`here already: ${already}`);
+    }
+    this.say(`verified: ${this.#summary(outcome)}`);
     if (exitCode !== 0) writeError(stderr, 'incomplete', undefined);
   }
 
@@ -123,7 +137,7 @@ export class Narrator implements Reporter {
 
   failed(error: XferError): void {
     this.close();
-    writeError(this.#options.stderr, error.code, error);
+    writeError(this.#options.stderr, error.code, error, this.#kept);
   }
 
   #take(event: XferEvent): void {
@@ -192,6 +206,24 @@ export class Narrator implements Reporter {
         this.#file = event.path;
         break;
       case 'file-received':
+        break;
+      case 'file-continued':
+        // What was there did not come now.
+        this.#speed = new Speed();
+        this.#sayLater(
+          cut(`${formatSize(event.bytes)} are there already of ${show(event.path)}`, this.width),
+        );
+        break;
+      case 'file-restarted':
+        this.#sayLater(cut(`not the same as before, so from its start: ${show(event.path)}`, this.width));
+        break;
+      case 'kept':
+        this.#kept = true;
+        this.say(
+          event.bytes === 0
+            ? 'the files that arrived are kept'
+            : `what arrived is kept, ${formatSize(event.bytes)} of it in unfinished files`,
+        );
         break;
       case 'progress':
         this.#phase = 'moving';
@@ -264,10 +296,11 @@ export class Narrator implements Reporter {
     }
   }
 
-  #summary(files: number, bytes: number, elapsedMs: number): string {
+  #summary({ files, bytes, continuedBytes, elapsedMs }: TransferOutcome): string {
     const what = { files: countOf(files, 'file'), text: 'a text', pipe: 'a stream' }[this.#kind];
     // What took no time that is shown has no rate that means anything.
-    const rate = elapsedMs >= 50 && bytes > 0 ? [formatRate((bytes / elapsedMs) * 1000)] : [];
+    const moved = bytes - continuedBytes;
+    const rate = elapsedMs >= 50 && moved > 0 ? [formatRate((moved / elapsedMs) * 1000)] : [];
     const path = this.#path === undefined ? [] : [this.#path];
     return [what, formatSize(bytes), formatDuration(elapsedMs), ...rate, ...path].join(', ');
   }
@@ -278,8 +311,10 @@ export function writeError(
   stderr: Output,
   code: XferError['code'],
   error: Pick<XferError, 'subject' | 'detail'> | undefined,
+  isKept = false,
 ): void {
-  const { sentence, hint } = explain({ code, subject: error?.subject, detail: error?.detail });
+  const about = { code, subject: error?.subject, detail: error?.detail };
+  const { sentence, hint } = isKept ? explainKept(about) : explain(about);
   // A log or a script gets each in one line.
   const width = stderr.isTTY === true ? (stderr.columns ?? USUAL_WIDTH) : Infinity;
   const said = [`xfer: error: ${sentence}`, ...(hint === undefined ? [] : [`xfer: hint: ${hint}`])];

@@ -13,6 +13,7 @@ export function offerLines(offer: OfferSummary, width: number): string[] {
   return [
     cut(heading(offer), width),
     ...listed(offer.roots, offer.roots.length, (root) => rootLine(root, width)),
+    ...arrivedLines(offer, width),
     ...section('exists here already:', offer.conflicts, offer.conflictCount, width),
     ...section('would be executable:', offer.executables, offer.executableCount, width),
     ...refusedLines(offer, width),
@@ -61,6 +62,12 @@ function withReason(name: string, reason: string, width: number): string {
 function section(title: string, paths: readonly string[], count: number, width: number): string[] {
   if (count === 0) return [];
   return [cut(title, width), ...listed(paths, count, (path) => `  ${show(path, width - 2)}`)];
+}
+
+/** What an interrupted transfer brought. */
+function arrivedLines({ arrivedFiles, arrivedBytes }: OfferSummary, width: number): string[] {
+  if (arrivedFiles === 0) return [];
+  return [cut(`arrived before: ${countOf(arrivedFiles, 'file')}, ${formatSize(arrivedBytes)}`, width)];
 }
 
 function refusedLines({ refused, refusedCount }: OfferSummary, width: number): string[] {

@@ -4,12 +4,14 @@ import { Argument, Command, CommanderError, Help, Option } from 'commander';
 import type { CommandShape } from './completion.js';
 import type { Output } from './context.js';
 import type { ReceiveFlags } from './receive.js';
+import type { ResumeFlags } from './resume.js';
 import type { SendFlags } from './send.js';
 
 /** What the commands do; each gives its exit status. */
 export interface Actions {
   send(paths: readonly string[], flags: SendFlags): Promise<number>;
   receive(code: string | undefined, flags: ReceiveFlags): Promise<number>;
+  resume(folders: readonly string[], flags: ResumeFlags): Promise<number>;
   configPath(): Promise<number>;
   configGet(key: string | undefined): Promise<number>;
   configSet(key: string, words: readonly string[]): Promise<number>;
@@ -131,6 +133,14 @@ function buildProgram(actions: Actions, finish: Finish): Command {
       actions.receive(words.length === 0 ? undefined : words.join(' '), flags),
     ),
   );
+
+  program
+    .command('resume')
+    .description('show what interrupted transfers left, here and where else it is known')
+    .argument('[folders...]', 'look only into these folders that transfers went to')
+    .option('--clean', 'remove it; what arrived whole stays')
+    .option('--json', 'write lines of JSON')
+    .action(finish((folders: readonly string[], flags: ResumeFlags) => actions.resume(folders, flags)));
 
   const config = program.command('config').description('settings that stay');
   config

@@ -1,5 +1,5 @@
 /** `xfer receive` */
-import { loadConfig, type ConflictPolicy, type ReceiveOutcome } from '../index.js';
+import { loadConfig, registerPath, type ConflictPolicy, type ReceiveOutcome } from '../index.js';
 import { withCodeExtras } from './code-extras.js';
 import { readCode } from './code-input.js';
 import { Consent } from './consent.js';
@@ -71,6 +71,7 @@ export async function runReceive(
         ...choices,
         ...(code === undefined ? {} : { code }),
         ...(output !== undefined ? { output } : out === undefined ? {} : { out }),
+        register: registerPath(context.env),
         ...(flags.only === undefined ? {} : { only: flags.only }),
         ...(flags.exec === false ? { noExec: true } : {}),
         ...(flags.sync === false ? { sync: false } : {}),

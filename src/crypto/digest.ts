@@ -60,8 +60,14 @@ export class Blake3 {
 export class TreeDigest {
   readonly #root = new Blake3().update(ROOT);
   readonly #leaf = new Blake3();
+  readonly #onLeaf: ((digest: Uint8Array) => void) | undefined;
   #leafLength = 0;
   #size = 0;
+
+  /** @param onLeaf Hears the digest of each leaf, in order. */
+  constructor(onLeaf?: (digest: Uint8Array) => void) {
+    this.#onLeaf = onLeaf;
+  }
 
   update(bytes: Uint8Array): this {
     let rest = bytes;
@@ -82,6 +88,7 @@ export class TreeDigest {
     if (this.#leafLength > 0) throw new XferError('internal', { subject: 'leaf within a leaf' });
     this.#root.update(digest);
     this.#size += LEAF_BYTES;
+    this.#onLeaf?.(digest);
     return this;
   }
 
@@ -94,6 +101,9 @@ export class TreeDigest {
     for (let left = leaves; left > 0; left -= ZERO_LEAVES_AT_ONCE) {
       this.#root.update(zero.leaves.subarray(0, Math.min(left, ZERO_LEAVES_AT_ONCE) * DIGEST_BYTES));
     }
+    if (this.#onLeaf !== undefined) {
+      for (let left = leaves; left > 0; left--) this.#onLeaf(zero.leaves.subarray(0, DIGEST_BYTES));
+    }
     this.#size += leaves * LEAF_BYTES;
     return this.update(zero.piece.subarray(0, length - head - leaves * LEAF_BYTES));
   }
@@ -105,8 +115,10 @@ export class TreeDigest {
   }
 
   #endLeaf(): void {
-    this.#root.update(this.#leaf.digest());
+    const digest = this.#leaf.digest();
+    this.#root.update(digest);
     this.#leafLength = 0;
+    this.#onLeaf?.(digest);
   }
 }
 

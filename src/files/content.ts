@@ -8,6 +8,7 @@ import {
   type Entry,
   type FileSink,
   type FileSource,
+  type Kept,
   type PartFile,
   type Prospect,
   type SourceFile,
@@ -187,9 +188,24 @@ abstract class SingleSink implements FileSink, PartFile {
 
   decide(): void {}
   async makeFolder(): Promise<void> {}
-  async finish(): Promise<void> {}
-  async abort(): Promise<void> {}
   async discard(): Promise<void> {}
+  async keep(): Promise<void> {}
+
+  async finish(): Promise<Kept> {
+    return { bytes: 0, any: false };
+  }
+
+  async abort(): Promise<Kept> {
+    return { bytes: 0, any: false };
+  }
+
+  heldBytes(): number {
+    return 0;
+  }
+
+  async openHeld(): Promise<undefined> {
+    return undefined;
+  }
 
   /** What stands for output that is no file. */
   pathOf(): string {

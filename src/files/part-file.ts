@@ -8,22 +8,29 @@ import {
   closeSync,
   constants,
   fchmodSync,
+  fstatSync,
   ftruncate,
   futimesSync,
   linkSync,
+  lstatSync,
   openSync,
+  read,
   renameSync,
   unlinkSync,
   utimesSync,
   write,
   writeSync,
+  type Stats,
 } from 'node:fs';
+import { copyFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { XferError } from '../errors.js';
 import type { OpenFolder } from './directory.js';
 import { errnoOf } from './disk-errors.js';
 import { syncHandle } from './durable.js';
+import type { FileIdentity } from './journal.js';
 
+const readAsync = promisify(read);
 const writeAsync = promisify(write);
 const truncateAsync = promisify(ftruncate);
 
@@ -49,39 +56,41 @@ export interface Metadata {
 /** Of a part file whose content is not verified yet. */
 const PRIVATE_MODE = 0o600;
 
-/** Random, so that nobody can have put something there before; then counted, which costs a tenth of drawing again. */
-let prefix = randomPrefix();
-let count = 0;
-
-function randomPrefix(): string {
-  return `.xfer-${randomBytes(8).toString('hex')}`;
-}
-
-/** An open part file. The folder belongs to whoever made this, and must stay open as long. */
+/** An open part file. Its folder belongs to whoever made this, and must stay open as long. Methods throw the error of the system. */
 export class OpenPart {
-  #folder: OpenFolder;
+  readonly #folder: OpenFolder;
+  readonly #name: string;
   readonly #mode: number;
-  #name = '';
   #fd: number | undefined;
-  #length = 0;
+  #length: number;
+
+  private constructor(folder: OpenFolder, name: string, mode: number, fd: number, length: number) {
+    this.#folder = folder;
+    this.#name = name;
+    this.#mode = mode;
+    this.#fd = fd;
+    this.#length = length;
+  }
 
   /**
-   * Throws the error of the system, as do the methods.
+   * Makes an empty one.
    *
    * @param mode Of the file until it is placed, without bits of the umask. Anything but the default is for content that was
    *   verified before.
    */
-  constructor(folder: OpenFolder, mode = PRIVATE_MODE) {
-    this.#folder = folder;
-    this.#mode = mode;
-    try {
-      this.#create();
-    } catch (thrown) {
-      if (errnoOf(thrown) !== 'EEXIST') throw thrown;
-      // Somebody saw a name and guessed the next.
-      prefix = randomPrefix();
-      this.#create();
-    }
+  static create(folder: OpenFolder, name: string, mode = PRIVATE_MODE): OpenPart {
+    return new OpenPart(folder, name, mode, openSync(`${folder.prefix}/${name}`, CREATE_FLAGS, mode), 0);
+  }
+
+  /** Opens one that an earlier transfer made, to go on behind its end. */
+  static reopen(folder: OpenFolder, name: string): OpenPart {
+    const fd = openSync(`${folder.prefix}/${name}`, constants.O_RDWR | constants.O_NOFOLLOW);
+    return new OpenPart(folder, name, PRIVATE_MODE, fd, fstatSync(fd).size);
+  }
+
+  /** Bytes that it holds. */
+  get length(): number {
+    return this.#length;
   }
 
   writeWhole(content: Uint8Array): void {
@@ -110,22 +119,39 @@ export class OpenPart {
     await truncateAsync(this.#open, this.#length);
   }
 
+  /** Reads up to so many bytes at `offset`; fewer at the end. */
+  async read(into: Uint8Array, offset: number): Promise<Uint8Array> {
+    let length = 0;
+    for (let got = -1; got !== 0 && length < into.length; length += got) {
+      got = (await readAsync(this.#open, into, length, into.length - length, offset + length)).bytesRead;
+    }
+    return into.subarray(0, length);
+  }
+
+  /** Drops everything from `length` on. */
+  async truncate(length: number): Promise<void> {
+    await truncateAsync(this.#open, length);
+    this.#length = length;
+  }
+
   /** Waits until the content is on the disk. */
   async sync(): Promise<void> {
     await syncHandle(this.#open);
   }
 
-  /** Gives the file its mode and time, and closes it. */
-  complete({ mode, mtimeMs }: Metadata): void {
+  /** Gives the file its mode and time, and closes it. Gives what the file is known by from now on. */
+  complete({ mode, mtimeMs }: Metadata): FileIdentity {
     if (mode !== this.#mode) keepMode(this.#open, mode);
     keepTime(this.#open, mtimeMs);
-    closeSync(this.#open);
-    this.#fd = undefined;
+    const identity = identityOf(fstatSync(this.#open));
+    this.close();
+    return identity;
   }
 
-  /** The folder again, which was closed since: its files are not reached without it. */
-  reopenIn(folder: OpenFolder): void {
-    this.#folder = folder;
+  /** Closes it. It stays in its folder. */
+  close(): void {
+    if (this.#fd !== undefined) closeSync(this.#fd);
+    this.#fd = undefined;
   }
 
   /** As `sync`, of a file that is complete. */
@@ -138,30 +164,38 @@ export class OpenPart {
     }
   }
 
-  /** Gives a complete file its name, which is returned. Throws `target-exists` when no name was free; it is still there then. */
-  place({ names, replace }: Placement): string {
+  /**
+   * Gives a complete file its name in `folder`, which is returned. Throws `target-exists` when no name was free, and `EXDEV` where
+   * the folder is another file system; it is still there then.
+   */
+  place(folder: OpenFolder, { names, replace }: Placement): string {
+    const from = this.#at(this.#name);
     for (const name of names) {
-      if (replace) renameSync(this.#at(this.#name), this.#at(name));
-      else if (!moveToFreeName(this.#at(this.#name), this.#at(name))) continue;
+      const to = `${folder.prefix}/${name}`;
+      if (replace) renameSync(from, to);
+      else if (!moveToFreeName(from, to)) continue;
       return name;
     }
     throw new XferError('target-exists');
   }
 
-  /** Closes and removes the file. No write may be under way. What cannot be removed is left: why it came to this matters more. */
-  remove(): void {
-    if (this.#fd !== undefined) closeSync(this.#fd);
-    this.#fd = undefined;
-    try {
-      unlinkSync(this.#at(this.#name));
-    } catch {
-      // Left.
-    }
+  /** Makes a copy of a complete file in `folder`, under a random name, with the same mode and time. */
+  async copyTo(folder: OpenFolder): Promise<OpenPart> {
+    const name = `.xfer-${randomBytes(16).toString('hex')}.part`;
+    const [from, to] = [this.#at(this.#name), `${folder.prefix}/${name}`];
+    await copyFile(from, to, constants.COPYFILE_EXCL);
+    const fd = openSync(to, SYNC_FLAGS);
+    const copy = new OpenPart(folder, name, PRIVATE_MODE, fd, this.#length);
+    const { mode, atimeMs, mtimeMs } = lstatSync(from);
+    keepMode(fd, mode & 0o777);
+    futimesSync(fd, atimeMs / 1000, mtimeMs / 1000);
+    return copy;
   }
 
-  #create(): void {
-    this.#name = `${prefix}-${count++}.part`;
-    this.#fd = openSync(this.#at(this.#name), CREATE_FLAGS, this.#mode);
+  /** Closes and removes the file. No write may be under way. What cannot be removed is left: why it came to this matters more. */
+  remove(): void {
+    this.close();
+    removePart(this.#folder, this.#name);
   }
 
   get #open(): number {
@@ -172,6 +206,20 @@ export class OpenPart {
   #at(name: string): string {
     return `${this.#folder.prefix}/${name}`;
   }
+}
+
+/** Removes a part file that is not open, if it is there. */
+export function removePart(folder: OpenFolder, name: string): void {
+  try {
+    unlinkSync(`${folder.prefix}/${name}`);
+  } catch {
+    // Left.
+  }
+}
+
+/** What a file is known by. */
+export function identityOf({ ino, size, mtimeMs }: Stats): FileIdentity {
+  return { ino, size, mtimeMs: Math.floor(mtimeMs) };
 }
 
 /** File systems without hard links, such as FAT, answer one of these; `EISDIR` is how Node tells it on Windows. */

@@ -1,7 +1,6 @@
 /** Small files that are written and wait for the disk together, before they get their names. */
 import { toXferError, type XferError } from '../errors.js';
 import type { Entry } from '../transfer/ports.js';
-import type { OpenFolder } from './directory.js';
 import { syncFileSystem } from './durable.js';
 import type { OpenPart } from './part-file.js';
 
@@ -17,10 +16,12 @@ const AT_ONCE = 4;
 
 /** What pending files need of the sink. */
 export interface PendingOwner {
-  /** The folder of an entry, open; for use before the next wait. */
-  folderOf(entry: Entry): OpenFolder;
+  /** Where the system is told of the wait: a folder of it that stays open. */
+  readonly folder: number | string;
+  /** Takes note of files that are about to get their names. */
+  announce(keys: readonly bigint[]): void;
   /** Gives a file that is complete and on the disk its name. Throws what it cannot. */
-  place(entry: Entry, part: OpenPart): void;
+  place(entry: Entry, part: OpenPart): void | Promise<void>;
   /** What was thrown, as what happened to the entry. */
   explain(entry: Entry, thrown: unknown): XferError;
 }
@@ -28,8 +29,8 @@ export interface PendingOwner {
 interface Pending {
   readonly entry: Entry;
   readonly part: OpenPart;
-  /** Of the file system that it lies in. */
-  readonly device: number;
+  /** What the journal knows it by. */
+  readonly key: bigint;
   readonly onSettled: (error?: XferError) => void;
 }
 
@@ -71,19 +72,12 @@ export class PendingFiles {
     const pending = this.#pending;
     this.#pending = [];
     await this.#settling;
-    for (const each of pending) {
-      try {
-        this.#reopen(each);
-      } catch {
-        // Its folder is gone, or is another one.
-        continue;
-      }
-      each.part.remove();
-    }
+    for (const { part } of pending) part.remove();
   }
 
   async #settle(): Promise<void> {
     if (this.#failure !== undefined) throw this.#failure;
+    if (this.#pending.length === 0) return;
     try {
       await this.#sync();
     } catch (thrown) {
@@ -91,62 +85,42 @@ export class PendingFiles {
       throw this.#failure;
     }
     for (let next = this.#pending.shift(); next !== undefined; next = this.#pending.shift()) {
-      next.onSettled(this.#placed(next));
+      next.onSettled(await this.#placed(next));
     }
     this.#bytes = 0;
   }
 
   async #sync(): Promise<void> {
-    const devices = new Map<number, Pending[]>();
-    for (const pending of this.#pending) {
-      const group = devices.get(pending.device);
-      if (group === undefined) devices.set(pending.device, [pending]);
-      else group.push(pending);
+    const pending = this.#pending;
+    const [first] = pending;
+    try {
+      this.#owner.announce(pending.map(({ key }) => key));
+      if (pending.length > FEW_FILES && (await syncFileSystem(this.#owner.folder))) return;
+    } catch (thrown) {
+      throw first === undefined ? thrown : this.#owner.explain(first.entry, thrown);
     }
-    for (const group of devices.values()) {
-      if (group.length > FEW_FILES && (await this.#syncFileSystemOf(group))) continue;
-      for (let at = 0; at < group.length; at += AT_ONCE) {
-        await Promise.all(group.slice(at, at + AT_ONCE).map((pending) => this.#syncOne(pending)));
-      }
+    for (let at = 0; at < pending.length; at += AT_ONCE) {
+      await Promise.all(pending.slice(at, at + AT_ONCE).map((one) => this.#syncOne(one)));
     }
   }
 
-  async #syncFileSystemOf([first]: readonly Pending[]): Promise<boolean> {
-    if (first === undefined) return true;
-    // Others ask for folders meanwhile, and this one might be closed.
-    const folder = this.#owner.folderOf(first.entry).hold();
+  async #syncOne({ entry, part }: Pending): Promise<void> {
     try {
-      return await syncFileSystem(folder.self);
+      await part.syncClosed();
     } catch (thrown) {
-      throw this.#owner.explain(first.entry, thrown);
-    } finally {
-      folder.close();
-    }
-  }
-
-  async #syncOne(pending: Pending): Promise<void> {
-    try {
-      this.#reopen(pending);
-      await pending.part.syncClosed();
-    } catch (thrown) {
-      throw this.#owner.explain(pending.entry, thrown);
+      throw this.#owner.explain(entry, thrown);
     }
   }
 
   /** Why a file did not get its name, if so. */
-  #placed(pending: Pending): XferError | undefined {
-    const { entry, part } = pending;
+  async #placed({ entry, part }: Pending): Promise<XferError | undefined> {
     try {
-      this.#reopen(pending);
-      this.#owner.place(entry, part);
+      const placing = this.#owner.place(entry, part);
+      if (placing !== undefined) await placing;
       return undefined;
     } catch (thrown) {
       part.remove();
       return this.#owner.explain(entry, thrown);
     }
-  }
-
-  #reopen({ entry, part }: Pending): void {
-    part.reopenIn(this.#owner.folderOf(entry));
   }
 }

@@ -6,15 +6,20 @@ import {
   type Entry,
   type FileSink,
   type FileSource,
+  type HeldPart,
+  type Kept,
   type PartFile,
   type Prospect,
 } from '../transfer/ports.js';
-import type { OpenFolder } from './directory.js';
-import { writeError } from './disk-errors.js';
+import { errnoOf, writeError } from './disk-errors.js';
+import { DiskHeldPart, DiskPartFile } from './disk-part-file.js';
+import { findInterrupted, heldBytes, Register, type Interrupted } from './interrupted.js';
+import { arrivedKey, madeKey } from './journal.js';
 import { breathe } from './pace.js';
-import { OpenPart, type Metadata } from './part-file.js';
+import { identityOf, type Metadata, type OpenPart } from './part-file.js';
 import { thisPlatform, type NamePlatform } from './paths.js';
 import { PendingFiles } from './pending-files.js';
+import { Staging } from './staging.js';
 import { TargetTree } from './target-tree.js';
 import { freeBytesAt, resolveTarget, type Target } from './target.js';
 
@@ -27,6 +32,8 @@ export interface SinkOptions {
   readonly noExec?: boolean;
   /** Waits for the disk before anything is said to have arrived, and before a file gets its name. */
   readonly sync?: boolean;
+  /** Where it is remembered what transfers are under way; nowhere if not given. */
+  readonly register?: string | undefined;
   /** Whose rules for names hold; those of this system if not given. */
   readonly platform?: NamePlatform;
 }
@@ -41,30 +48,47 @@ export function openSink(offer: Pick<FileSource, 'roots'>, options: SinkOptions 
   return new DiskSink(resolveTarget(options.out, offer.roots), offer.roots, options);
 }
 
+const NOTHING_KEPT: Kept = { bytes: 0, any: false };
+
 class DiskSink implements FileSink {
   readonly #target: Target;
+  readonly #roots: readonly string[];
   readonly #tree: TargetTree;
   /** The bits of a sender's mode that a file gets. */
   readonly #modeMask: number;
-  readonly #parts = new Set<DiskPartFile>();
+  readonly #register: Register | undefined;
+  /** What an interrupted transfer of one of these roots left. */
+  readonly #interrupted: Interrupted | undefined;
+  #staging: Staging | undefined;
+  readonly #parts = new Set<DiskPartFile | DiskHeldPart>();
+  readonly #isSyncing: boolean;
   /** Where the disk is waited for. */
-  readonly #pending: PendingFiles | undefined;
-  /** Of the folder that was written to last; files of one folder come together. */
-  #last = { folder: ROOT - 1, device: 0 };
+  #pending: PendingFiles | undefined;
 
-  constructor(target: Target, roots: FileSource['roots'], { noExec, platform, sync }: SinkOptions) {
+  constructor(target: Target, roots: FileSource['roots'], { noExec, platform, sync, register }: SinkOptions) {
     // Asking sets it for a moment, which is a risk to files that other threads make meanwhile: here none does.
     // eslint-disable-next-line @typescript-eslint/no-deprecated -- there is no other way to ask
     const umask = process.umask();
     this.#target = target;
-    this.#tree = new TargetTree(target, roots, platform ?? thisPlatform(), umask);
-    this.#modeMask = 0o777 & ~umask & (noExec === true ? ~0o111 : ~0);
-    if (sync !== true) return;
-    this.#pending = new PendingFiles({
-      folderOf: (entry) => this.#tree.folder(entry.parent),
-      place: (entry, part) => this.#place(entry, part),
-      explain: (entry, thrown) => writeError(thrown, this.pathOf(entry)),
+    this.#roots = roots.map(({ name }) => name);
+    this.#register = register === undefined ? undefined : new Register(register);
+    this.#interrupted = target.isNew ? undefined : this.#findInterrupted();
+    this.#tree = new TargetTree(target, roots, platform ?? thisPlatform(), umask, {
+      renamed: this.#interrupted?.journal.renamed ?? new Map(),
+      hasArrived: (path, entry, stat) => {
+        const { id, journal } = this.#interrupted ?? {};
+        if (id === undefined || journal === undefined || journal.arrived.size === 0) return false;
+        return journal.arrived.has(arrivedKey(id, path, entry, identityOf(stat)));
+      },
+      hasMade: (path, stat) => {
+        const { id, journal } = this.#interrupted ?? {};
+        return id !== undefined && journal?.arrived.has(madeKey(id, path, stat)) === true;
+      },
+      onMade: (path, stat) => this.#stage().noteMade(path, stat),
+      onRenamed: (root, as) => this.#stage().noteRenamed(root, as),
     });
+    this.#modeMask = 0o777 & ~umask & (noExec === true ? ~0o111 : ~0);
+    this.#isSyncing = sync === true;
   }
 
   async examine(entry: Entry): Promise<Prospect> {
@@ -91,70 +115,144 @@ class DiskSink implements FileSink {
     onSettled: (error?: XferError) => void = () => {},
   ): Promise<void> {
     await breathe();
-    const part = this.#naming(entry, () => this.#write(entry, content));
-    if (this.#pending === undefined) onSettled();
-    else await this.#pending.add({ entry, part, device: this.#last.device, onSettled }, content.length);
+    const { part, key } = this.#naming(entry, () => this.#write(entry, content));
+    if (this.#isSyncing) {
+      await this.#pendingFiles().add({ entry, part, key, onSettled }, content.length);
+      return;
+    }
+    try {
+      this.#stage().noteArrived([key]);
+      await this.#place(entry, part);
+    } catch (thrown) {
+      part.remove();
+      throw writeError(thrown, this.pathOf(entry));
+    }
+    onSettled();
   }
 
   async create(entry: Entry): Promise<PartFile> {
-    const file = this.#naming(entry, () => {
-      const folder = this.#tree.folder(entry.parent).hold();
-      try {
-        return new DiskPartFile(folder, {
-          place: async (part) => {
-            if (this.#pending !== undefined) await part.sync();
-            part.complete(this.#metadata(entry));
-            this.#place(entry, part);
-          },
-          explain: (thrown) => writeError(thrown, this.pathOf(entry)),
-          closed: () => this.#parts.delete(file),
-        });
-      } catch (thrown) {
-        folder.close();
-        throw thrown;
-      }
+    return this.#naming(entry, () => {
+      // What is in the way shows before the content comes.
+      this.#tree.folder(entry.parent);
+      return this.#open(entry, this.#stage().createPart(this.#tree.pathBelow(entry), entry.size));
     });
-    this.#parts.add(file);
-    return file;
   }
 
-  async finish(): Promise<void> {
+  heldBytes(entry: Entry): number {
+    if (this.#interrupted === undefined) return 0;
+    const path = this.#tree.pathBelow(entry);
+    return this.#staging?.heldBytes(path) ?? heldBytes(this.#target.folder, this.#interrupted, path);
+  }
+
+  async openHeld(entry: Entry): Promise<HeldPart | undefined> {
+    return this.#naming(entry, () => {
+      this.#tree.folder(entry.parent);
+      const part = this.#stage().openPart(this.#tree.pathBelow(entry));
+      if (part === undefined) return undefined;
+      const held = new DiskHeldPart(part, {
+        explain: (thrown) => writeError(thrown, this.pathOf(entry)),
+        closed: () => this.#parts.delete(held),
+        continued: () => this.#open(entry, part),
+      });
+      this.#parts.add(held);
+      return held;
+    });
+  }
+
+  async finish(): Promise<Kept> {
     await this.#pending?.settle();
     try {
-      await this.#tree.finish(this.#pending !== undefined);
+      await this.#tree.finish(this.#isSyncing);
     } catch (thrown) {
       throw writeError(thrown, this.#target.folder);
     }
+    const kept = this.#leave()?.finish() ?? NOTHING_KEPT;
+    this.#tree.close();
+    return kept;
   }
 
-  async abort(): Promise<void> {
-    for (const part of this.#parts) await part.discard();
+  async abort(keep: boolean): Promise<Kept> {
+    for (const part of this.#parts) await (keep ? part.keep() : part.discard());
     // What is verified stays, as it does where nothing waits.
     await this.#pending?.settle().catch(() => this.#pending?.discard());
+    const kept = this.#leave()?.abandon(keep) ?? NOTHING_KEPT;
     await this.#tree.abandon();
+    return kept;
   }
 
   pathOf(entry: Entry): string {
     return this.#tree.pathOf(entry);
   }
 
-  /** Writes a small file, which gets its name as well where nobody waits for the disk. */
-  #write(entry: Entry, content: Uint8Array): OpenPart {
-    const folder = this.#tree.folder(entry.parent);
+  #findInterrupted(): Interrupted | undefined {
+    const names = new Set(this.#roots);
+    return findInterrupted(this.#target.folder).find(({ journal }) =>
+      journal.roots.some((root) => names.has(root)),
+    );
+  }
+
+  /** Where everything lies that has no final name yet: what an interrupted transfer left, or a new one. */
+  #stage(): Staging {
+    if (this.#staging !== undefined) return this.#staging;
+    const options = {
+      target: this.#tree.folder(ROOT),
+      targetPath: this.#tree.targetPath,
+      roots: this.#roots,
+      register: this.#register,
+    };
+    const claimed = this.#interrupted === undefined ? undefined : Staging.claim(options, this.#interrupted);
+    this.#staging = claimed ?? Staging.create(options);
+    return this.#staging;
+  }
+
+  #leave(): Staging | undefined {
+    const staging = this.#staging;
+    this.#staging = undefined;
+    return staging;
+  }
+
+  #pendingFiles(): PendingFiles {
+    this.#pending ??= new PendingFiles({
+      folder: this.#stage().self,
+      announce: (keys) => this.#stage().noteArrived(keys),
+      place: (entry, part) => this.#place(entry, part),
+      explain: (entry, thrown) => writeError(thrown, this.pathOf(entry)),
+    });
+    return this.#pending;
+  }
+
+  #open(entry: Entry, part: OpenPart): DiskPartFile {
+    const file = new DiskPartFile(part, {
+      place: async () => {
+        if (this.#isSyncing) await part.sync();
+        const identity = part.complete(this.#metadata(entry));
+        const path = this.#tree.pathBelow(entry);
+        const staging = this.#stage();
+        staging.noteArrived([staging.keyOf(path, entry, identity)]);
+        await this.#place(entry, part);
+        staging.removeParts(path);
+      },
+      explain: (thrown) => writeError(thrown, this.pathOf(entry)),
+      closed: () => this.#parts.delete(file),
+    });
+    this.#parts.add(file);
+    return file;
+  }
+
+  /** Writes a small file, which has no name yet. */
+  #write(entry: Entry, content: Uint8Array): { part: OpenPart; key: bigint } {
+    this.#tree.folder(entry.parent);
+    const staging = this.#stage();
     // Verified already, so it may be what it will be from the start: a call for each file less.
-    const part = new OpenPart(folder, entry.mode & this.#modeMask);
+    const part = staging.createWhole(entry.mode & this.#modeMask);
     try {
       part.writeWhole(content);
-      part.complete(this.#metadata(entry));
-      if (this.#pending === undefined) this.#place(entry, part);
-      else if (this.#last.folder !== entry.parent) {
-        this.#last = { folder: entry.parent, device: folder.stat().dev };
-      }
+      const identity = part.complete(this.#metadata(entry));
+      return { part, key: staging.keyOf(this.#tree.pathBelow(entry), entry, identity) };
     } catch (thrown) {
       part.remove();
       throw thrown;
     }
-    return part;
   }
 
   #metadata(entry: Entry): Metadata {
@@ -162,8 +260,38 @@ class DiskSink implements FileSink {
     return { mode: (entry.mode & this.#modeMask) | 0o400, mtimeMs: entry.mtimeMs };
   }
 
-  #place(entry: Entry, part: OpenPart): void {
-    this.#tree.placed(entry, part.place(this.#tree.placement(entry)));
+  #place(entry: Entry, part: OpenPart): void | Promise<void> {
+    try {
+      const folder = this.#tree.folder(entry.parent);
+      this.#placed(entry, part.place(folder, this.#tree.placement(entry)));
+    } catch (thrown) {
+      if (errnoOf(thrown) !== 'EXDEV') throw thrown;
+      return this.#placeElsewhere(entry, part);
+    }
+  }
+
+  #placed(entry: Entry, name: string): void {
+    this.#tree.placed(entry, name);
+    this.#stage().countArrived();
+  }
+
+  /** Into a folder that was there before and is another file system. */
+  async #placeElsewhere(entry: Entry, part: OpenPart): Promise<void> {
+    const folder = this.#tree.folder(entry.parent).hold();
+    try {
+      const copy = await part.copyTo(folder);
+      try {
+        if (this.#isSyncing) await copy.sync();
+        copy.close();
+        this.#placed(entry, copy.place(folder, this.#tree.placement(entry)));
+      } catch (thrown) {
+        copy.remove();
+        throw thrown;
+      }
+      part.remove();
+    } finally {
+      folder.close();
+    }
   }
 
   /** Runs `work`; what it throws is told as what happened to `entry`. */
@@ -173,67 +301,5 @@ class DiskSink implements FileSink {
     } catch (thrown) {
       throw writeError(thrown, this.pathOf(entry));
     }
-  }
-}
-
-/** What a part file needs of the sink that made it. */
-interface Owner {
-  place(part: OpenPart): Promise<void>;
-  explain(thrown: unknown): Error;
-  closed(): void;
-}
-
-class DiskPartFile implements PartFile {
-  readonly #folder: OpenFolder;
-  readonly #owner: Owner;
-  readonly #part: OpenPart;
-  /** The call under way: the file is not closed before it is over. */
-  #busy: Promise<void> = Promise.resolve();
-  #isOpen = true;
-
-  constructor(folder: OpenFolder, owner: Owner) {
-    this.#folder = folder;
-    this.#owner = owner;
-    this.#part = new OpenPart(folder);
-  }
-
-  write(bytes: Uint8Array): Promise<void> {
-    return this.#busyWith(this.#part.append(bytes));
-  }
-
-  skip(length: number): Promise<void> {
-    return this.#busyWith(this.#part.skip(length));
-  }
-
-  async commit(): Promise<void> {
-    try {
-      await this.#busyWith(this.#owner.place(this.#part));
-    } catch (thrown) {
-      await this.discard();
-      throw thrown;
-    }
-    this.#close();
-  }
-
-  async discard(): Promise<void> {
-    await this.#busy;
-    if (!this.#isOpen) return;
-    this.#part.remove();
-    this.#close();
-  }
-
-  async #busyWith(call: Promise<void>): Promise<void> {
-    this.#busy = call.catch(() => undefined);
-    try {
-      await call;
-    } catch (thrown) {
-      throw this.#owner.explain(thrown);
-    }
-  }
-
-  #close(): void {
-    this.#isOpen = false;
-    this.#folder.close();
-    this.#owner.closed();
   }
 }

@@ -24,11 +24,23 @@ import {
 import { openTarget, type Target } from './target.js';
 
 /** What is known of an entry; `made` are folders that this transfer has made. */
-const STATES = ['unknown', 'new', 'merges', 'exists', 'refused', 'made'] as const;
+const STATES = ['unknown', 'new', 'merges', 'exists', 'arrived', 'refused', 'made'] as const;
 type State = (typeof STATES)[number];
 
 /** More are not asked for one by one. */
 const FEW_FOLDERS = 16;
+
+/** What is known of an earlier transfer that was interrupted, and what a later one will want to know. */
+export interface TreeMemory {
+  /** Roots that got another name here. */
+  readonly renamed: ReadonlyMap<string, string>;
+  /** Whether this very file was put there for the entry. */
+  readonly hasArrived: (path: string, entry: Entry, stat: Stats) => boolean;
+  /** Whether an interrupted transfer made this very folder. */
+  readonly hasMade: (path: string, stat: Stats) => boolean;
+  readonly onRenamed: (root: string, as: string) => void;
+  readonly onMade: (path: string, stat: Stats) => void;
+}
 
 const NAME_REFUSED: Prospect = { status: 'refused', reason: 'name-refused' };
 
@@ -37,6 +49,7 @@ export class TargetTree {
   readonly #roots: FileSource['roots'];
   readonly #platform: NamePlatform;
   readonly #umask: number;
+  readonly #memory: TreeMemory;
   readonly #table = new EntryTable();
   readonly #states = new Column((length) => new Uint8Array(length));
   /** Of folders, which get them last. */
@@ -50,10 +63,19 @@ export class TargetTree {
   #policy: ConflictPolicy = 'refuse';
   /** Roots that got another name than the sender gave them. */
   readonly #renamed = new Map<number, string>();
+  /** Roots that an interrupted transfer gave another name. */
+  readonly #continued = new Set<number>();
   /** What was examined in the folder examined last; entries of one folder come together. */
   #siblings = { folder: ROOT, keys: new Map<string, number>() };
 
-  constructor(target: Target, roots: FileSource['roots'], platform: NamePlatform, umask: number) {
+  constructor(
+    target: Target,
+    roots: FileSource['roots'],
+    platform: NamePlatform,
+    umask: number,
+    memory: TreeMemory,
+  ) {
+    this.#memory = memory;
     this.#target = target;
     this.#roots = roots;
     this.#platform = platform;
@@ -64,6 +86,7 @@ export class TargetTree {
   /** As `FileSink.examine`. */
   examine(entry: Entry): Prospect {
     this.#assertHonest(entry);
+    if (entry.parent === ROOT && entry.type === 'folder') this.#recall(entry);
     const prospect = this.#isKept(entry) ? this.#look(entry) : NAME_REFUSED;
     this.#table.add(entry);
     this.#setState(entry.index, prospect.status);
@@ -88,8 +111,11 @@ export class TargetTree {
     if (index === ROOT) return (this.#top ??= openTarget(this.#target));
     return this.#open.get(index, () => {
       const above = this.folder(this.#table.parentOf(index));
-      if (this.#mustMake(index)) this.#make(above, index);
-      return new OpenFolder(`${above.prefix}/${this.#nameOf(index)}`, false);
+      const isNew = this.#mustMake(index);
+      if (isNew) this.#make(above, index);
+      const folder = new OpenFolder(`${above.prefix}/${this.#nameOf(index)}`, false);
+      if (isNew) this.#noteMade(index, folder);
+      return folder;
     });
   }
 
@@ -114,6 +140,18 @@ export class TargetTree {
     return path.join(this.#target.folder, ...folders, name);
   }
 
+  /** The target as others find it. */
+  get targetPath(): string {
+    return path.resolve(this.#target.folder);
+  }
+
+  /** The entry's final path below the target, with slashes. */
+  pathBelow({ index, parent, name }: Pick<Entry, 'index' | 'parent' | 'name'>): string {
+    if (parent === ROOT) return this.#renamed.get(index) ?? name;
+    const folders = this.#table.chain(parent).map((folder) => this.#nameOf(folder));
+    return [...folders, name].join('/');
+  }
+
   /** Gives the folders that were made their modes and times, the inner ones first; with `sync` waits for the disk. */
   async finish(sync: boolean): Promise<void> {
     for (let index = this.#made.pop(); index !== undefined; index = this.#made.pop()) {
@@ -122,7 +160,6 @@ export class TargetTree {
       this.#changed.add(index);
     }
     if (sync) await this.#sync();
-    this.close();
   }
 
   /** Waits for the names that were given. */
@@ -200,12 +237,35 @@ export class TargetTree {
     const stat = this.#stat(entry);
     if (stat === undefined) return { status: 'new' };
     if (this.#isTwin(entry, stat)) return NAME_REFUSED;
-    return { status: entry.type === 'folder' && stat.isDirectory() ? 'merges' : 'exists' };
+    if (entry.type === 'file' && stat.isFile() && this.#hasArrived(entry, stat)) return { status: 'arrived' };
+    if (entry.type === 'file' || !stat.isDirectory()) return { status: 'exists' };
+    // Its mode and time are still to come.
+    if (this.#memory.hasMade(this.pathBelow(entry), stat)) this.#made.push(entry.index);
+    return { status: 'merges' };
   }
 
   /** Whether nothing that was on the disk before can be in the folder. */
   #isFresh(folder: number): boolean {
-    return folder === ROOT ? this.#target.isNew : this.#policy === 'rename';
+    if (folder === ROOT) return this.#target.isNew;
+    return this.#policy === 'rename' && !this.#isContinued(folder);
+  }
+
+  /** Whether it is a root, or lies in one, that an interrupted transfer gave another name. */
+  #isContinued(folder: number): boolean {
+    return this.#continued.size > 0 && this.#continued.has(this.#table.rootOf(folder));
+  }
+
+  /** Goes on in the folder that an interrupted transfer made for a root. */
+  #recall(root: Entry): void {
+    const as = this.#memory.renamed.get(root.name);
+    if (as === undefined || checkName(as, this.#platform) !== 'ok') return;
+    this.#renamed.set(root.index, as);
+    if (this.#stat(root)?.isDirectory() === true) this.#continued.add(root.index);
+    else this.#renamed.delete(root.index);
+  }
+
+  #hasArrived(entry: Entry, stat: Stats): boolean {
+    return this.#memory.hasArrived(this.pathBelow(entry), entry, stat);
   }
 
   #stat({ index, parent, name }: Entry): Stats | undefined {
@@ -241,7 +301,7 @@ export class TargetTree {
     if (state === 'refused') throw new XferError('name-refused');
     if (state === 'made') return false;
     // A root that is there already is renamed as a whole, so whatever lies in it is made anew.
-    if (state === 'new' || this.#policy === 'rename') return true;
+    if (state === 'new' || (this.#policy === 'rename' && !this.#isContinued(index))) return true;
     if (state === 'merges') return false;
     throw new XferError('target-exists');
   }
@@ -255,13 +315,26 @@ export class TargetTree {
     } as const;
     for (const name of this.#namesFor(entry)) {
       if (!makeFolder(`${above.prefix}/${name}`)) continue;
-      if (name !== entry.name) this.#renamed.set(index, name);
+      if (name !== entry.name) {
+        this.#renamed.set(index, name);
+        this.#memory.onRenamed(entry.name, name);
+      }
       this.#setState(index, 'made');
       this.#made.push(index);
       this.#changed.add(entry.parent);
       return;
     }
     throw new XferError('target-exists');
+  }
+
+  #noteMade(index: number, folder: OpenFolder): void {
+    const names = this.#table.chain(index).map((each) => this.#nameOf(each));
+    try {
+      this.#memory.onMade(names.join('/'), folder.stat());
+    } catch (thrown) {
+      folder.close();
+      throw thrown;
+    }
   }
 
   /** The names to try for an entry: its own, and with `rename` others for a root. */
@@ -272,7 +345,8 @@ export class TargetTree {
     type,
   }: Pick<Entry, 'index' | 'parent' | 'name' | 'type'>): Iterable<string> {
     const own = this.#renamed.get(index) ?? name;
-    if (parent !== ROOT || this.#policy !== 'rename') return [own];
+    if (this.#policy !== 'rename' || this.#continued.has(index)) return [own];
+    if (parent !== ROOT) return this.#isContinued(parent) ? freeNames(own, type) : [own];
     return this.#notOffered(freeNames(own, type), own);
   }
 

@@ -1,7 +1,7 @@
 /** How often a code may be guessed at: the whole of what an attacker gets (protocol section 5). */
 import { XferError } from '../errors.js';
 import type { Transport } from './connection.js';
-import { deferred, type Deferred } from './promises.js';
+import { deferred, type Deferred } from '../transfer/deferred.js';
 
 /** Wrong guesses after which a code is dead at one side. */
 export const GUESSES = 8;

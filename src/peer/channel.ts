@@ -19,7 +19,7 @@ import { Outgoing } from './outgoing.js';
 import { Pacer } from './pacer.js';
 import type { Agreement } from './pairing-messages.js';
 import { Paths } from './paths.js';
-import { deferred } from './promises.js';
+import { deferred } from '../transfer/deferred.js';
 import { RecordLine } from './record-line.js';
 import { RecordPath, type RecordPathEvents } from './record-path.js';
 

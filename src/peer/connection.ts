@@ -2,7 +2,7 @@
 import { XferError } from '../errors.js';
 import type { Path } from '../transfer/ports.js';
 import { canonicalAddress, formatAddress, prefixOf } from './address.js';
-import { deferred, type Deferred } from './promises.js';
+import { deferred, type Deferred } from '../transfer/deferred.js';
 import type { Line, LineEvents } from './line.js';
 import type { NoiseStream } from './noise.js';
 

@@ -8,7 +8,7 @@ import { formatAddress, isLinkLocal, prefixOf, type Endpoint } from './address.j
 import type { Admission } from './admission.js';
 import { UNCONFIRMED_MS, type Connection } from './connection.js';
 import { hello, readHello, type HelloKind } from './hello.js';
-import { deferred, type Deferred } from './promises.js';
+import { deferred, type Deferred } from '../transfer/deferred.js';
 
 /** Where a side listens and dials when no port is given. */
 export const DEFAULT_PORT = 7337;

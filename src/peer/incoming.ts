@@ -4,7 +4,7 @@ import type { ControlMessage } from '../transfer/messages.js';
 import type { Received } from '../transfer/ports.js';
 import { costOf, type ItemRecord } from '../transfer/records.js';
 import { Credit } from './credit.js';
-import { deferred, type Deferred } from './promises.js';
+import { deferred, type Deferred } from '../transfer/deferred.js';
 import { Resequencer } from './resequencer.js';
 
 /** What concerns lanes, and never a transfer. */

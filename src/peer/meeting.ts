@@ -12,7 +12,7 @@ import type { Connection, Transport } from './connection.js';
 import type { Bootstrap, DhtNode } from './dht.js';
 import { listen, type Listener } from './direct.js';
 import type { LaneRoute, PathEvent } from './lanes.js';
-import { deferred } from './promises.js';
+import { deferred } from '../transfer/deferred.js';
 
 /** What happens until two sides have met. */
 export type PeerEvent =

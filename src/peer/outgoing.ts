@@ -8,7 +8,7 @@ import { costOf, encodeRecord, type ItemRecord } from '../transfer/records.js';
 import { Credit } from './credit.js';
 import type { Pacer } from './pacer.js';
 import type { Paths } from './paths.js';
-import { deferred, type Deferred } from './promises.js';
+import { deferred, type Deferred } from '../transfer/deferred.js';
 import type { RecordPath } from './record-path.js';
 
 /** An item that went over a lane and may be lost with it. */

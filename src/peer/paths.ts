@@ -1,5 +1,5 @@
 /** The ways that a session has for its records: the pairing connection, and lanes. */
-import { deferred, type Deferred } from './promises.js';
+import { deferred, type Deferred } from '../transfer/deferred.js';
 import type { RecordPath } from './record-path.js';
 
 export class Paths {

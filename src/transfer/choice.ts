@@ -1,12 +1,16 @@
 /** What the receiver takes of an offer after its yes. */
+import { LEAF_BYTES } from '../crypto/digest.js';
 import { XferError, type ErrorCode } from '../errors.js';
 import { ROOT, type ConflictPolicy, type Entry, type FileSink } from './ports.js';
 import type { Review, ReviewedPart } from './review.js';
 import type { Tally } from './tally.js';
-import { RunBuilder, type Runs } from './want.js';
+import { RunBuilder, type Wish } from './want.js';
 
 /** What can happen to one entry at the receiver while the rest goes on. */
 const ENTRY_FAILURES: readonly ErrorCode[] = ['target-exists', 'target-protected', 'name-refused'];
+
+/** More of one part are sent anew: the message has room for so many. */
+const MOST_HELD = 1_000;
 
 /** Why one entry cannot be kept. Throws everything that ends the transfer. */
 export function keepingFailure(error: unknown): ErrorCode {
@@ -20,6 +24,8 @@ export class Choice {
   bytes = 0;
   /** Folders among the roots that are made, by their index. */
   readonly rootFolders = new Map<number, Entry>();
+  /** Files among the roots that had arrived before. */
+  readonly arrivedRoots: Entry[] = [];
   readonly #review: Review;
   readonly #sink: FileSink;
   readonly #policy: ConflictPolicy;
@@ -35,13 +41,22 @@ export class Choice {
   }
 
   /** Makes the folders of a part and says what else of it is wanted. */
-  async make(part: ReviewedPart): Promise<Runs> {
+  async make(part: ReviewedPart): Promise<Wish> {
     const builder = new RunBuilder();
+    const held: [entry: number, leaves: number][] = [];
     for (const entry of await this.#review.entriesOf(part)) {
       const isTaken = this.#review.wants(entry) && this.#isKept(entry) && (await this.#prepare(entry));
       builder.add(isTaken);
+      const leaves = isTaken && held.length < MOST_HELD ? this.#heldLeaves(entry) : 0;
+      if (leaves > 0) held.push([entry.index, leaves]);
     }
-    return builder.runs;
+    return { runs: builder.runs, held };
+  }
+
+  /** Leaves of a file that are here and may be right. */
+  #heldLeaves(entry: Entry): number {
+    if (entry.type !== 'file' || entry.size === undefined || entry.size < LEAF_BYTES) return 0;
+    return Math.floor(Math.min(this.#sink.heldBytes(entry), entry.size) / LEAF_BYTES);
   }
 
   /** Tells of an entry that is wanted and not kept. */
@@ -50,6 +65,12 @@ export class Choice {
     const absent = this.#absent.get(entry.parent);
     if (absent !== undefined) return this.#lack(entry, absent);
     if (prospect.status === 'refused') return this.#lack(entry, prospect.reason);
+    if (prospect.status === 'arrived') {
+      this.#tally.alreadyFiles++;
+      this.#tally.alreadyBytes += entry.size ?? 0;
+      if (entry.parent === ROOT) this.arrivedRoots.push(entry);
+      return false;
+    }
     if (prospect.status !== 'exists' || this.#policy === 'overwrite' || this.#policy === 'rename')
       return true;
     // A folder, and what lies in it, does not exist because something else has its place.

@@ -26,6 +26,12 @@ export type TransferEvent =
   | { readonly type: 'declined'; readonly reason: ErrorCode | undefined }
   /** A file is begun; one event per record for many small ones. */
   | { readonly type: 'file-started'; readonly path: string; readonly size: number | undefined }
+  /** Both: so many bytes from the start of a file are at the receiver already, from an interrupted transfer, and do not travel again. */
+  | { readonly type: 'file-continued'; readonly path: string; readonly bytes: number }
+  /** Both: an interrupted transfer left a part of a file, but the file is another one now and begins anew. */
+  | { readonly type: 'file-restarted'; readonly path: string }
+  /** Receiver, before it fails: what arrived is kept, so many bytes of it in unfinished files, and a later transfer into the same place goes on with it. */
+  | { readonly type: 'kept'; readonly bytes: number }
   /** Receiver: a root of the offer is complete under this path. */
   | { readonly type: 'file-received'; readonly path: string; readonly size: number }
   | { readonly type: 'progress'; readonly progress: Progress }
@@ -39,6 +45,9 @@ export interface OfferSummary {
   readonly files: number;
   readonly folders: number;
   readonly bytes: number;
+  /** Files that an interrupted transfer brought here before; not among `files`. */
+  readonly arrivedFiles: number;
+  readonly arrivedBytes: number;
   /** False while the sender still counts: the figures above are what it found so far. */
   readonly complete: boolean;
   /** Left out by the sender (links, devices, unreadable files). */
@@ -75,6 +84,11 @@ export type Decision =
 export interface TransferOutcome {
   readonly files: number;
   readonly bytes: number;
+  /** Of `bytes`, those that were here before and did not travel: the beginnings of interrupted files. */
+  readonly continuedBytes: number;
+  /** Files, and their bytes, that an interrupted transfer had brought before; not among `files` and `bytes`. At the receiver only. */
+  readonly alreadyFiles: number;
+  readonly alreadyBytes: number;
   /** Wall time from the yes to the last word, in milliseconds. */
   readonly elapsedMs: number;
   /** Entries that did not arrive, by either side's doing; at most the first 1,000 of `missingCount`. */

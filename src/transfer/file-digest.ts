@@ -14,14 +14,16 @@ export function isThreadWorthy(offset: number, piece: Uint8Array): boolean {
 
 /** A `TreeDigest` whose leaves another thread may hash, where there is one and their memory is shared. */
 export class FileDigest {
-  readonly #tree = new TreeDigest();
+  readonly #tree: TreeDigest;
   readonly #hasher: LeafHasher | undefined;
   readonly #underway: Promise<void>[] = [];
   #offset = 0;
   #last: Promise<void> = Promise.resolve();
 
-  constructor(hasher?: LeafHasher) {
+  /** @param onLeaf Hears the digest of each leaf, in order. */
+  constructor(hasher?: LeafHasher, onLeaf?: (digest: Uint8Array) => void) {
     this.#hasher = hasher;
+    this.#tree = new TreeDigest(onLeaf);
   }
 
   /** Takes the next piece. Resolves when another one may follow; `onRead` is called when this one is read no more. */
@@ -30,7 +32,7 @@ export class FileDigest {
     this.#offset += piece.length;
     const isShared = piece.buffer instanceof SharedArrayBuffer;
     if (this.#hasher === undefined || !isShared || !isThreadWorthy(offset, piece)) {
-      await this.#settled();
+      await this.settled();
       this.#tree.update(piece);
       onRead();
       return;
@@ -46,24 +48,24 @@ export class FileDigest {
   /** Takes in a hole of `length` zero bytes. */
   async skipZeros(length: number): Promise<void> {
     this.#offset += length;
-    await this.#settled();
+    await this.settled();
     this.#tree.skipZeros(length);
   }
 
   /** Ends the file. Nothing may be added afterwards. Throws what the thread died of. */
   async digest(): Promise<Uint8Array> {
-    await this.#settled();
+    await this.settled();
     return this.#tree.digest();
+  }
+
+  /** Waits for what other threads have of it. */
+  async settled(): Promise<void> {
+    await this.#last;
+    this.#underway.length = 0;
   }
 
   async #take(hashed: ReturnType<LeafHasher['hash']>, before: Promise<void>): Promise<void> {
     const [{ digest }] = await Promise.all([hashed, before]);
     this.#tree.addLeaf(digest);
-  }
-
-  /** Waits for what other threads have of it. */
-  async #settled(): Promise<void> {
-    await this.#last;
-    this.#underway.length = 0;
   }
 }

@@ -1,14 +1,18 @@
 /** Takes the content of wanted files: in order, within its size, and into place only when its digest is right. */
-import { TreeDigest, equalBytes } from '../crypto/digest.js';
+import { LEAF_BYTES, TreeDigest, equalBytes } from '../crypto/digest.js';
 import { XferError, type ErrorCode } from '../errors.js';
 import { decodeBatch } from './batch.js';
 import { keepingFailure } from './choice.js';
 import { contentOf } from './inbox.js';
 import type { Batch, Chunk, Entry, FileSink, Hole, PartFile } from './ports.js';
+import { Comparison } from './resume.js';
 import type { Review, ReviewedPart } from './review.js';
 import type { Tally } from './tally.js';
-import { filesIn, type Runs } from './want.js';
+import { filesIn, type Wish } from './want.js';
 import { malformed } from './wire.js';
+
+/** Why a sender stops in the middle of a file that is another one from now on. */
+const STALE: readonly ErrorCode[] = ['source-changed', 'source-vanished'];
 
 /** Zero bytes taken in one go: their digest costs milliseconds, and an abort must come in between. */
 const HOLE_STEP_BYTES = 2 ** 40;
@@ -17,6 +21,8 @@ export interface IntakeEvents {
   started(entry: Entry): void;
   /** The file is verified and has its final name. */
   arrived(entry: Entry, size: number): void;
+  /** What is held of the file is right up to there, and the sender may go on behind that many leaves; 0 to begin anew. */
+  compared(entry: Entry, leaves: number): Promise<void>;
 }
 
 /** The file that is coming. */
@@ -26,6 +32,14 @@ interface OpenFile {
   part: PartFile | undefined;
   readonly digest: TreeDigest;
   offset: number;
+  /** What was here before. */
+  readonly continuedBytes: number;
+}
+
+/** The file of which the sender says what its leaves are. */
+interface ComparedFile {
+  readonly entry: Entry;
+  readonly comparison: Comparison;
 }
 
 export class Intake {
@@ -36,10 +50,13 @@ export class Intake {
   readonly #sink: FileSink;
   readonly #tally: Tally;
   readonly #events: IntakeEvents;
-  readonly #wanted: { part: ReviewedPart; runs: Runs }[] = [];
+  readonly #wanted: { part: ReviewedPart; runs: Wish['runs'] }[] = [];
+  /** Leaves of files that the sender was asked about. */
+  readonly #held = new Map<number, number>();
   #expected: Entry[] = [];
   #next = 0;
   #open: OpenFile | undefined;
+  #compared: ComparedFile | undefined;
 
   constructor(review: Review, sink: FileSink, tally: Tally, events: IntakeEvents) {
     this.#review = review;
@@ -54,13 +71,14 @@ export class Intake {
   }
 
   /** What is wanted of the next part. */
-  expect(part: ReviewedPart, runs: Runs): void {
+  expect(part: ReviewedPart, { runs, held }: Wish): void {
     if (runs.length > 0) this.#wanted.push({ part, runs });
+    for (const [entry, leaves] of held) this.#held.set(entry, leaves);
   }
 
   /** Whether everything that is wanted came or failed. */
   async isDone(): Promise<boolean> {
-    return this.#open === undefined && (await this.#peek()) === undefined;
+    return this.#open === undefined && this.#compared === undefined && (await this.#peek()) === undefined;
   }
 
   /**
@@ -78,6 +96,24 @@ export class Intake {
     if (digest !== undefined) await this.#complete(file, digest);
   }
 
+  /** What the sender says of the leaves of the next file. */
+  async takeLeaves(index: number, digests: readonly Uint8Array[]): Promise<void> {
+    const compared = (this.#compared ??= await this.#beginComparison(index));
+    const { entry, comparison } = compared;
+    if (entry.index !== index) throw malformed('leaves of another file');
+    await comparison.take(digests);
+    if (!comparison.isDone) return;
+    const continued = await comparison.finish();
+    this.#compared = undefined;
+    const leaves = continued?.leaves ?? 0;
+    const continuedBytes = leaves * LEAF_BYTES;
+    this.#open =
+      continued === undefined
+        ? await this.#create(entry)
+        : { entry, ...continued, offset: continuedBytes, continuedBytes };
+    await this.#events.compared(entry, leaves);
+  }
+
   async takeHole({ entry, offset, length }: Hole): Promise<void> {
     const file = await this.#demand(entry, offset, length);
     for (let left = length; left > 0; left -= HOLE_STEP_BYTES) {
@@ -89,7 +125,7 @@ export class Intake {
   }
 
   async takeBatch(batch: Batch, content = contentOf(batch)): Promise<void> {
-    if (this.#open !== undefined) throw malformed('a batch within a file');
+    if (this.#open !== undefined || this.#compared !== undefined) throw malformed('a batch within a file');
     const { bytes } = await content;
     const files = decodeBatch(bytes, batch.count);
     if (files.length === 0) throw malformed('an empty batch');
@@ -104,10 +140,15 @@ export class Intake {
   /** The sender cannot send an entry, or the rest of it. */
   async takeFailure(index: number, reason: ErrorCode): Promise<void> {
     const file = this.#open;
-    if (file !== undefined && file.entry.index !== index) throw malformed('a failure of another file');
-    const entry = file?.entry ?? (await this.#shift(index));
+    const begun = file?.entry ?? this.#compared?.entry;
+    if (begun !== undefined && begun.index !== index) throw malformed('a failure of another file');
+    const entry = begun ?? (await this.#shift(index));
+    await this.#compared?.comparison.abandon();
+    this.#compared = undefined;
     this.#open = undefined;
-    await file?.part?.discard();
+    // What could be read of a failing disk took long, and is as good as before.
+    if (STALE.includes(reason)) await file?.part?.discard();
+    else await file?.part?.keep();
     if (file === undefined || file.part !== undefined) this.#tally.miss(this.#review.pathOf(entry), reason);
   }
 
@@ -122,10 +163,17 @@ export class Intake {
   }
 
   async #begin(index: number): Promise<OpenFile> {
+    if (this.#compared !== undefined) throw malformed('content before all leaves');
     const entry = await this.#shift(index);
     this.#events.started(entry);
-    const file: OpenFile = { entry, part: undefined, digest: new TreeDigest(), offset: 0 };
+    const file = await this.#create(entry);
     this.#open = file;
+    return file;
+  }
+
+  async #create(entry: Entry): Promise<OpenFile> {
+    const digest = new TreeDigest();
+    const file: OpenFile = { entry, part: undefined, digest, offset: 0, continuedBytes: 0 };
     try {
       file.part = await this.#sink.create(entry);
     } catch (error) {
@@ -134,11 +182,23 @@ export class Intake {
     return file;
   }
 
+  async #beginComparison(index: number): Promise<ComparedFile> {
+    const leaves = this.#held.get(index);
+    if (this.#open !== undefined || leaves === undefined) throw malformed('leaves that nobody asked for');
+    const entry = await this.#shift(index);
+    this.#held.delete(index);
+    this.#events.started(entry);
+    return { entry, comparison: new Comparison(await this.#sink.openHeld(entry), leaves) };
+  }
+
   async #complete(file: OpenFile, digest: Uint8Array): Promise<void> {
-    const { entry, part, offset } = file;
+    const { entry, part, offset, continuedBytes } = file;
     if (entry.size !== undefined && offset !== entry.size) throw malformed('less than the size of a file');
-    if (!equalBytes(file.digest.digest(), digest)) throw this.#corrupt(entry);
     this.#open = undefined;
+    if (!equalBytes(file.digest.digest(), digest)) {
+      await part?.discard();
+      throw this.#corrupt(entry);
+    }
     this.#count(offset);
     if (part === undefined) return;
     try {
@@ -147,6 +207,7 @@ export class Intake {
       this.#settle(entry, offset, error);
       return;
     }
+    this.#tally.continuedBytes += continuedBytes;
     this.#settle(entry, offset);
   }
 

@@ -5,6 +5,7 @@ import {
   MAX_CONTROL_BYTES,
   MAX_HINTS,
   MAX_LANES,
+  MAX_LEAVES,
   MAX_ROOTS,
   type ControlMessage,
   type OfferKind,
@@ -155,12 +156,16 @@ const CODECS: { readonly [T in Tag]: Codec<T> } = {
   },
   want: {
     number: 20,
-    encode: (to, { transfer, part, runs }) => {
+    encode: (to, { transfer, part, runs, held }) => {
       to.varint(transfer);
       to.varint(part);
       to.list(runs, ([skip, take]) => {
         to.varint(skip);
         to.varint(take);
+      });
+      to.list(held, ([entry, leaves]) => {
+        to.varint(entry);
+        to.varint(leaves);
       });
     },
     decode: (from) => ({
@@ -168,6 +173,7 @@ const CODECS: { readonly [T in Tag]: Codec<T> } = {
       transfer: from.varint(),
       part: from.varint(),
       runs: from.list(MAX_CONTROL_BYTES, () => [from.varint(), from.varint()] as const),
+      held: from.list(MAX_CONTROL_BYTES, () => [from.varint(MAX_ENTRIES), from.varint()] as const),
     }),
   },
   'entry-failed': {
@@ -223,6 +229,37 @@ const CODECS: { readonly [T in Tag]: Codec<T> } = {
       state: from.choice(RECEIVER_STATES),
       files: from.varint(),
       bytes: from.varint(),
+    }),
+  },
+  leaves: {
+    number: 25,
+    encode: (to, { transfer, entry, digests }) => {
+      to.varint(transfer);
+      to.varint(entry);
+      to.list(digests, (digest) => {
+        to.raw(digest);
+      });
+    },
+    decode: (from) => ({
+      type: 'leaves',
+      transfer: from.varint(),
+      entry: from.varint(MAX_ENTRIES),
+      // Copies: they are compared later.
+      digests: from.list(MAX_LEAVES, () => Uint8Array.from(from.raw(DIGEST_BYTES))),
+    }),
+  },
+  keep: {
+    number: 26,
+    encode: (to, { transfer, entry, leaves }) => {
+      to.varint(transfer);
+      to.varint(entry);
+      to.varint(leaves);
+    },
+    decode: (from) => ({
+      type: 'keep',
+      transfer: from.varint(),
+      entry: from.varint(MAX_ENTRIES),
+      leaves: from.varint(),
     }),
   },
   error: {

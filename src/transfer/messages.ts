@@ -57,6 +57,22 @@ export type ControlMessage =
       readonly transfer: number;
       readonly part: number;
       readonly runs: readonly (readonly [skip: number, take: number])[];
+      /** Of which files it holds how many leaves from the start, in their order: `leaves` shall say whether they are right. */
+      readonly held: readonly (readonly [entry: number, leaves: number])[];
+    }
+  /** Sender, before a file of which the receiver holds a part: the digests of those leaves as they are now, in order. */
+  | {
+      readonly type: 'leaves';
+      readonly transfer: number;
+      readonly entry: number;
+      readonly digests: readonly Uint8Array[];
+    }
+  /** Receiver, after the last of them: how many leaves it keeps. The sender goes on behind them. */
+  | {
+      readonly type: 'keep';
+      readonly transfer: number;
+      readonly entry: number;
+      readonly leaves: number;
     }
   /** Sender: this entry will not come, or not to its end. */
   | {
@@ -114,5 +130,7 @@ export const MAX_ROOTS = 1000;
 export const MAX_HINTS = 8;
 /** Most lanes of a session at once. */
 export const MAX_LANES = 8;
+/** Most digests in one message. */
+export const MAX_LEAVES = 64;
 /** Most bytes of an offered text. */
 export const MAX_TEXT_BYTES = 1 << 20;

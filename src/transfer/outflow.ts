@@ -1,10 +1,12 @@
 /** Turns wanted files into records, each byte read once. */
+import { LEAF_BYTES } from '../crypto/digest.js';
 import { XferError, type ErrorCode } from '../errors.js';
 import { BatchWriter, MAX_BATCHED_BYTES } from './batch.js';
 import { Packer } from './compression.js';
 import { Controller } from './controller.js';
-import { FileDigest } from './file-digest.js';
 import { TRANSFER } from './inbox.js';
+import { deferred, type Deferred } from './deferred.js';
+import { LeafReport } from './leaf-report.js';
 import type { Outbox, Parcel } from './outbox.js';
 import type {
   Chunk,
@@ -16,6 +18,9 @@ import type {
   Packed,
   SourceFile,
 } from './ports.js';
+import { Reading } from './reading.js';
+import type { Wish } from './want.js';
+import { malformed } from './wire.js';
 
 /** What can happen to one file while the rest goes on. */
 const ENTRY_FAILURES: readonly ErrorCode[] = ['source-changed', 'source-vanished', 'path-unreadable'];
@@ -31,6 +36,15 @@ export interface OutflowOptions {
 export interface OutflowEvents {
   started(entry: Entry): void;
   failed(entry: Entry, reason: ErrorCode): void;
+  /** The receiver keeps so many bytes of what it holds; 0 where the file begins anew. */
+  kept(entry: Entry, bytes: number): void;
+}
+
+/** What the receiver was told of the leaves that it holds. */
+interface Asked {
+  readonly entry: number;
+  readonly leaves: number;
+  readonly answer: Deferred<number>;
 }
 
 export class Outflow {
@@ -47,6 +61,7 @@ export class Outflow {
   #batch = new BatchWriter();
   /** Those whose batches have left: their memory is worth keeping. */
   readonly #spareBatches: BatchWriter[] = [];
+  #asked: Asked | undefined;
 
   constructor(
     source: FileSource,
@@ -64,12 +79,15 @@ export class Outflow {
   }
 
   /** Sends the content of files, in their order. Resolves when the last is in the outbox. */
-  async send(files: readonly Entry[]): Promise<void> {
+  async send(files: readonly Entry[], held: Wish['held'] = []): Promise<void> {
+    const heldLeaves = new Map(held);
     for (const entry of files) {
       const { pieceBytes } = this.#outbox;
-      if (entry.size === undefined || entry.size > Math.min(MAX_BATCHED_BYTES, pieceBytes)) {
+      const leaves = heldLeaves.get(entry.index) ?? 0;
+      const isSmall = entry.size !== undefined && entry.size <= Math.min(MAX_BATCHED_BYTES, pieceBytes);
+      if (leaves > 0 || !isSmall) {
         await this.#sendBatch();
-        await this.#sendLarge(entry);
+        await this.#sendLarge(entry, leaves);
         continue;
       }
       const content = await this.#readSmall(entry);
@@ -85,6 +103,19 @@ export class Outflow {
       if (this.#batch.full) await this.#sendBatch();
     }
     await this.#sendBatch();
+  }
+
+  /** Takes what the receiver keeps of a file. Throws `protocol` where it was not asked, or keeps more than it was told of. */
+  takeKept(entry: number, leaves: number): void {
+    const asked = this.#asked;
+    if (asked?.entry !== entry || leaves > asked.leaves) throw malformed('keeps what it was not told of');
+    this.#asked = undefined;
+    asked.answer.resolve(leaves);
+  }
+
+  /** Waits for no answer any more. */
+  stop(error: XferError): void {
+    this.#asked?.answer.reject(error);
   }
 
   /** A file's content, or why there is none. */
@@ -116,12 +147,26 @@ export class Outflow {
     await this.#outbox.put(pack(this.#batchPacker, batch.finish(), record, free));
   }
 
-  async #sendLarge(entry: Entry): Promise<void> {
+  /** @param leaves Of its start that the receiver holds. */
+  async #sendLarge(entry: Entry, leaves: number): Promise<void> {
     this.#events.started(entry);
     let file: SourceFile | undefined;
     try {
       file = await this.#source.open(entry);
-      this.#count(await this.#sendPieces(entry, file));
+      let reading = new Reading(file, entry, this.#hasher);
+      if (leaves > 0) {
+        const digests = new LeafReport(this.#outbox, entry.index);
+        reading = new Reading(file, entry, this.#hasher, (digest) => digests.add(digest));
+        const kept = await this.#agree(entry, reading, digests, leaves);
+        if (kept < reading.offset) {
+          await file.close();
+          file = await this.#source.open(entry);
+          reading = new Reading(file, entry, this.#hasher);
+          await skipTo(reading, kept);
+        }
+      }
+      await this.#sendFrom(entry, reading);
+      this.#count(reading.offset);
     } catch (error) {
       await this.#fail(entry, entryFailure(error));
     } finally {
@@ -129,43 +174,46 @@ export class Outflow {
     }
   }
 
-  /** Sends a file piece by piece as the source gives them, and gives its size. */
-  async #sendPieces(entry: Entry, file: SourceFile): Promise<number> {
-    const packer = new Packer(this.#compression, this.#controller, 'file');
-    const digest = new FileDigest(this.#hasher);
-    const place = { transfer: TRANSFER, entry: entry.index };
-    let offset = 0;
-    for (let piece = await file.read(); piece !== undefined; piece = await file.read()) {
-      const length = piece instanceof Uint8Array ? piece.length : piece.hole;
-      if (entry.size !== undefined && offset + length > entry.size) throw new XferError('source-changed');
-      if (piece instanceof Uint8Array) {
-        // It is hashed and sent at the same time.
-        let readers = 2;
-        const onRead = (): void => {
-          readers -= 1;
-          if (readers === 0) file.recycle?.(piece);
-        };
-        await digest.update(piece, onRead);
-        const isLast = offset + length === entry.size;
-        const end = isLast ? digest.digest() : undefined;
-        // The record that it belongs to fails with it.
-        end?.catch(() => {});
-        await this.#sendPiece(packer, { ...place, offset }, piece, end, onRead);
-        if (isLast) return offset + length;
-      } else {
-        await digest.skipZeros(length);
-        await this.#outbox.put({ ...place, kind: 'hole', offset, length });
-      }
-      offset += length;
+  /** Tells the receiver what the leaves are that it holds, and gives where to go on, in bytes. */
+  async #agree(entry: Entry, reading: Reading, digests: LeafReport, leaves: number): Promise<number> {
+    const end = leaves * LEAF_BYTES;
+    const answer = deferred<number>();
+    this.#asked = { entry: entry.index, leaves, answer };
+    for (let piece = await reading.next(end); piece !== undefined; piece = await reading.next(end)) {
+      piece.release();
+      await digests.sendFull();
     }
-    if (entry.size !== undefined && offset !== entry.size) throw new XferError('source-changed');
-    // A pipe, an empty file, or one that ends in a hole: only now the end is known.
+    await reading.settled();
+    await digests.sendAll();
+    const kept = (await answer.promise) * LEAF_BYTES;
+    this.#events.kept(entry, kept);
+    return kept;
+  }
+
+  /** Sends the rest of a file piece by piece as the source gives them. */
+  async #sendFrom(entry: Entry, reading: Reading): Promise<void> {
+    const packer = new Packer(this.#compression, this.#controller, 'file');
+    const place = { transfer: TRANSFER, entry: entry.index };
+    for (let piece = await reading.next(); piece !== undefined; piece = await reading.next()) {
+      const { data, length, offset, release } = piece;
+      if (!(data instanceof Uint8Array)) {
+        await this.#outbox.put({ ...place, kind: 'hole', offset, length });
+        continue;
+      }
+      const isLast = offset + length === entry.size;
+      const end = isLast ? reading.digest() : undefined;
+      // The record that it belongs to fails with it.
+      end?.catch(() => {});
+      await this.#sendPiece(packer, { ...place, offset }, data, end, release);
+      if (isLast) return;
+    }
+    // A pipe, an empty file, or one that ends in a hole or in what the receiver has: only now the end is known.
+    const { offset } = reading;
     await this.#outbox.put(
       pack(packer, NOTHING, async (body) => {
-        return { ...place, kind: 'chunk', offset, body, digest: await digest.digest() };
+        return { ...place, kind: 'chunk', offset, body, digest: await reading.digest() };
       }),
     );
-    return offset;
   }
 
   /** Sends bytes that were read in one go, in as many records as the line likes; `end` is the file's digest. */
@@ -220,4 +268,10 @@ async function pack(
 function entryFailure(error: unknown): ErrorCode {
   if (error instanceof XferError && ENTRY_FAILURES.includes(error.code)) return error.code;
   throw error;
+}
+
+/** Reads what the receiver has. */
+async function skipTo(reading: Reading, end: number): Promise<void> {
+  for (let piece = await reading.next(end); piece !== undefined; piece = await reading.next(end))
+    piece.release();
 }

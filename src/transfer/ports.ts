@@ -189,6 +189,8 @@ export type Prospect =
   | { readonly status: 'merges' }
   /** A file that is there already, or something of another type. */
   | { readonly status: 'exists' }
+  /** A file that an interrupted transfer verified and put there, unchanged since. */
+  | { readonly status: 'arrived' }
   /** The entry cannot be kept on this system. */
   | { readonly status: 'refused'; readonly reason: ErrorCode };
 
@@ -219,10 +221,17 @@ export interface FileSink {
   writeWhole(entry: Entry, content: Uint8Array, onSettled?: (error?: XferError) => void): Promise<void>;
   /** Starts a part file, private and without a final name. */
   create(entry: Entry): Promise<PartFile>;
-  /** Last touches: what is still to be settled, times and modes of folders, the wait for the disk. */
-  finish(): Promise<void>;
-  /** Settles what waits, and removes every part file that is not whole, and folders that it made and that are empty. Never anything else. */
-  abort(): Promise<void>;
+  /** How many bytes from the start of a file an interrupted transfer left here; 0 for none. For use after `decide`. */
+  heldBytes(entry: Entry): number;
+  /** Opens what `heldBytes` told of; `undefined` where it is gone meanwhile. */
+  openHeld(entry: Entry): Promise<HeldPart | undefined>;
+  /** Last touches: what is still to be settled, times and modes of folders, the wait for the disk. Gives what was kept of files that did not come whole. */
+  finish(): Promise<Kept>;
+  /**
+   * Settles what waits, and removes folders that it made and that are empty. With `keep`, part files stay for a later transfer where
+   * they hold enough to be worth it; otherwise all that this transfer began are removed. Never anything else. Gives what was kept.
+   */
+  abort(keep: boolean): Promise<Kept>;
   /** The entry's final path on this machine, for messages; with `rename` only right after it arrived. */
   pathOf(entry: Entry): string;
 }
@@ -236,6 +245,28 @@ export interface PartFile {
   commit(): Promise<void>;
   /** Removes the part file. */
   discard(): Promise<void>;
+  /** Leaves the part file for a later transfer, as `abort` does. */
+  keep(): Promise<void>;
+}
+
+/** A part file of an interrupted transfer. It is closed by `continueFrom` or `setAside`. */
+export interface HeldPart {
+  /** Whole leaves (`LEAF_BYTES`) that it holds. */
+  readonly leaves: number;
+  /** One of them. The memory is used again by the next call. */
+  read(leaf: number): Promise<Uint8Array>;
+  /** Goes on behind that many leaves; what is behind is dropped. */
+  continueFrom(leaf: number): Promise<PartFile>;
+  /** Leaves it as it is: it is removed when the file that it was for has arrived. */
+  setAside(): Promise<void>;
+}
+
+/** What an interrupted transfer left for a later one. */
+export interface Kept {
+  /** Of part files, in bytes. */
+  readonly bytes: number;
+  /** Whether anything is known that spares a later transfer work. */
+  readonly any: boolean;
 }
 
 /** Largest raw content of one record, in bytes. */

@@ -1,5 +1,6 @@
 /** The receiver's side of a transfer: docs/protocol.md section 8. */
-import { XferError, type ErrorCode } from '../errors.js';
+import { LEAF_BYTES } from '../crypto/digest.js';
+import { XferError, toXferError, type ErrorCode } from '../errors.js';
 import { Choice } from './choice.js';
 import { PARTING_MS, atLast, conduct } from './conduct.js';
 import type { Progress, TransferEvent, TransferOutcome } from './events.js';
@@ -13,6 +14,7 @@ import {
   type DataRecord,
   type Entry,
   type FileSink,
+  type Kept,
   type LeafHasher,
 } from './ports.js';
 import { ProgressReport } from './progress.js';
@@ -47,6 +49,8 @@ interface Taking {
 }
 
 const BREACHES: readonly ErrorCode[] = ['protocol', 'limit'];
+/** After these nothing of what came is worth keeping. */
+const GIVES_NOTHING: readonly ErrorCode[] = [...BREACHES, 'declined'];
 /** How much the sender may have under way after the yes. */
 const WINDOW_BYTES = 1 << 24;
 const UPDATE_EVERY_MS = 250;
@@ -78,7 +82,7 @@ export async function receiveFiles(
     if (result instanceof XferError) throw result;
     return result;
   } catch (error) {
-    await receiving?.sink.abort();
+    await receiving?.giveUp(toXferError(error).code);
     throw error;
   } finally {
     watch.abort();
@@ -112,6 +116,15 @@ class Receiving {
     this.#review = review;
     this.#tally = new Tally(options.onEvent, this.#now);
     this.#report = new ProgressReport(channel, options.onEvent, this.#now, () => this.#progress());
+  }
+
+  /** Cleans up, and keeps what a later transfer can go on with. */
+  async giveUp(code: ErrorCode): Promise<void> {
+    this.#sayKept(await this.sink.abort(!GIVES_NOTHING.includes(code)));
+  }
+
+  #sayKept(kept: Kept): void {
+    if (kept.any) this.#options.onEvent({ type: 'kept', bytes: kept.bytes });
   }
 
   /** The outcome, or why the offer was declined. */
@@ -169,6 +182,7 @@ class Receiving {
           this.#options.onEvent({ type: 'file-started', path, size: entry.size });
         },
         arrived: (entry, size) => this.#arrived(entry, size),
+        compared: (entry, leaves) => this.#sayCompared(entry, leaves),
       }),
     };
     this.#channel.widen(WINDOW_BYTES);
@@ -180,9 +194,18 @@ class Receiving {
 
   async #want(part: ReviewedPart): Promise<void> {
     const { choice, intake } = this.#taken();
-    const runs = await choice.make(part);
-    intake.expect(part, runs);
-    await this.#channel.send({ type: 'want', transfer: TRANSFER, part: part.part, runs });
+    const wish = await choice.make(part);
+    intake.expect(part, wish);
+    await this.#channel.send({ type: 'want', transfer: TRANSFER, part: part.part, ...wish });
+  }
+
+  async #sayCompared(entry: Entry, leaves: number): Promise<void> {
+    const path = this.#review.pathOf(entry);
+    const bytes = leaves * LEAF_BYTES;
+    await this.#channel.send({ type: 'keep', transfer: TRANSFER, entry: entry.index, leaves });
+    this.#options.onEvent(
+      leaves > 0 ? { type: 'file-continued', path, bytes } : { type: 'file-restarted', path },
+    );
   }
 
   /** True for the sender's last word. */
@@ -196,6 +219,10 @@ class Receiving {
         this.#review.finish(message);
         await this.#review.measure();
         this.#sayCounting(message.entries, message.bytes, true);
+        return false;
+      case 'leaves':
+        await this.#taken().intake.takeLeaves(message.entry, message.digests);
+        await this.#report.sayReceiving();
         return false;
       case 'entry-failed':
         await this.#taken().intake.takeFailure(message.entry, message.reason);
@@ -247,10 +274,12 @@ class Receiving {
   /** Gives everything its place and says so. */
   async #finish(): Promise<TransferOutcome> {
     await this.#report.say('verifying');
-    await this.sink.finish();
-    for (const folder of this.#taken().choice.rootFolders.values()) {
+    this.#sayKept(await this.sink.finish());
+    const { rootFolders, arrivedRoots } = this.#taken().choice;
+    for (const folder of rootFolders.values()) {
       this.#sayReceived(folder, this.#rootBytes.get(folder.index) ?? 0);
     }
+    for (const file of arrivedRoots) this.#sayReceived(file, file.size ?? 0);
     const { files, bytes, missingCount: missing } = this.#tally;
     this.#tally.missingCount += this.#review.missingAtSender;
     const outcome = this.#tally.outcome();

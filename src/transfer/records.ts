@@ -184,7 +184,7 @@ export function costOf(record: WireRecord, messageLength: number): number {
 
 /** A list takes some forty times the memory that it takes on the wire. */
 function entriesIn(message: ControlMessage): number {
-  if (message.type === 'want') return Math.max(1, message.runs.length);
+  if (message.type === 'want') return Math.max(1, message.runs.length + message.held.length);
   return message.type === 'offer' ? Math.max(1, message.roots.length) : 1;
 }
 

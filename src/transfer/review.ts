@@ -33,7 +33,7 @@ export interface ReviewedPart {
 const MAX_NAMED = 100;
 
 // A prospect is kept as a byte: its place here, then the reasons of a refusal; the high bit says that it is wanted.
-const STATUSES = ['new', 'merges', 'exists'] as const;
+const STATUSES = ['new', 'merges', 'exists', 'arrived'] as const;
 const WANTED = 0x80;
 
 export class Review {
@@ -50,6 +50,8 @@ export class Review {
   #wantedFiles = 0;
   #wantedFolders = 0;
   #wantedBytes = 0;
+  #arrivedFiles = 0;
+  #arrivedBytes = 0;
   readonly #conflicts = new Named<string>();
   readonly #refused = new Named<Skipped>();
   readonly #executables = new Named<string>();
@@ -107,6 +109,8 @@ export class Review {
       files: this.#wantedFiles,
       folders: this.#wantedFolders,
       bytes: this.#wantedBytes,
+      arrivedFiles: this.#arrivedFiles,
+      arrivedBytes: this.#arrivedBytes,
       complete: this.complete,
       skippedBySender: this.#end?.skipped ?? 0,
       conflicts: this.#conflicts.names,
@@ -176,6 +180,11 @@ export class Review {
     }
     if (entry.type === 'folder') {
       this.#wantedFolders++;
+      return;
+    }
+    if (prospect.status === 'arrived') {
+      this.#arrivedFiles++;
+      this.#arrivedBytes += entry.size ?? 0;
       return;
     }
     this.#wantedFiles++;

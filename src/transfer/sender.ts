@@ -1,5 +1,5 @@
 /** The sender's side of a transfer: docs/protocol.md section 8. */
-import { XferError, type ErrorCode } from '../errors.js';
+import { XferError, toXferError, type ErrorCode } from '../errors.js';
 import { chooseCompression, pack, unpack } from './compression.js';
 import { PARTING_MS, atLast, conduct } from './conduct.js';
 import type { Progress, TransferEvent, TransferOutcome } from './events.js';
@@ -10,7 +10,7 @@ import { Outbox } from './outbox.js';
 import { Outflow } from './outflow.js';
 import type { Channel, Compression, Entry, FileSource, LeafHasher, Packed, Skipped } from './ports.js';
 import { Tally } from './tally.js';
-import { filesIn, type Runs } from './want.js';
+import { demandHeld, filesIn, type Wish } from './want.js';
 import { malformed } from './wire.js';
 
 export interface SenderOptions {
@@ -45,7 +45,7 @@ interface SentPart {
 /** What of a part is wanted. */
 interface Wanted {
   readonly part: SentPart;
-  readonly runs: Runs;
+  readonly wish: Wish;
 }
 
 /**
@@ -101,6 +101,13 @@ class Sending {
       started: (entry) =>
         options.onEvent({ type: 'file-started', path: source.pathOf(entry), size: entry.size }),
       failed: (entry, reason) => this.#tally.miss(source.pathOf(entry), reason),
+      kept: (entry, bytes) => {
+        const path = source.pathOf(entry);
+        this.#tally.continuedBytes += bytes;
+        options.onEvent(
+          bytes > 0 ? { type: 'file-continued', path, bytes } : { type: 'file-restarted', path },
+        );
+      },
     });
   }
 
@@ -122,6 +129,7 @@ class Sending {
       return this.#tally.outcome();
     } catch (error) {
       this.#state = 'failed';
+      this.#outflow.stop(toXferError(error));
       throw error;
     }
   }
@@ -176,7 +184,7 @@ class Sending {
     for (;;) {
       const wanted = this.#wanted.shift();
       if (wanted !== undefined) {
-        await this.#outflow.send(await wantedFiles(wanted));
+        await this.#outflow.send(await wantedFiles(wanted), wanted.wish.held);
       } else if (this.#state === 'scanned' && this.#nextWant === this.#nextPart) {
         break;
       } else {
@@ -212,6 +220,9 @@ class Sending {
       case 'want':
         await this.#takeWant(item);
         return false;
+      case 'keep':
+        this.#outflow.takeKept(item.entry, item.leaves);
+        return false;
       case 'progress':
         this.#options.onEvent({ type: 'peer-state', state: item.state });
         if (item.state !== 'asking') this.#sayProgress(item.files, item.bytes);
@@ -235,12 +246,14 @@ class Sending {
     this.#options.onEvent({ type: 'accepted' });
   }
 
-  async #takeWant({ part, runs }: Message<'want'>): Promise<void> {
+  async #takeWant({ part, ...wish }: Message<'want'>): Promise<void> {
     const sent = this.#parts.shift();
     if (!this.#accepted || part !== this.#nextWant || sent === undefined)
       throw malformed('want out of place');
-    const wanted = { part: sent, runs };
-    for (const entry of await wantedFiles(wanted)) {
+    const wanted = { part: sent, wish };
+    const files = await wantedFiles(wanted);
+    demandHeld(files, wish.held);
+    for (const entry of files) {
       this.#totalFiles++;
       this.#totalBytes += entry.size ?? 0;
     }
@@ -286,6 +299,6 @@ class Sending {
 }
 
 /** The files in what is wanted of a part. */
-async function wantedFiles({ part, runs }: Wanted): Promise<Entry[]> {
-  return filesIn(decodeEntries(await unpack(part.body), part.first), runs);
+async function wantedFiles({ part, wish }: Wanted): Promise<Entry[]> {
+  return filesIn(decodeEntries(await unpack(part.body), part.first), wish.runs);
 }

@@ -11,6 +11,9 @@ export class Tally {
   files = 0;
   bytes = 0;
   missingCount = 0;
+  continuedBytes = 0;
+  alreadyFiles = 0;
+  alreadyBytes = 0;
   #skippedCount = 0;
   readonly #missing: Skipped[] = [];
   readonly #onEvent: (event: TransferEvent) => void;
@@ -44,6 +47,9 @@ export class Tally {
     return {
       files: this.files,
       bytes: this.bytes,
+      continuedBytes: this.continuedBytes,
+      alreadyFiles: this.alreadyFiles,
+      alreadyBytes: this.alreadyBytes,
       elapsedMs: this.#now() - this.#startedMs,
       missing: this.#missing,
       missingCount: this.missingCount,

@@ -1,9 +1,14 @@
 /** Which entries of a manifest part the receiver takes, as the runs of a `want` message. */
+import { LEAF_BYTES } from '../crypto/digest.js';
 import type { ControlMessage } from './messages.js';
 import type { Entry } from './ports.js';
 import { malformed } from './wire.js';
 
-export type Runs = Extract<ControlMessage, { type: 'want' }>['runs'];
+type Want = Extract<ControlMessage, { type: 'want' }>;
+export type Runs = Want['runs'];
+
+/** What is wanted of a part. */
+export type Wish = Pick<Want, 'runs' | 'held'>;
 
 /** Collects the answer for each entry in turn. */
 export class RunBuilder {
@@ -18,6 +23,16 @@ export class RunBuilder {
       this.runs.push([this.#skip, 1]);
       this.#skip = 0;
     }
+  }
+}
+
+/** Throws `protocol` unless what is held are beginnings of those files, in their order. */
+export function demandHeld(files: readonly Entry[], held: Wish['held']): void {
+  let next = 0;
+  for (const [index, leaves] of held) {
+    while (next < files.length && files[next]?.index !== index) next++;
+    const size = files[next++]?.size ?? 0;
+    if (leaves === 0 || leaves * LEAF_BYTES > size) throw malformed('a part of no file that is wanted');
   }
 }
 

@@ -84,7 +84,7 @@ describe('row 18: a connection that is cut', () => {
   it.each([64 * 1024, 5 * MIB, 31 * MIB])('after %d bytes leaves no file', async (bytes) => {
     const { sender, receiver, line } = await heldTransfer(bytes);
     line.cut();
-    await expectEnding(receiver, { ...GONE, in: to });
+    await expectEnding(receiver, { ...GONE, in: to, goesOn: bytes > MIB });
     await expectEnding(sender, GONE);
   });
 });
@@ -100,7 +100,7 @@ describe('row 19: a bit that is changed on the way', () => {
       error: 'what arrived is not what was sent',
       hint: 'do not use what is there',
     };
-    await expectEnding(receiver, { ...ending, in: to });
+    await expectEnding(receiver, { ...ending, in: to, goesOn: bytes > MIB });
     expect(await sender.status()).not.toBe(0);
   });
 });
@@ -109,7 +109,7 @@ describe('a peer that is killed in the middle', () => {
   it('leaves no file at the receiver when it was the sender', async () => {
     const { sender, receiver } = await heldTransfer(5 * MIB);
     sender.kill();
-    await expectEnding(receiver, { ...GONE, in: to });
+    await expectEnding(receiver, { ...GONE, in: to, goesOn: true });
   });
 
   it('ends the sender when it was the receiver, and left no final name', async () => {
@@ -164,7 +164,7 @@ describe('row 35: a full disk', () => {
     const { host: sender, join } = await listening(['send', big]);
     const nodeArgs = ['--import', path.resolve(import.meta.dirname, '../support/full-disk.js')];
     const receiver = await xfer(['receive', ...join, '--yes', '--out', to], { nodeArgs });
-    await expectEnding(receiver, { ...FULL, in: to });
+    await expectEnding(receiver, { ...FULL, in: to, goesOn: true });
     await expectEnding(sender, FULL_THERE);
   });
 
@@ -175,7 +175,7 @@ describe('row 35: a full disk', () => {
     );
     const { host: sender, join } = await listening(['send', big]);
     const receiver = await xfer(['receive', ...join, '--yes', '--out', mounted]);
-    await expectEnding(receiver, { ...FULL, in: mounted });
+    await expectEnding(receiver, { ...FULL, in: mounted, goesOn: true });
     await expectEnding(sender, FULL_THERE);
   });
 
@@ -205,6 +205,7 @@ describe('row 35: a full disk', () => {
       error: to,
       hint: 'check the disk',
       in: to,
+      goesOn: 'large' in sizes,
     });
     await expectEnding(asked.host, {
       status: 1,

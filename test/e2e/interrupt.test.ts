@@ -108,7 +108,8 @@ describe('Ctrl-C while files move', () => {
     await proxy.held;
     const one = who === 'receiver' ? receiver : sender;
     one.kill('SIGINT');
-    await expectEnding(one, who === 'receiver' ? { ...MINE, in: to } : MINE);
+    const kept = { ...MINE, error: 'interrupted', in: to, goesOn: true };
+    await expectEnding(one, who === 'receiver' ? kept : MINE);
   });
 
   it.each(['receiver', 'sender'] as const)('twice at the %s stops at once', async (who) => {

@@ -6,7 +6,7 @@ import { connect, createServer, type AddressInfo } from 'node:net';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { receive, send, type MeetingOptions, type XferEvent } from '../../src/index.js';
-import { deferred } from '../../src/peer/promises.js';
+import { deferred } from '../../src/transfer/deferred.js';
 import { freePort } from '../support/direct.js';
 import { startPrivateDht, type PrivateDht } from '../support/private-dht.js';
 import { TcpProxy } from '../support/tcp-proxy.js';

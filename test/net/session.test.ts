@@ -2,7 +2,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { afterEach, expect, test, vi } from 'vitest';
 import { receive, send, type XferEvent } from '../../src/index.js';
-import { deferred } from '../../src/peer/promises.js';
+import { deferred } from '../../src/transfer/deferred.js';
 
 afterEach(() => {
   vi.useRealTimers();

@@ -11,9 +11,13 @@ export interface Ending {
   readonly hint?: string;
   /** The folder that received: nothing new may have a name in it. */
   readonly in?: string;
+  /** What a later transfer can go on with is kept there, which the hint says; otherwise nothing is. */
+  readonly goesOn?: boolean;
   /** What was in that folder before. */
   readonly kept?: readonly string[];
 }
+
+const GOES_ON = 'start again with a new code and receive into the same place: it goes on from here';
 
 /** Waits for the end of a program and fails unless it ended with this status, one sentence, one hint and no file. */
 export async function expectEnding(side: XferProcess | XferTerminal, ending: Ending): Promise<void> {
@@ -21,12 +25,18 @@ export async function expectEnding(side: XferProcess | XferTerminal, ending: End
   const lines = 'stderr' in side ? side.stderr.split('\n') : unbroken(side.lines);
   const said = lines.join('\n');
   expect(status, said).toBe(ending.status);
+  const hint = ending.goesOn === true ? GOES_ON : ending.hint;
   const errors = lines.filter((line) => line.startsWith('xfer: error: '));
   const hints = lines.filter((line) => line.startsWith('xfer: hint: '));
   expect(errors, said).toEqual([expect.stringContaining(`xfer: error: ${ending.error}`)]);
-  expect(hints, said).toEqual(ending.hint === undefined ? [] : [expect.stringContaining(ending.hint)]);
+  expect(hints, said).toEqual(hint === undefined ? [] : [expect.stringContaining(hint)]);
   for (const line of [...errors, ...hints]) expect(line).toMatch(/^xfer: \w+: [^A-Z].*[^.]$/);
-  if (ending.in !== undefined) expect(await namesIn(ending.in)).toEqual(ending.kept ?? []);
+  if (ending.in === undefined) return;
+  const names = await namesIn(ending.in);
+  expect(names.filter((name) => !name.startsWith('.xfer-'))).toEqual(ending.kept ?? []);
+  // The folder, a journal and a part at least.
+  const hidden = names.filter((name) => name.startsWith('.xfer-'));
+  expect(hidden.length > 2, hidden.join('\n')).toBe(ending.goesOn === true);
 }
 
 /** Sentences as they were before a narrow terminal broke them. */

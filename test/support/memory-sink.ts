@@ -1,10 +1,13 @@
 /** A place in memory where a transfer arrives. */
+import { LEAF_BYTES } from '../../src/crypto/digest.js';
 import { XferError, type ErrorCode } from '../../src/errors.js';
 import {
   ROOT,
   type ConflictPolicy,
   type Entry,
   type FileSink,
+  type HeldPart,
+  type Kept,
   type PartFile,
   type Prospect,
 } from '../../src/transfer/ports.js';
@@ -20,6 +23,10 @@ export interface SinkFaults {
   readonly failures?: Readonly<Record<string, ErrorCode>>;
   /** Room for this many bytes. */
   readonly capacity?: number;
+  /** Beginnings of files that an interrupted transfer left, by their path. */
+  readonly held?: Readonly<Record<string, Uint8Array>>;
+  /** Paths of files that an interrupted transfer brought. */
+  readonly before?: readonly string[];
   /** Throws them away, for long transfers. */
   readonly keepsNothing?: boolean;
 }
@@ -31,6 +38,12 @@ export class MemorySink implements FileSink {
   policy: ConflictPolicy | undefined;
   isFinished = false;
   isAborted = false;
+  /** What `abort` was told. */
+  keeps: boolean | undefined;
+  /** Paths of parts that stay for a later transfer. */
+  readonly kept: string[] = [];
+  /** Paths of parts that were not right. */
+  readonly setAside: string[] = [];
   /** Part files without a final name. */
   openParts = 0;
   examined = 0;
@@ -51,6 +64,7 @@ export class MemorySink implements FileSink {
       return { status: 'refused', reason: 'name-refused' };
     if (this.#faults.blocked?.some((blocked) => `${path}/`.startsWith(`${blocked}/`)) === true)
       return { status: 'exists' };
+    if (this.#faults.before?.includes(path) === true) return { status: 'arrived' };
     if (this.#faults.existing?.includes(path) !== true) return { status: 'new' };
     return { status: entry.type === 'folder' ? 'merges' : 'exists' };
   }
@@ -77,11 +91,29 @@ export class MemorySink implements FileSink {
     onSettled?.();
   }
 
-  async create(entry: Entry): Promise<PartFile> {
+  create(entry: Entry): Promise<PartFile> {
+    return this.#begin(entry, []);
+  }
+
+  heldBytes(entry: Entry): number {
+    return this.#faults.held?.[this.pathOf(entry)]?.length ?? 0;
+  }
+
+  async openHeld(entry: Entry): Promise<HeldPart | undefined> {
+    const held = this.#faults.held?.[this.pathOf(entry)];
+    if (held === undefined) return undefined;
+    return {
+      leaves: Math.floor(held.length / LEAF_BYTES),
+      read: async (leaf) => held.subarray(leaf * LEAF_BYTES, (leaf + 1) * LEAF_BYTES),
+      continueFrom: (leaf) => this.#begin(entry, [Uint8Array.from(held.subarray(0, leaf * LEAF_BYTES))]),
+      setAside: async () => void this.setAside.push(this.pathOf(entry)),
+    };
+  }
+
+  async #begin(entry: Entry, pieces: Uint8Array[]): Promise<PartFile> {
     this.#demandConsent(entry);
     this.openParts++;
     let isOpen = true;
-    const pieces: Uint8Array[] = [];
     const close = (): void => {
       if (isOpen) this.openParts--;
       isOpen = false;
@@ -99,16 +131,24 @@ export class MemorySink implements FileSink {
         this.#place(entry, Buffer.concat(pieces));
       },
       discard: async () => close(),
+      keep: async () => {
+        close();
+        this.kept.push(this.pathOf(entry));
+      },
     };
   }
 
-  async finish(): Promise<void> {
+  async finish(): Promise<Kept> {
     this.isFinished = true;
+    return { bytes: 0, any: this.kept.length > 0 };
   }
 
-  async abort(): Promise<void> {
+  async abort(keep: boolean): Promise<Kept> {
     this.isAborted = true;
+    this.keeps = keep;
+    const any = keep && this.openParts > 0;
     this.openParts = 0;
+    return { bytes: this.#written, any };
   }
 
   pathOf(entry: Entry): string {

@@ -58,6 +58,9 @@ test('a setting reaches the library', async () => {
         return Promise.resolve({
           files: 0,
           bytes: 0,
+          continuedBytes: 0,
+          alreadyFiles: 0,
+          alreadyBytes: 0,
           elapsedMs: 0,
           missing: [],
           missingCount: 0,

@@ -23,6 +23,9 @@ const EVENTS: { readonly [Type in XferEvent['type']]: Extract<XferEvent, { type:
   declined: { type: 'declined', reason: 'dry-run' },
   'file-started': { type: 'file-started', path: 'a', size: 5 },
   'file-received': { type: 'file-received', path: '/x/a', size: 5 },
+  'file-continued': { type: 'file-continued', path: 'a', bytes: 4 },
+  'file-restarted': { type: 'file-restarted', path: 'a' },
+  kept: { type: 'kept', bytes: 4 },
   progress: {
     type: 'progress',
     progress: { bytes: 1, files: 0, totalBytes: 5, totalFiles: 1, totalKnown: true },
@@ -30,7 +33,17 @@ const EVENTS: { readonly [Type in XferEvent['type']]: Extract<XferEvent, { type:
   skipped: { type: 'skipped', skipped: { path: 'l', reason: 'link-skipped' } },
 };
 
-const outcome = { files: 1, bytes: 5, elapsedMs: 9, missing: [], missingCount: 0, skippedCount: 0 };
+const outcome = {
+  files: 1,
+  bytes: 5,
+  continuedBytes: 0,
+  alreadyFiles: 0,
+  alreadyBytes: 0,
+  elapsedMs: 9,
+  missing: [],
+  missingCount: 0,
+  skippedCount: 0,
+};
 
 function makeReporter(): { reporter: JsonReporter; lines: () => unknown[]; wait: (ms: number) => void } {
   const stdout = new Collected();
@@ -64,11 +77,25 @@ test('the end is done or error', async () => {
   });
   reporter.failed(new XferError('wrong-code'));
   expect(lines()).toEqual([
-    { event: 'done', files: 1, bytes: 5, elapsedMs: 9, leftOut, leftOutCount: 1, exitCode: 0 },
     {
       event: 'done',
       files: 1,
       bytes: 5,
+      continuedBytes: 0,
+      alreadyFiles: 0,
+      alreadyBytes: 0,
+      elapsedMs: 9,
+      leftOut,
+      leftOutCount: 1,
+      exitCode: 0,
+    },
+    {
+      event: 'done',
+      files: 1,
+      bytes: 5,
+      continuedBytes: 0,
+      alreadyFiles: 0,
+      alreadyBytes: 0,
       elapsedMs: 9,
       paths: ['/x/a'],
       text: 'hi',

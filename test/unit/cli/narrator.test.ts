@@ -46,6 +46,9 @@ function result(changes: Partial<Result> = {}): Result {
   const outcome = {
     files: 12,
     bytes: 3_100_000_000,
+    continuedBytes: 0,
+    alreadyFiles: 0,
+    alreadyBytes: 0,
     elapsedMs: 41_000,
     missing: [],
     missingCount: 0,
@@ -251,7 +254,15 @@ test('without a terminal progress is a line every few seconds', () => {
 
 test('what took no time has no rate', async () => {
   const { narrator, stderr } = tellTo({});
-  const outcome = { ...result().outcome, files: 1, bytes: 6, elapsedMs: 31 };
+  const outcome = {
+    ...result().outcome,
+    files: 1,
+    bytes: 6,
+    continuedBytes: 0,
+    alreadyFiles: 0,
+    alreadyBytes: 0,
+    elapsedMs: 31,
+  };
   await narrator.done(result({ outcome }));
   expect(stderr.lines.at(-1)).toBe('verified: 1 file, 6 B, 0.0 s');
 });

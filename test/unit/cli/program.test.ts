@@ -17,6 +17,7 @@ async function run(
   const actions: Actions = {
     send: note('send'),
     receive: note('receive'),
+    resume: note('resume'),
     configPath: note('config path'),
     configGet: note('config get'),
     configSet: note('config set'),

@@ -13,6 +13,9 @@ const CODE = '417-apple-tiger';
 const outcome: ReceiveOutcome = {
   files: 1,
   bytes: 5,
+  continuedBytes: 0,
+  alreadyFiles: 0,
+  alreadyBytes: 0,
   elapsedMs: 1000,
   missing: [],
   missingCount: 0,

@@ -24,6 +24,9 @@ afterEach(() => rm(folder, { recursive: true }));
 const outcome: TransferOutcome = {
   files: 1,
   bytes: 5,
+  continuedBytes: 0,
+  alreadyFiles: 0,
+  alreadyBytes: 0,
   elapsedMs: 1000,
   missing: [],
   missingCount: 0,

@@ -62,7 +62,14 @@ export function makeWorld({
   };
   if (input !== undefined) stdin.end(input);
   const context: Context = {
-    library: { send: unexpected, receive: unexpected, listContent: unexpected, ...library },
+    library: {
+      send: unexpected,
+      receive: unexpected,
+      listContent: unexpected,
+      leftovers: unexpected,
+      removeLeftover: unexpected,
+      ...library,
+    },
     stdin: Object.assign(stdin, { isTTY: terminal }),
     stdout: stdout,
     stderr: stderr,
@@ -93,6 +100,8 @@ export function makeOffer(changes: Partial<OfferSummary> = {}): OfferSummary {
     files: 1,
     folders: 0,
     bytes: 5,
+    arrivedFiles: 0,
+    arrivedBytes: 0,
     complete: true,
     skippedBySender: 0,
     conflicts: [],

@@ -7,7 +7,13 @@ import { ending, sendToScript } from '../../support/memory-transfer.js';
 const transfer = 1;
 const tree: Tree = { d: { a: Buffer.from('a'), b: Buffer.from('b') }, e: Buffer.alloc(300_000) };
 const answer = (accepted: boolean): Item => ({ type: 'answer', transfer, accepted, reason: undefined });
-const want = (part: number, ...runs: [number, number][]): Item => ({ type: 'want', transfer, part, runs });
+const want = (part: number, ...runs: [number, number][]): Item => ({
+  type: 'want',
+  transfer,
+  part,
+  runs,
+  held: [],
+});
 const all = want(0, [0, 4]);
 const received = (files: number, bytes: number, missing = 0): Item => ({ type: 'received', transfer, files, bytes, missing }); // prettier-ignore
 

@@ -2,69 +2,14 @@ import { brotliCompressSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { digestOf } from '../../../src/crypto/digest.js';
 import { BatchWriter } from '../../../src/transfer/batch.js';
-import { ManifestEncoder, type ManifestEnd, type RawPart } from '../../../src/transfer/manifest.js';
-import type { OfferKind, OfferedRoot } from '../../../src/transfer/messages.js';
-import {
-  ROOT,
-  type Batch,
-  type Chunk,
-  type Entry,
-  type Hole,
-  type ManifestPart,
-  type Packed,
-} from '../../../src/transfer/ports.js';
+import type { OfferedRoot } from '../../../src/transfer/messages.js';
+import { type Batch, type Chunk, type Entry, type Hole, type Packed } from '../../../src/transfer/ports.js';
 import type { ReceiverOptions } from '../../../src/transfer/receiver.js';
 import { ByteWriter } from '../../../src/transfer/wire.js';
 import type { Item, ScriptedPeer } from '../../support/memory-channel.js';
 import { MemorySink } from '../../support/memory-sink.js';
 import { ending, receiveFromScript, yes } from '../../support/memory-transfer.js';
-
-const transfer = 1;
-const stored = (bytes: Uint8Array): Packed => ({ compression: 'stored', rawLength: bytes.length, bytes });
-
-const file = (name: string, content: Uint8Array | number, place: Partial<Entry> = {}): Entry => ({
-  index: 0,
-  parent: ROOT,
-  type: 'file',
-  name,
-  size: typeof content === 'number' ? content : content.length,
-  mtimeMs: 0,
-  mode: 0o644,
-  ...place,
-});
-const folder = (name: string, place: Partial<Entry> = {}): Entry => ({
-  ...file(name, 0, place),
-  type: 'folder',
-});
-const number = (entries: readonly Entry[]): Entry[] => entries.map((entry, index) => ({ ...entry, index }));
-
-const partOf = ({ count, bytes }: RawPart, part = 0): ManifestPart => ({ kind: 'manifest', transfer, part, count, body: stored(bytes) }); // prettier-ignore
-const rootsOf = (entries: readonly Entry[]): OfferedRoot[] =>
-  entries
-    .filter(({ parent }) => parent === ROOT)
-    .map(({ name, type, size }) => ({ name, type, size: type === 'folder' ? undefined : size }));
-
-/** What an honest sender says before the answer. */
-function opening(entries: readonly Entry[], kind: OfferKind = 'files'): [Item, ManifestPart, ManifestEnd] {
-  const encoder = new ManifestEncoder();
-  encoder.add({ entries: number(entries), skipped: [] });
-  const [part] = encoder.takeAll();
-  const { entries: count, files, bytes } = encoder.totals;
-  return [
-    { type: 'offer', transfer, kind, roots: rootsOf(entries) },
-    partOf(part!),
-    {
-      type: 'manifest-end',
-      transfer,
-      entries: count,
-      files,
-      bytes,
-      skipped: 0,
-      missing: 0,
-      digest: encoder.digest(),
-    },
-  ];
-}
+import { file, folder, opening, partOf, rootsOf, stored, transfer } from './offers.js';
 
 const chunk = (entry: number, offset: number, content: Uint8Array, digest?: Uint8Array): Chunk => ({
   kind: 'chunk',

@@ -256,6 +256,8 @@ describe('the question', () => {
       files: 4,
       folders: 1,
       bytes: 4,
+      arrivedFiles: 0,
+      arrivedBytes: 0,
       complete: true,
       skippedBySender: 1,
       conflicts: ['docs/a'],

@@ -1,0 +1,211 @@
+/** What interrupted transfers left on this machine: found, told and removed. */
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  unlinkSync,
+  writeFileSync,
+  type Stats,
+} from 'node:fs';
+import path from 'node:path';
+import { errnoOf, writeError } from './disk-errors.js';
+import {
+  isStagingId,
+  JOURNAL_NAME,
+  MOST_JOURNAL_BYTES,
+  parseJournal,
+  PART_NAME,
+  type Journal,
+} from './journal.js';
+import { isAlive, OWNER_PATTERN } from './owner.js';
+
+const PREFIX = '.xfer-';
+const REGISTER_MODE = 0o700;
+
+/** A staging folder that nobody works in. */
+export interface Interrupted {
+  readonly id: string;
+  /** Of the staging folder, in its target. */
+  readonly name: string;
+  readonly ino: number;
+  readonly journal: Journal;
+}
+
+/** The name of a staging folder: its own, and that of the process that works in it. */
+export function stagingName(id: string, owner?: string): string {
+  return `${PREFIX}${id}${owner === undefined ? '' : `.${owner}`}`;
+}
+
+/** The staging folders in `folder` that are this user's and that no process works in, the last one first. */
+export function findInterrupted(folder: string): Interrupted[] {
+  const found: Interrupted[] = [];
+  for (const name of namesIn(folder)) {
+    const one = name.startsWith(PREFIX) ? examine(folder, name) : undefined;
+    if (one !== undefined) found.push(one);
+  }
+  return found.sort((a, b) => b.journal.startedMs - a.journal.startedMs);
+}
+
+function examine(folder: string, name: string): Interrupted | undefined {
+  const rest = name.slice(PREFIX.length);
+  const id = rest.slice(0, 16);
+  const owner = rest.length > id.length ? rest.slice(id.length + 1) : undefined;
+  if (!isStagingId(id) || (owner !== undefined && !OWNER_PATTERN.test(owner))) return undefined;
+  const location = path.join(folder, name);
+  try {
+    const stat = lstatSync(location);
+    if (!stat.isDirectory() || !isPrivate(stat)) return undefined;
+    const { text, touchedMs } = readJournal(location);
+    if (owner !== undefined && isAlive(owner, touchedMs)) return undefined;
+    const journal = parseJournal(text);
+    return journal === undefined ? undefined : { id, name, ino: stat.ino, journal };
+  } catch {
+    // Somebody else's, or gone meanwhile.
+    return undefined;
+  }
+}
+
+/** Throws the error of the system. */
+export function readJournal(location: string): { text: string; touchedMs: number } {
+  const fd = openSync(path.join(location, JOURNAL_NAME), constants.O_RDONLY | constants.O_NOFOLLOW);
+  try {
+    const { size, mtimeMs } = fstatSync(fd);
+    if (size > MOST_JOURNAL_BYTES) return { text: '', touchedMs: mtimeMs };
+    return { text: readFileSync(fd, 'utf8'), touchedMs: mtimeMs };
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Bytes of the newest part file for `path` that an interrupted transfer in `folder` left; 0 for none. */
+export function heldBytes(folder: string, { name, journal }: Interrupted, path: string): number {
+  const part = journal.parts.findLast((each) => each.path === path);
+  if (part === undefined) return 0;
+  return lstatSync(`${folder}/${name}/${part.name}`, { throwIfNoEntry: false })?.size ?? 0;
+}
+
+/** Whether a file or folder can have been made by nobody but this user. */
+export function isPrivate({ uid, mode }: Stats): boolean {
+  return process.getuid === undefined || (uid === process.getuid() && (mode & 0o022) === 0);
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    // Nobody may look there. Writing there will say so.
+    return [];
+  }
+}
+
+/** What an interrupted transfer left. */
+export interface Leftover {
+  readonly id: string;
+  /** Where the transfer went. */
+  readonly folder: string;
+  /** Names of its roots. Foreign text. */
+  readonly roots: readonly string[];
+  /** Milliseconds since 1970. */
+  readonly startedMs: number;
+  readonly parts: readonly LeftPart[];
+  /** Files of it that have arrived; they are whole and have their names. */
+  readonly arrivedFiles: number;
+}
+
+export interface LeftPart {
+  /** Of the file below the folder. Foreign text. */
+  readonly path: string;
+  /** What is there, in bytes. */
+  readonly bytes: number;
+  /** Of the whole file. */
+  readonly size: number;
+}
+
+/** Remembers where transfers of this user go, so that what a crash leaves can be found. `folder` may not exist. */
+export class Register {
+  readonly #folder: string;
+
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  /** Where it cannot be written, what is left is found in its own folder only. */
+  note(id: string, target: string): void {
+    try {
+      mkdirSync(this.#folder, { recursive: true, mode: REGISTER_MODE });
+      writeFileSync(path.join(this.#folder, id), target, { mode: 0o600 });
+    } catch {
+      // Said above.
+    }
+  }
+
+  forget(id: string): void {
+    try {
+      unlinkSync(path.join(this.#folder, id));
+    } catch {
+      // It was not there.
+    }
+  }
+
+  /** Folders where something may be left, each once. Forgets those that are gone. */
+  folders(): string[] {
+    const folders = new Set<string>();
+    for (const id of namesIn(this.#folder)) {
+      if (!isStagingId(id)) continue;
+      const target = readFileSync(path.join(this.#folder, id), 'utf8');
+      if (namesIn(target).some((name) => name.startsWith(stagingName(id)))) folders.add(target);
+      else if (errnoOf(whyNot(target)) !== 'EACCES') this.forget(id);
+    }
+    return [...folders];
+  }
+}
+
+function whyNot(folder: string): unknown {
+  try {
+    readdirSync(folder);
+    return undefined;
+  } catch (thrown) {
+    return thrown;
+  }
+}
+
+/** What interrupted transfers left in these folders. */
+export function leftoversIn(folders: readonly string[]): Leftover[] {
+  return folders.flatMap((folder) =>
+    findInterrupted(folder).map(({ id, name, journal }) => {
+      const parts = journal.parts.flatMap(({ name: part, path: of, size }) => {
+        const stat = lstatSync(path.join(folder, name, part), { throwIfNoEntry: false });
+        return stat === undefined ? [] : [{ path: of, bytes: Math.min(stat.size, size), size }];
+      });
+      const { roots, startedMs, arrived } = journal;
+      return { id, folder, roots, startedMs, parts, arrivedFiles: arrived.size };
+    }),
+  );
+}
+
+/** Removes what an interrupted transfer left; files that have arrived stay. Throws `permission-denied` or `disk-failed`. */
+export function removeLeftover({ id, folder }: Leftover, register: Register | undefined): void {
+  for (const { id: found, name } of findInterrupted(folder)) {
+    if (found !== id) continue;
+    try {
+      emptyStaging(path.join(folder, name));
+    } catch (thrown) {
+      throw writeError(thrown, path.join(folder, name));
+    }
+  }
+  register?.forget(id);
+}
+
+/** Removes a staging folder and what xfer puts into one. Anything else in it stays, and so does the folder. */
+export function emptyStaging(location: string): void {
+  for (const name of readdirSync(location)) {
+    if (PART_NAME.test(name) || name === JOURNAL_NAME) unlinkSync(path.join(location, name));
+  }
+  rmdirSync(location);
+}

@@ -1,0 +1,306 @@
+/**
+ * A folder beside what arrives, private and hidden, for what has no final name yet: part files, and a journal of them. It is
+ * removed with the last of them. Where a transfer is interrupted it stays, and the next one into the same place goes on with it.
+ */
+import { randomBytes } from 'node:crypto';
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  futimesSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readSync,
+  renameSync,
+  writeSync,
+} from 'node:fs';
+import type { Entry, Kept } from '../transfer/ports.js';
+import { LEAF_BYTES } from '../transfer/resume.js';
+import { OpenFolder } from './directory.js';
+import { errnoOf } from './disk-errors.js';
+import {
+  emptyStaging,
+  isPrivate,
+  readJournal,
+  stagingName,
+  type Interrupted,
+  type Register,
+} from './interrupted.js';
+import {
+  arrivedKey,
+  encodeArrived,
+  encodeLine,
+  JOURNAL_NAME,
+  madeKey,
+  parseJournal,
+  PART_NAME,
+  type FileIdentity,
+  type JournalLine,
+} from './journal.js';
+import { ownerTag, SHOW_EVERY_MS } from './owner.js';
+import { OpenPart, removePart } from './part-file.js';
+
+const JOURNAL_FLAGS = constants.O_RDWR | constants.O_APPEND | constants.O_NOFOLLOW;
+
+export interface StagingOptions {
+  /** The open target folder; it must stay open. */
+  readonly target: OpenFolder;
+  /** As others can find it. */
+  readonly targetPath: string;
+  readonly roots: readonly string[];
+  readonly register: Register | undefined;
+}
+
+export class Staging {
+  readonly id: string;
+  readonly #options: StagingOptions;
+  readonly #name: string;
+  readonly #folder: OpenFolder;
+  readonly #journal: number;
+  /** Part files that a later transfer can go on with, by the path of the file; the last one is the newest. */
+  readonly #parts = new Map<string, string[]>();
+  /** Those that this transfer began. */
+  readonly #begun = new Set<string>();
+  #nextPart = 0;
+  #arrived = 0;
+  #wasClaimed = false;
+  readonly #pulse: NodeJS.Timeout;
+
+  private constructor(
+    options: StagingOptions,
+    id: string,
+    name: string,
+    folder: OpenFolder,
+    journal: number,
+  ) {
+    this.id = id;
+    this.#options = options;
+    this.#name = name;
+    this.#folder = folder;
+    this.#journal = journal;
+    this.#pulse = setInterval(() => this.#show(), SHOW_EVERY_MS).unref();
+  }
+
+  /** Makes one. Throws the error of the system, as do the methods. */
+  static create(options: StagingOptions): Staging {
+    const id = randomBytes(8).toString('hex');
+    const name = stagingName(id, ownerTag());
+    const location = `${options.target.prefix}/${name}`;
+    mkdirSync(location, 0o700);
+    const folder = new OpenFolder(location, false);
+    options.register?.note(id, options.targetPath);
+    const flags = JOURNAL_FLAGS | constants.O_CREAT | constants.O_EXCL;
+    const journal = openSync(`${folder.prefix}/${JOURNAL_NAME}`, flags, 0o600);
+    const staging = new Staging(options, id, name, folder, journal);
+    staging.#write({ xfer: 1, roots: options.roots, started: Date.now() });
+    return staging;
+  }
+
+  /** Takes over what an interrupted transfer left; `undefined` where somebody else did, or it is gone. */
+  static claim(options: StagingOptions, { id, name: before, ino }: Interrupted): Staging | undefined {
+    const { target } = options;
+    const name = stagingName(id, ownerTag());
+    let folder: OpenFolder | undefined;
+    try {
+      // The name says whose it is: who renames it first has it.
+      renameSync(`${target.prefix}/${before}`, `${target.prefix}/${name}`);
+      folder = new OpenFolder(`${target.prefix}/${name}`, false);
+      const stat = folder.stat();
+      if (stat.ino !== ino || !isPrivate(stat)) throw new Error('another folder');
+      const journal = openSync(`${folder.prefix}/${JOURNAL_NAME}`, JOURNAL_FLAGS);
+      const staging = new Staging(options, id, name, folder, journal);
+      staging.#takeOver();
+      return staging;
+    } catch {
+      folder?.close();
+      return undefined;
+    }
+  }
+
+  /** A new part file for `path`, which a later transfer can go on with. */
+  createPart(path: string, size: number | undefined): OpenPart {
+    const { part, name } = this.#create();
+    this.#begun.add(name);
+    // What has no size cannot be gone on with.
+    if (size !== undefined) {
+      this.#remember(path, name);
+      try {
+        this.#write({ part: name, path, size });
+      } catch (thrown) {
+        part.close();
+        throw thrown;
+      }
+    }
+    return part;
+  }
+
+  /** A new part file for content that is verified and whole. `mode` may be what the file will have. */
+  createWhole(mode: number): OpenPart {
+    return this.#create(mode).part;
+  }
+
+  /** Bytes of what `openPart` would open; 0 for none. */
+  heldBytes(path: string): number {
+    const name = this.#parts.get(path)?.at(-1);
+    return name === undefined ? 0 : this.#lengthOf(name);
+  }
+
+  /** What `createPart` began for `path` before, or another transfer did; the newest. */
+  openPart(path: string): OpenPart | undefined {
+    const name = this.#parts.get(path)?.at(-1);
+    return name === undefined ? undefined : OpenPart.reopen(this.#folder, name);
+  }
+
+  /** The folder, for calls about its file system. */
+  get self(): number | string {
+    return this.#folder.self;
+  }
+
+  /** For `noteArrived`. */
+  keyOf(path: string, entry: Pick<Entry, 'size' | 'mtimeMs'>, file: FileIdentity): bigint {
+    return arrivedKey(this.id, path, entry, file);
+  }
+
+  /** Files that are about to get their names: before, or a crash in between would leave files that nobody knows. */
+  noteArrived(keys: readonly bigint[]): void {
+    if (keys.length > 0) writeSync(this.#journal, encodeArrived(keys));
+  }
+
+  /** A root has another name here. */
+  noteRenamed(root: string, as: string): void {
+    this.#write({ root, as });
+  }
+
+  /** A folder was made. */
+  noteMade(path: string, file: Pick<FileIdentity, 'ino'>): void {
+    writeSync(this.#journal, encodeArrived([madeKey(this.id, path, file)]));
+  }
+
+  /** A file has its name. */
+  countArrived(): void {
+    this.#arrived++;
+  }
+
+  /** The parts of a file that has its name are of no use any more. */
+  removeParts(path: string): void {
+    for (const name of this.#parts.get(path) ?? []) removePart(this.#folder, name);
+    this.#parts.delete(path);
+  }
+
+  /** Lets go of it after a transfer: only files that did not come whole can be something for a later one. */
+  finish(): Kept {
+    const bytes = this.#tidy(true);
+    return this.#close(bytes, this.#parts.size > 0);
+  }
+
+  /** As `FileSink.abort`. */
+  abandon(keep: boolean): Kept {
+    const bytes = this.#tidy(keep);
+    const any = this.#parts.size > 0 || (this.#arrived > 0 && (keep || this.#wasClaimed));
+    const kept = this.#close(bytes, any);
+    return keep ? kept : { bytes: 0, any: false };
+  }
+
+  /** It stays where there is something in it for a later transfer, and otherwise is removed. */
+  #close(bytes: number, any: boolean): Kept {
+    clearInterval(this.#pulse);
+    closeSync(this.#journal);
+    const { target, register } = this.#options;
+    const location = `${target.prefix}/${this.#name}`;
+    try {
+      if (any) renameSync(location, `${target.prefix}/${stagingName(this.id)}`);
+      else emptyStaging(location);
+    } catch {
+      // Left for a later transfer, or for whoever removed it.
+    }
+    this.#folder.close();
+    if (!any) register?.forget(this.id);
+    return { bytes, any };
+  }
+
+  /** Removes what nobody can go on with. Gives the bytes that are left. */
+  #tidy(keep: boolean): number {
+    let bytes = 0;
+    for (const [path, names] of this.#parts) {
+      const left = names.filter((name) => {
+        const length = this.#lengthOf(name);
+        const isWorthIt = length >= LEAF_BYTES && (keep || !this.#begun.has(name));
+        if (isWorthIt) bytes += length;
+        else removePart(this.#folder, name);
+        return isWorthIt;
+      });
+      if (left.length === 0) this.#parts.delete(path);
+    }
+    return bytes;
+  }
+
+  #lengthOf(name: string): number {
+    try {
+      return lstatSync(`${this.#folder.prefix}/${name}`).size;
+    } catch {
+      return 0;
+    }
+  }
+
+  #create(mode?: number): { part: OpenPart; name: string } {
+    for (;;) {
+      const name = `${this.#nextPart++}.part`;
+      try {
+        return { part: OpenPart.create(this.#folder, name, mode), name };
+      } catch (thrown) {
+        // Nobody but this user can have put something there; it is none of ours all the same.
+        if (errnoOf(thrown) !== 'EEXIST') throw thrown;
+      }
+    }
+  }
+
+  #remember(path: string, name: string): void {
+    const names = this.#parts.get(path);
+    if (names === undefined) this.#parts.set(path, [name]);
+    else names.push(name);
+  }
+
+  /** Reads what is there, since another process may have worked in it, and removes what has no place in the journal. */
+  #takeOver(): void {
+    this.#wasClaimed = true;
+    const journal = parseJournal(readJournal(this.#folder.prefix).text);
+    const isKnown = new Set(journal?.parts.map(({ name }) => name));
+    for (const name of readdirSync(this.#folder.prefix)) {
+      if (!PART_NAME.test(name)) continue;
+      this.#nextPart = Math.max(this.#nextPart, Number.parseInt(name, 10) + 1);
+      if (!isKnown.has(name)) removePart(this.#folder, name);
+    }
+    this.#arrived = journal?.arrived.size ?? 0;
+    for (const { name, path } of journal?.parts ?? []) {
+      if (this.#isPart(name)) this.#remember(path, name);
+    }
+    if (!endsLine(this.#journal)) writeSync(this.#journal, '\n');
+  }
+
+  #isPart(name: string): boolean {
+    const stat = lstatSync(`${this.#folder.prefix}/${name}`, { throwIfNoEntry: false });
+    return stat?.isFile() === true && stat.nlink === 1 && isPrivate(stat);
+  }
+
+  #write(line: JournalLine): void {
+    writeSync(this.#journal, encodeLine(line));
+  }
+
+  /** For processes that cannot look whether this one runs. */
+  #show(): void {
+    try {
+      const now = new Date();
+      futimesSync(this.#journal, now, now);
+    } catch {
+      // The disk has more to say about that when something is written.
+    }
+  }
+}
+
+function endsLine(fd: number): boolean {
+  const { size } = fstatSync(fd);
+  const last = Buffer.alloc(1);
+  return size === 0 || (readSync(fd, last, 0, 1, size - 1) === 1 && last[0] === 0x0a);
+}

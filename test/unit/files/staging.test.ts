@@ -1,0 +1,368 @@
+import {
+  chmodSync,
+  linkSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import path from 'node:path';
+import fc from 'fast-check';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { findInterrupted, leftoversIn, Register, removeLeftover } from '../../../src/files/interrupted.js';
+import {
+  ArrivedKeys,
+  arrivedKey,
+  encodeArrived,
+  encodeLine,
+  parseJournal,
+} from '../../../src/files/journal.js';
+import { isAlive, ownerTag } from '../../../src/files/owner.js';
+import { openSink, type SinkOptions } from '../../../src/files/sink.js';
+import { ROOT, type Entry, type FileSink, type Prospect } from '../../../src/transfer/ports.js';
+import { temporaryFolder } from '../../support/temporary-folder.js';
+import { withFailing } from './faults.js';
+
+const MIB = 2 ** 20;
+const isWindows = process.platform === 'win32';
+
+let folder = '';
+let register = '';
+beforeEach(async () => {
+  folder = realpathSync(await temporaryFolder());
+  register = path.join(await temporaryFolder(), 'transfers');
+});
+
+const at = (...names: string[]): string => path.join(folder, ...names);
+const stagings = (): string[] => readdirSync(folder).filter((name) => name.startsWith('.xfer-'));
+const partsIn = (staging: string): string[] => readdirSync(at(staging)).filter((name) => name !== 'journal');
+
+const ENTRIES: readonly Entry[] = [
+  { index: 0, parent: ROOT, type: 'folder', name: 'r', size: 0, mtimeMs: 1e12, mode: 0o750 },
+  { index: 1, parent: 0, type: 'file', name: 'large', size: 5 * MIB, mtimeMs: 1e12, mode: 0o644 },
+  { index: 2, parent: 0, type: 'file', name: 'small', size: 5, mtimeMs: 1e12, mode: 0o644 },
+];
+const [ROOT_ENTRY, LARGE, SMALL] = ENTRIES as [Entry, Entry, Entry];
+
+interface Arriving {
+  readonly sink: FileSink;
+  readonly prospects: readonly Prospect['status'][];
+}
+
+async function arrive(options: SinkOptions = {}, entries = ENTRIES): Promise<Arriving> {
+  const sink = openSink({ roots: [entries[0]!] }, { out: folder, register, ...options });
+  const prospects: Prospect['status'][] = [];
+  for (const entry of entries) prospects.push((await sink.examine(entry)).status);
+  sink.decide('refuse');
+  await sink.makeFolder(entries[0]!);
+  return { sink, prospects };
+}
+
+/** An interrupted transfer: the small file arrived, and two whole leaves of the large one, and a bit. */
+async function interrupt(): Promise<void> {
+  const { sink } = await arrive();
+  await sink.writeWhole(SMALL, Buffer.from('small'));
+  const part = await sink.create(LARGE);
+  await part.write(Buffer.alloc(2 * MIB + 77, 'x'));
+  expect(await sink.abort(true)).toEqual({ bytes: 2 * MIB + 77, any: true });
+}
+
+describe('after an interruption', () => {
+  test('what arrived has its name, the rest is in one private folder, and the register knows where', async () => {
+    await interrupt();
+    const [staging = ''] = stagings();
+    expect(staging).toMatch(/^\.xfer-[0-9a-f]{16}$/);
+    expect(readdirSync(folder).sort()).toEqual([staging, 'r']);
+    expect(partsIn(staging)).toHaveLength(1);
+    expect(readFileSync(at('r/small'), 'utf8')).toBe('small');
+    expect(new Register(register).folders()).toEqual([folder]);
+    expect(leftoversIn([folder])).toMatchObject([
+      { folder, roots: ['r'], parts: [{ path: 'r/large', bytes: 2 * MIB + 77, size: 5 * MIB }] },
+    ]);
+  });
+
+  test('another transfer knows what arrived, and goes on with the rest', async () => {
+    await interrupt();
+    const { sink, prospects } = await arrive();
+    expect(prospects).toEqual(['merges', 'new', 'arrived']);
+    expect(sink.heldBytes(LARGE)).toBe(2 * MIB + 77);
+    const held = (await sink.openHeld(LARGE))!;
+    expect(held.leaves).toBe(2);
+    expect(Buffer.alloc(MIB, 'x').equals(await held.read(1))).toBe(true);
+    const part = await held.continueFrom(2);
+    await part.write(Buffer.alloc(3 * MIB, 'y'));
+    await part.commit();
+    expect(await sink.finish()).toEqual({ bytes: 0, any: false });
+    expect(readdirSync(folder)).toEqual(['r']);
+    const expected = Buffer.concat([Buffer.alloc(2 * MIB, 'x'), Buffer.alloc(3 * MIB, 'y')]);
+    expect(readFileSync(at('r/large')).equals(expected)).toBe(true);
+    expect(new Register(register).folders()).toEqual([]);
+    // Whatever the umask: it is not that of a folder under way any more.
+    if (!isWindows) expect(statSync(at('r')).mode & 0o050).not.toBe(0);
+    expect(statSync(at('r')).mtimeMs).toBe(1e12);
+  });
+
+  test('row 31: a part that is set aside stays until the file has arrived', async () => {
+    await interrupt();
+    const { sink } = await arrive();
+    await (await sink.openHeld(LARGE))!.setAside();
+    const part = await sink.create(LARGE);
+    await part.write(Buffer.alloc(5 * MIB, 'z'));
+    expect(partsIn(stagings()[0]!)).toHaveLength(2);
+    await part.commit();
+    await sink.finish();
+    expect(readdirSync(folder)).toEqual(['r']);
+    expect(readFileSync(at('r/large'))[0]).toBe('z'.charCodeAt(0));
+  });
+
+  test.each([
+    ['by its content', () => writeFileSync(at('r/small'), 'SMALL')],
+    ['by another file of its size and time', () => {
+      renameSync(at('r/small'), at('r/mine'));
+      writeFileSync(at('r/small'), 'other');
+      utimesSync(at('r/small'), 1e9, 1e9);
+    }],
+    ['by its time', () => utimesSync(at('r/small'), 1e9, 5)],
+  ])('a file that was changed since, %s, has not arrived', async (_, change) => {
+    await interrupt();
+    change();
+    expect((await arrive()).prospects).toEqual(['merges', 'new', 'exists']);
+  }); // prettier-ignore
+
+  test('a file that the sender lists with another time or size has not arrived', async () => {
+    await interrupt();
+    for (const change of [{ mtimeMs: 1e12 + 1 }, { size: 6 }]) {
+      const { sink, prospects } = await arrive({}, [ROOT_ENTRY, LARGE, { ...SMALL, ...change }]);
+      expect(prospects[2]).toBe('exists');
+      await sink.abort(true);
+    }
+  });
+
+  test('a transfer of other things leaves it alone', async () => {
+    await interrupt();
+    const [before] = stagings();
+    const other: Entry = { ...SMALL, index: 0, parent: ROOT, name: 'other' };
+    const sink = openSink({ roots: [other] }, { out: folder });
+    expect(await sink.examine(other)).toEqual({ status: 'new' });
+    sink.decide('refuse');
+    await sink.writeWhole(other, Buffer.from('other'));
+    await sink.finish();
+    expect(stagings()).toEqual([before]);
+  });
+
+  test('a hostile sender of the same names destroys nothing of it', async () => {
+    await interrupt();
+    const { sink } = await arrive();
+    const part = await sink.create(LARGE);
+    await part.write(Buffer.alloc(3 * MIB));
+    expect(await sink.abort(false)).toEqual({ bytes: 0, any: false });
+    expect(leftoversIn([folder])).toMatchObject([{ parts: [{ bytes: 2 * MIB + 77 }] }]);
+  });
+
+  test('less than a leaf and nothing that arrived is not worth keeping', async () => {
+    const { sink } = await arrive();
+    const part = await sink.create(LARGE);
+    await part.write(Buffer.alloc(MIB - 1));
+    expect(await sink.abort(true)).toEqual({ bytes: 0, any: false });
+    expect(readdirSync(folder)).toEqual([]);
+    expect(new Register(register).folders()).toEqual([]);
+  });
+
+  test('what is removed is what xfer made, and nothing else', async () => {
+    await interrupt();
+    const [staging = ''] = stagings();
+    writeFileSync(at(staging, 'mine.txt'), 'mine');
+    const [leftover] = leftoversIn([folder]);
+    expect(() => removeLeftover(leftover!, new Register(register))).toThrow();
+    expect(partsIn(staging)).toEqual(['mine.txt']);
+    expect(readFileSync(at('r/small'), 'utf8')).toBe('small');
+  });
+
+  test('the register forgets what is gone', async () => {
+    await interrupt();
+    const [staging = ''] = stagings();
+    renameSync(at(staging), at('.elsewhere'));
+    expect(new Register(register).folders()).toEqual([]);
+    expect(readdirSync(register)).toEqual([]);
+  });
+
+  test('a register that cannot be written is no failure', async () => {
+    writeFileSync(at('file'), '');
+    register = at('file', 'below');
+    await interrupt();
+    expect(stagings()).toHaveLength(1);
+  });
+});
+
+describe('a staging folder', () => {
+  test('row 34: is not taken over while its process runs, and is when it is dead', async () => {
+    const { sink } = await arrive();
+    const part = await sink.create(LARGE);
+    await part.write(Buffer.alloc(2 * MIB));
+    const [owned = ''] = stagings();
+    expect(owned.endsWith(`.${ownerTag()}`)).toBe(true);
+    expect(findInterrupted(folder)).toEqual([]);
+    // As a process leaves it that was killed: a number that no process has.
+    const dead = owned.replace(`.${process.pid}.`, '.4194999.');
+    renameSync(at(owned), at(dead));
+    expect(findInterrupted(folder)).toMatchObject([{ name: dead }]);
+    const { sink: next } = await arrive();
+    expect(next.heldBytes(LARGE)).toBe(2 * MIB);
+    await next.abort(true);
+  });
+
+  test('row 34: has one new owner, whoever asks at once', async () => {
+    await interrupt();
+    const [one, other] = [await arrive(), await arrive()];
+    const opened = [await one.sink.openHeld(LARGE), await other.sink.openHeld(LARGE)];
+    expect(opened.map((held) => held !== undefined)).toEqual([true, false]);
+    await one.sink.abort(true);
+    await other.sink.abort(true);
+    expect(stagings()).toHaveLength(1);
+  });
+
+  test.skipIf(isWindows)('row 33: that somebody else could write to is not believed', async () => {
+    await interrupt();
+    chmodSync(at(stagings()[0]!), 0o777);
+    expect(findInterrupted(folder)).toEqual([]);
+    expect((await arrive()).prospects).toEqual(['merges', 'new', 'exists']);
+  });
+
+  test.skipIf(isWindows).each(['symbolic link', 'hard link'])(
+    'row 33: a %s in the place of a part is not written to',
+    async (kind) => {
+      writeFileSync(at('victim'), Buffer.alloc(3 * MIB, 'v'));
+      await interrupt();
+      const [staging = ''] = stagings();
+      const [name = ''] = partsIn(staging);
+      renameSync(at(staging, name), at('r/away'));
+      if (kind === 'hard link') linkSync(at('victim'), at(staging, name));
+      else symlinkSync(at('victim'), at(staging, name));
+      const { sink } = await arrive();
+      expect(await sink.openHeld(LARGE)).toBe(undefined);
+      await sink.abort(true);
+      expect(readFileSync(at('victim')).equals(Buffer.alloc(3 * MIB, 'v'))).toBe(true);
+    },
+  );
+
+  test('row 35: a disk that is full for the journal ends the transfer and leaves nothing', async () => {
+    const { sink } = await arrive();
+    await withFailing('writeSync', 'ENOSPC', async () => {
+      await expect(sink.create(LARGE)).rejects.toMatchObject({ code: 'disk-full', subject: at('r/large') });
+    });
+    await sink.abort(true);
+    expect(readdirSync(folder)).toEqual([]);
+  });
+});
+
+describe('the owner', () => {
+  test('is alive while it runs and no longer', () => {
+    expect(isAlive(ownerTag(), 0)).toBe(true);
+    const { pid } = spawnSync('true');
+    expect(isAlive(ownerTag().replace(/^\d+/, String(pid)), Date.now())).toBe(false);
+  });
+
+  test('is not another process that got its number, or one after the next boot', () => {
+    const [pid, start, machine, boot] = ownerTag().split('.');
+    expect(isAlive([pid, `${Number(start) + 1}`, machine, boot].join('.'), Date.now())).toBe(
+      process.platform !== 'linux',
+    );
+    expect(isAlive([pid, start, machine, '00000000'].join('.'), Date.now())).toBe(false);
+  });
+
+  test('of another machine is alive while it writes', () => {
+    const tag = '1.1.00000000.00000000';
+    expect(isAlive(tag, Date.now() - 200_000)).toBe(true);
+    expect(isAlive(tag, Date.now() - 400_000)).toBe(false);
+  });
+});
+
+describe('the journal', () => {
+  const header = encodeLine({ xfer: 1, roots: ['r'], started: 5 });
+
+  test('says what was written', () => {
+    const keys = [1n, 2n ** 64n - 1n, 77n];
+    const journal = parseJournal(
+      header +
+        encodeLine({ part: '0.part', path: 'r/ä\n', size: 3 }) +
+        encodeLine({ root: 'r', as: 'r (1)' }) +
+        encodeArrived(keys),
+    )!;
+    expect(journal).toMatchObject({
+      roots: ['r'],
+      startedMs: 5,
+      parts: [{ name: '0.part', path: 'r/ä\n', size: 3 }],
+    });
+    expect(journal.renamed).toEqual(new Map([['r', 'r (1)']]));
+    expect([...keys, 3n, 0n].map((key) => journal.arrived.has(key))).toEqual([
+      true,
+      true,
+      true,
+      false,
+      false,
+    ]);
+  });
+
+  test('cut anywhere is a beginning of it, or none', () => {
+    const whole = header + encodeLine({ part: '0.part', path: 'a', size: 3 }) + encodeArrived([5n, 6n]);
+    fc.assert(
+      fc.property(fc.nat(whole.length), (length) => {
+        const journal = parseJournal(whole.slice(0, length));
+        if (length < header.length - 1) expect(journal).toBe(undefined);
+        else expect(journal!.arrived.size).toBeLessThanOrEqual(2);
+      }),
+    );
+  });
+
+  test('row 33: names no part outside its folder, whatever is in it', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), fc.json(), (text, json) => {
+        for (const lines of [text, json, `${header}${text}\n${json}`]) {
+          for (const { name } of parseJournal(lines)?.parts ?? []) expect(name).toMatch(/^\d+\.part$/);
+        }
+      }),
+    );
+    const outside = ['../0.part', '/etc/passwd', '0.part/..', '', '0.PART', '00000000000.part'];
+    const lines = outside.map((part) => encodeLine({ part, path: 'a', size: 1 }));
+    expect(parseJournal(header + lines.join(''))!.parts).toEqual([]);
+  });
+
+  test('finds every key of many, and no other', () => {
+    fc.assert(
+      fc.property(fc.uniqueArray(fc.bigInt({ min: 0n, max: 2n ** 64n - 1n })), (keys) => {
+        const [inside, outside] = [
+          keys.filter((_, index) => index % 2 === 0),
+          keys.filter((_, index) => index % 2 === 1),
+        ];
+        const bytes = Buffer.from(
+          (JSON.parse(encodeArrived(inside)) as { arrived: string }).arrived,
+          'base64',
+        );
+        const arrived = new ArrivedKeys(bytes);
+        expect(inside.every((key) => arrived.has(key))).toBe(true);
+        expect(outside.some((key) => arrived.has(key))).toBe(false);
+      }),
+    );
+  });
+
+  test('has another key for each thing that tells two files apart', () => {
+    const file = { ino: 1, size: 2, mtimeMs: 3 };
+    const entry = { size: 2, mtimeMs: 3 };
+    const keys = [
+      arrivedKey('a', 'p', entry, file),
+      arrivedKey('b', 'p', entry, file),
+      arrivedKey('a', 'q', entry, file),
+      arrivedKey('a', 'p', { ...entry, mtimeMs: 4 }, file),
+      arrivedKey('a', 'p', { ...entry, size: 4 }, file),
+      arrivedKey('a', 'p', entry, { ...file, ino: 2 }),
+      arrivedKey('a', 'p', entry, { ...file, size: 3 }),
+      arrivedKey('a', 'p', entry, { ...file, mtimeMs: 4 }),
+    ];
+    expect(new Set(keys).size).toBe(keys.length);
+  });
+});
