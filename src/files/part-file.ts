@@ -218,8 +218,8 @@ export function removePart(folder: OpenFolder, name: string): void {
 }
 
 /** What a file is known by. */
-export function identityOf({ ino, size, mtimeMs }: Stats): FileIdentity {
-  return { ino, size, mtimeMs: Math.floor(mtimeMs) };
+export function identityOf({ ino, birthtimeMs }: Stats): FileIdentity {
+  return { ino, birthtimeMs };
 }
 
 /** File systems without hard links, such as FAT, answer one of these; `EISDIR` is how Node tells it on Windows. */

@@ -1,11 +1,11 @@
-/** Small files that are written and wait for the disk together, before they get their names. */
+/** Small files that are written and get their names together: for one line in the journal, and one wait for the disk. */
 import { toXferError, type XferError } from '../errors.js';
 import type { Entry } from '../transfer/ports.js';
 import { syncFileSystem } from './durable.js';
+import type { FileIdentity } from './journal.js';
 import type { OpenPart } from './part-file.js';
 
-/** So many wait at most, and so many bytes of them. */
-const MOST_FILES = 4_000;
+/** So many bytes wait at most. */
 const MOST_BYTES = 2 ** 25;
 /** Nor longer than this, so that a person sees them arrive. */
 const LONGEST_MS = 1_000;
@@ -16,10 +16,12 @@ const AT_ONCE = 4;
 
 /** What pending files need of the sink. */
 export interface PendingOwner {
-  /** Where the system is told of the wait: a folder of it that stays open. */
-  readonly folder: number | string;
+  /** Where the disk is waited for: a folder of its file system that stays open. */
+  readonly syncedIn: number | string | undefined;
+  /** More of them do not wait. */
+  readonly mostFiles: number;
   /** Takes note of files that are about to get their names. */
-  announce(keys: readonly bigint[]): void;
+  announce(files: readonly FileIdentity[]): void;
   /** Gives a file that is complete and on the disk its name. Throws what it cannot. */
   place(entry: Entry, part: OpenPart): void | Promise<void>;
   /** What was thrown, as what happened to the entry. */
@@ -30,7 +32,7 @@ interface Pending {
   readonly entry: Entry;
   readonly part: OpenPart;
   /** What the journal knows it by. */
-  readonly key: bigint;
+  readonly identity: FileIdentity;
   readonly onSettled: (error?: XferError) => void;
 }
 
@@ -53,7 +55,7 @@ export class PendingFiles {
     if (this.#pending.length === 0) this.#sinceMs = performance.now();
     this.#pending.push(pending);
     this.#bytes += length;
-    const isFull = this.#pending.length >= MOST_FILES || this.#bytes >= MOST_BYTES;
+    const isFull = this.#pending.length >= this.#owner.mostFiles || this.#bytes >= MOST_BYTES;
     if (isFull || performance.now() - this.#sinceMs > LONGEST_MS) await this.settle();
   }
 
@@ -79,7 +81,7 @@ export class PendingFiles {
     if (this.#failure !== undefined) throw this.#failure;
     if (this.#pending.length === 0) return;
     try {
-      await this.#sync();
+      await this.#prepare();
     } catch (thrown) {
       this.#failure = toXferError(thrown);
       throw this.#failure;
@@ -90,12 +92,15 @@ export class PendingFiles {
     this.#bytes = 0;
   }
 
-  async #sync(): Promise<void> {
+  /** What comes before the names. */
+  async #prepare(): Promise<void> {
     const pending = this.#pending;
     const [first] = pending;
     try {
-      this.#owner.announce(pending.map(({ key }) => key));
-      if (pending.length > FEW_FILES && (await syncFileSystem(this.#owner.folder))) return;
+      const { syncedIn } = this.#owner;
+      this.#owner.announce(pending.map(({ identity }) => identity));
+      if (syncedIn === undefined) return;
+      if (pending.length > FEW_FILES && (await syncFileSystem(syncedIn))) return;
     } catch (thrown) {
       throw first === undefined ? thrown : this.#owner.explain(first.entry, thrown);
     }

@@ -14,7 +14,7 @@ import {
 import { errnoOf, writeError } from './disk-errors.js';
 import { DiskHeldPart, DiskPartFile } from './disk-part-file.js';
 import { findInterrupted, heldBytes, Register, type Interrupted } from './interrupted.js';
-import { arrivedKey, madeKey } from './journal.js';
+import type { FileIdentity } from './journal.js';
 import { breathe } from './pace.js';
 import { identityOf, type Metadata, type OpenPart } from './part-file.js';
 import { thisPlatform, type NamePlatform } from './paths.js';
@@ -34,6 +34,8 @@ export interface SinkOptions {
   readonly sync?: boolean;
   /** Where it is remembered what transfers are under way; nowhere if not given. */
   readonly register?: string | undefined;
+  /** How many small files may get their names together; as many as pays if not given. */
+  readonly together?: number;
   /** Whose rules for names hold; those of this system if not given. */
   readonly platform?: NamePlatform;
 }
@@ -48,7 +50,15 @@ export function openSink(offer: Pick<FileSource, 'roots'>, options: SinkOptions 
   return new DiskSink(resolveTarget(options.out, offer.roots), offer.roots, options);
 }
 
+const MOST_SYNCED = 4_000;
+const MOST_UNSYNCED = 64;
+
 const NOTHING_KEPT: Kept = { bytes: 0, any: false };
+
+/** Where nobody else hears of it. */
+function throwAny(error?: XferError): void {
+  if (error !== undefined) throw error;
+}
 
 class DiskSink implements FileSink {
   readonly #target: Target;
@@ -62,10 +72,15 @@ class DiskSink implements FileSink {
   #staging: Staging | undefined;
   readonly #parts = new Set<DiskPartFile | DiskHeldPart>();
   readonly #isSyncing: boolean;
-  /** Where the disk is waited for. */
+  readonly #mostFiles: number;
+  /** Small files without a name. */
   #pending: PendingFiles | undefined;
 
-  constructor(target: Target, roots: FileSource['roots'], { noExec, platform, sync, register }: SinkOptions) {
+  constructor(
+    target: Target,
+    roots: FileSource['roots'],
+    { noExec, platform, sync, register, together }: SinkOptions,
+  ) {
     // Asking sets it for a moment, which is a risk to files that other threads make meanwhile: here none does.
     // eslint-disable-next-line @typescript-eslint/no-deprecated -- there is no other way to ask
     const umask = process.umask();
@@ -75,20 +90,19 @@ class DiskSink implements FileSink {
     this.#interrupted = target.isNew ? undefined : this.#findInterrupted();
     this.#tree = new TargetTree(target, roots, platform ?? thisPlatform(), umask, {
       renamed: this.#interrupted?.journal.renamed ?? new Map(),
-      hasArrived: (path, entry, stat) => {
-        const { id, journal } = this.#interrupted ?? {};
-        if (id === undefined || journal === undefined || journal.arrived.size === 0) return false;
-        return journal.arrived.has(arrivedKey(id, path, entry, identityOf(stat)));
-      },
-      hasMade: (path, stat) => {
-        const { id, journal } = this.#interrupted ?? {};
-        return id !== undefined && journal?.arrived.has(madeKey(id, path, stat)) === true;
-      },
-      onMade: (path, stat) => this.#stage().noteMade(path, stat),
+      // Neither that file nor the sender's was changed since.
+      hasArrived: ({ size, mtimeMs }, stat) =>
+        this.#interrupted?.journal.arrived.has(stat) === true &&
+        stat.isFile() &&
+        stat.size === size &&
+        Math.floor(stat.mtimeMs) === mtimeMs,
+      hasMade: (stat) => this.#interrupted?.journal.arrived.has(stat) === true,
+      onMade: (stat) => this.#stage().noteMade(identityOf(stat)),
       onRenamed: (root, as) => this.#stage().noteRenamed(root, as),
     });
     this.#modeMask = 0o777 & ~umask & (noExec === true ? ~0o111 : ~0);
     this.#isSyncing = sync === true;
+    this.#mostFiles = together ?? (this.#isSyncing ? MOST_SYNCED : MOST_UNSYNCED);
   }
 
   async examine(entry: Entry): Promise<Prospect> {
@@ -112,22 +126,11 @@ class DiskSink implements FileSink {
   async writeWhole(
     entry: Entry,
     content: Uint8Array,
-    onSettled: (error?: XferError) => void = () => {},
+    onSettled: (error?: XferError) => void = throwAny,
   ): Promise<void> {
     await breathe();
-    const { part, key } = this.#naming(entry, () => this.#write(entry, content));
-    if (this.#isSyncing) {
-      await this.#pendingFiles().add({ entry, part, key, onSettled }, content.length);
-      return;
-    }
-    try {
-      this.#stage().noteArrived([key]);
-      await this.#place(entry, part);
-    } catch (thrown) {
-      part.remove();
-      throw writeError(thrown, this.pathOf(entry));
-    }
-    onSettled();
+    const written = this.#naming(entry, () => this.#write(entry, content));
+    await this.#pendingFiles().add({ entry, ...written, onSettled }, content.length);
   }
 
   async create(entry: Entry): Promise<PartFile> {
@@ -213,8 +216,9 @@ class DiskSink implements FileSink {
 
   #pendingFiles(): PendingFiles {
     this.#pending ??= new PendingFiles({
-      folder: this.#stage().self,
-      announce: (keys) => this.#stage().noteArrived(keys),
+      syncedIn: this.#isSyncing ? this.#stage().self : undefined,
+      mostFiles: this.#mostFiles,
+      announce: (files) => this.#stage().noteArrived(files),
       place: (entry, part) => this.#place(entry, part),
       explain: (entry, thrown) => writeError(thrown, this.pathOf(entry)),
     });
@@ -226,11 +230,10 @@ class DiskSink implements FileSink {
       place: async () => {
         if (this.#isSyncing) await part.sync();
         const identity = part.complete(this.#metadata(entry));
-        const path = this.#tree.pathBelow(entry);
         const staging = this.#stage();
-        staging.noteArrived([staging.keyOf(path, entry, identity)]);
+        staging.noteArrived([identity]);
         await this.#place(entry, part);
-        staging.removeParts(path);
+        staging.removeParts(this.#tree.pathBelow(entry));
       },
       explain: (thrown) => writeError(thrown, this.pathOf(entry)),
       closed: () => this.#parts.delete(file),
@@ -240,15 +243,13 @@ class DiskSink implements FileSink {
   }
 
   /** Writes a small file, which has no name yet. */
-  #write(entry: Entry, content: Uint8Array): { part: OpenPart; key: bigint } {
-    this.#tree.folder(entry.parent);
+  #write(entry: Entry, content: Uint8Array): { part: OpenPart; identity: FileIdentity } {
     const staging = this.#stage();
     // Verified already, so it may be what it will be from the start: a call for each file less.
     const part = staging.createWhole(entry.mode & this.#modeMask);
     try {
       part.writeWhole(content);
-      const identity = part.complete(this.#metadata(entry));
-      return { part, key: staging.keyOf(this.#tree.pathBelow(entry), entry, identity) };
+      return { part, identity: part.complete(this.#metadata(entry)) };
     } catch (thrown) {
       part.remove();
       throw thrown;

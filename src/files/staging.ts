@@ -16,7 +16,7 @@ import {
   renameSync,
   writeSync,
 } from 'node:fs';
-import type { Entry, Kept } from '../transfer/ports.js';
+import type { Kept } from '../transfer/ports.js';
 import { LEAF_BYTES } from '../transfer/resume.js';
 import { OpenFolder } from './directory.js';
 import { errnoOf } from './disk-errors.js';
@@ -29,11 +29,9 @@ import {
   type Register,
 } from './interrupted.js';
 import {
-  arrivedKey,
   encodeArrived,
   encodeLine,
   JOURNAL_NAME,
-  madeKey,
   parseJournal,
   PART_NAME,
   type FileIdentity,
@@ -158,14 +156,9 @@ export class Staging {
     return this.#folder.self;
   }
 
-  /** For `noteArrived`. */
-  keyOf(path: string, entry: Pick<Entry, 'size' | 'mtimeMs'>, file: FileIdentity): bigint {
-    return arrivedKey(this.id, path, entry, file);
-  }
-
   /** Files that are about to get their names: before, or a crash in between would leave files that nobody knows. */
-  noteArrived(keys: readonly bigint[]): void {
-    if (keys.length > 0) writeSync(this.#journal, encodeArrived(keys));
+  noteArrived(files: readonly FileIdentity[]): void {
+    writeSync(this.#journal, encodeArrived(files));
   }
 
   /** A root has another name here. */
@@ -174,8 +167,8 @@ export class Staging {
   }
 
   /** A folder was made. */
-  noteMade(path: string, file: Pick<FileIdentity, 'ino'>): void {
-    writeSync(this.#journal, encodeArrived([madeKey(this.id, path, file)]));
+  noteMade(folder: FileIdentity): void {
+    this.noteArrived([folder]);
   }
 
   /** A file has its name. */

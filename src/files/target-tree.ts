@@ -35,11 +35,11 @@ export interface TreeMemory {
   /** Roots that got another name here. */
   readonly renamed: ReadonlyMap<string, string>;
   /** Whether this very file was put there for the entry. */
-  readonly hasArrived: (path: string, entry: Entry, stat: Stats) => boolean;
+  readonly hasArrived: (entry: Entry, stat: Stats) => boolean;
   /** Whether an interrupted transfer made this very folder. */
-  readonly hasMade: (path: string, stat: Stats) => boolean;
+  readonly hasMade: (stat: Stats) => boolean;
   readonly onRenamed: (root: string, as: string) => void;
-  readonly onMade: (path: string, stat: Stats) => void;
+  readonly onMade: (stat: Stats) => void;
 }
 
 const NAME_REFUSED: Prospect = { status: 'refused', reason: 'name-refused' };
@@ -114,7 +114,7 @@ export class TargetTree {
       const isNew = this.#mustMake(index);
       if (isNew) this.#make(above, index);
       const folder = new OpenFolder(`${above.prefix}/${this.#nameOf(index)}`, false);
-      if (isNew) this.#noteMade(index, folder);
+      if (isNew) this.#noteMade(folder);
       return folder;
     });
   }
@@ -237,10 +237,10 @@ export class TargetTree {
     const stat = this.#stat(entry);
     if (stat === undefined) return { status: 'new' };
     if (this.#isTwin(entry, stat)) return NAME_REFUSED;
-    if (entry.type === 'file' && stat.isFile() && this.#hasArrived(entry, stat)) return { status: 'arrived' };
+    if (entry.type === 'file' && this.#memory.hasArrived(entry, stat)) return { status: 'arrived' };
     if (entry.type === 'file' || !stat.isDirectory()) return { status: 'exists' };
     // Its mode and time are still to come.
-    if (this.#memory.hasMade(this.pathBelow(entry), stat)) this.#made.push(entry.index);
+    if (this.#memory.hasMade(stat)) this.#made.push(entry.index);
     return { status: 'merges' };
   }
 
@@ -262,10 +262,6 @@ export class TargetTree {
     this.#renamed.set(root.index, as);
     if (this.#stat(root)?.isDirectory() === true) this.#continued.add(root.index);
     else this.#renamed.delete(root.index);
-  }
-
-  #hasArrived(entry: Entry, stat: Stats): boolean {
-    return this.#memory.hasArrived(this.pathBelow(entry), entry, stat);
   }
 
   #stat({ index, parent, name }: Entry): Stats | undefined {
@@ -327,10 +323,9 @@ export class TargetTree {
     throw new XferError('target-exists');
   }
 
-  #noteMade(index: number, folder: OpenFolder): void {
-    const names = this.#table.chain(index).map((each) => this.#nameOf(each));
+  #noteMade(folder: OpenFolder): void {
     try {
-      this.#memory.onMade(names.join('/'), folder.stat());
+      this.#memory.onMade(folder.stat());
     } catch (thrown) {
       folder.close();
       throw thrown;

@@ -216,7 +216,7 @@ export interface FileSink {
   /**
    * Writes a verified whole file, which gets its final name now or, with others that share the wait for the disk, later: at the
    * latest in `finish`. `onSettled` is called once when it has it, or with the error where it cannot get it; what that throws
-   * comes out of the call that it happened in. Where this throws for this file itself, it is not called.
+   * comes out of the call that it happened in, and so does the error where there is no `onSettled`. Where this throws for this file itself, it is not called.
    */
   writeWhole(entry: Entry, content: Uint8Array, onSettled?: (error?: XferError) => void): Promise<void>;
   /** Starts a part file, private and without a final name. */

@@ -77,7 +77,8 @@ interface Arriving {
 async function arrive(entries: readonly Entry[], options: SinkOptions = {}): Promise<Arriving> {
   const sink = openSink(
     { roots: entries.filter(({ parent }) => parent === ROOT) },
-    { out: folder, ...options },
+    // One after the other, so that each call says what came of it.
+    { out: folder, together: 1, ...options },
   );
   const prospects: Prospect['status'][] = [];
   for (const entry of entries) prospects.push((await sink.examine(entry)).status);
