@@ -22,6 +22,8 @@ export interface Config {
   readonly verify?: boolean;
   /** The most that a session may send in a second, such as `10M`; see `parseRate`. */
   readonly limit?: string;
+  /** How long to look for a lost peer, such as `1h`, or `0`; see `parsePatience`. */
+  readonly patience?: string;
   /** How many lanes to have, 0 to 8. */
   readonly lanes?: number;
   /** Where lanes are awaited: the TCP port that a firewall lets through, from `LOWEST_LANE_PORT`. */
@@ -77,6 +79,11 @@ const SETTINGS: Readonly<Record<ConfigKey, Setting>> = {
   limit: {
     expected: 'a rate such as 10M, from 10K to 100G',
     accepts: (value) => parses(value, parseRate),
+    fromWords: text,
+  },
+  patience: {
+    expected: 'a duration such as 10m, or 0',
+    accepts: (value) => parses(value, parsePatience),
     fromWords: text,
   },
   lanes: wholeNumber(0, MAX_LANES),
@@ -224,6 +231,11 @@ export function parseDuration(text: string): number {
     });
   }
   return ms;
+}
+
+/** As `parseDuration`; `0` is none at all. */
+export function parsePatience(text: string): number {
+  return text.trim() === '0' ? 0 : parseDuration(text);
 }
 
 function check(settings: object, path: string): Config {

@@ -30,6 +30,7 @@ export {
   registerPath,
   parseDuration,
   parseEndpoint,
+  parsePatience,
   saveSetting,
   type Config,
   type ConfigKey,

@@ -51,6 +51,11 @@ export interface MeetingOptions {
    * if not given.
    */
   readonly expireMs?: number;
+  /**
+   * How long to look for the other side again where the connection is lost in the middle, in milliseconds; 10 minutes if not given, 0 to
+   * fail at once. The session goes on where it was then, with the same code and without a person.
+   */
+  readonly patienceMs?: number;
   /** Asks both people to compare six words before anything is offered. */
   readonly verify?: boolean;
   /** Shows the six words and asks. Without it a peer that wants to verify is refused (`not-verified`). */

@@ -7,7 +7,7 @@ import type { OpenedSource } from './files/source.js';
 import { assertTarget, entersHome } from './files/target.js';
 import type { Content, MeetingOptions, ReceiveOptions, ReceiveOutcome, XferEvent } from './options.js';
 import type { HashThread } from './hash-thread.js';
-import { hostSession, joinSession, type PairedChannel } from './peer/connect.js';
+import { hostSession, joinSession, type PairedChannel, type PeerEvent } from './peer/connect.js';
 import { agreedRate, isRate } from './rate.js';
 import { atLast, sayLast } from './transfer/conduct.js';
 import type { TransferOutcome } from './transfer/events.js';
@@ -17,6 +17,8 @@ import type { Channel, LeafHasher } from './transfer/ports.js';
 import { watchChannel, type Watch } from './transfer/watch.js';
 
 const EXPIRE_MS = 3_600_000;
+/** How long two sides that lost each other look for each other. */
+const PATIENCE_MS = 600_000;
 /** Within this long after the pairing both sides have said what they are about to do. */
 const INTRODUCTION_MS = 10_000;
 
@@ -178,18 +180,25 @@ async function runSession<T>(
   if (options.limit !== undefined && !isRate(options.limit)) {
     throw new XferError('usage', { subject: `a limit of ${options.limit} bytes per second` });
   }
-  const meeting = meet(options, onEvent, signal);
+  let watch: Watch | undefined;
+  const onPeerEvent = (event: PeerEvent): void => {
+    if (event.type === 'reconnecting') watch?.leave();
+    if (event.type === 'reconnected') watch?.comeBack();
+    onEvent(event);
+  };
+  const meeting = meet(options, onPeerEvent, signal);
   const prepared = prepare();
   // Where there is no session, that it could not have moved anything is no news.
   prepared.catch(() => undefined);
   const paired = await meeting;
-  let watch: Watch | undefined;
   let thread: HashThread | undefined;
+  let reunion: Awaited<ReturnType<PairedChannel['keepTogether']>> | undefined;
   try {
     thread = await hashThread();
     await introduce(paired, role, options, signal);
     onEvent({ type: 'connected', path: paired.path, address: paired.address });
     paired.openLanes(role === 'send');
+    reunion = await paired.keepTogether(role === 'send', options.patienceMs ?? PATIENCE_MS);
     // Not before: people may compare words for as long as they like.
     watch = watchChannel(paired.channel, onEvent);
     const move = await prepared;
@@ -199,7 +208,8 @@ async function runSession<T>(
     await thread?.close();
     paired.sessionKey.erase();
     paired.channel.destroy();
-    await paired.closed;
+    reunion?.close();
+    await Promise.all([paired.closed, reunion?.closed()]);
   }
 }
 
@@ -211,7 +221,7 @@ async function hashThread(): Promise<HashThread | undefined> {
 
 function meet(
   options: MeetingOptions,
-  onEvent: (event: XferEvent) => void,
+  onEvent: (event: PeerEvent) => void,
   signal: AbortSignal,
 ): Promise<PairedChannel> {
   const direct = options.listen !== undefined || options.connect !== undefined;

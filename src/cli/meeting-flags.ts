@@ -4,6 +4,7 @@ import {
   DEFAULT_PORT,
   parseDuration,
   parseEndpoint,
+  parsePatience,
   parseRate,
   XferError,
   type Config,
@@ -21,6 +22,7 @@ export interface MeetingFlags extends OutputFlags {
   readonly listen?: string | true;
   readonly connect?: string;
   readonly alsoDht?: boolean;
+  readonly patience?: string;
   readonly limit?: string;
   readonly lanes?: string;
   readonly port?: string;
@@ -38,6 +40,7 @@ export type MeetingChoices = Pick<
   | 'connect'
   | 'alsoDht'
   | 'verify'
+  | 'patienceMs'
   | 'limit'
   | 'lanes'
   | 'lanePort'
@@ -60,6 +63,7 @@ export function meetingOptions(
   const bootstrap = bootstrapNodes(config, env);
   const verify = flags.verify ?? config.verify;
   const limit = flags.limit ?? config.limit;
+  const patience = flags.patience ?? config.patience;
   const lanes = flags.lanes === undefined ? config.lanes : parseLaneCount(flags.lanes);
   const lanePort = lanePortOf(flags, config, lanes);
   return {
@@ -70,6 +74,7 @@ export function meetingOptions(
     ...(flags.connect === undefined ? {} : { connect: connectEndpoint(flags.connect) }),
     ...(flags.alsoDht === true ? { alsoDht: true } : {}),
     ...(verify === undefined ? {} : { verify }),
+    ...(patience === undefined ? {} : { patienceMs: parsePatience(patience) }),
     ...(limit === undefined ? {} : { limit: parseRate(limit) }),
     ...(lanes === undefined ? {} : { lanes }),
     ...(lanePort === undefined ? {} : { lanePort }),

@@ -56,6 +56,7 @@ export class Narrator implements Reporter {
   #file: string | undefined;
   #peerState: ReceiverState | undefined;
   #silentMs: number | undefined;
+  #isAway = false;
   /** A later transfer into the same place goes on with it. */
   #kept = false;
 
@@ -172,6 +173,21 @@ export class Narrator implements Reporter {
         if (event.path !== this.#path) this.#sayLater(`now connected ${route(event.path, event.address)}`);
         this.#path = event.path;
         break;
+      case 'reconnecting':
+        this.#sayLater(
+          cut(
+            `the connection is lost; looking for the other side again for ${formatDuration(event.patienceMs)}`,
+            this.width,
+          ),
+        );
+        this.#isAway = true;
+        break;
+      case 'reconnected':
+        this.#sayLater(`connected again ${route(event.path, event.address)}`);
+        this.#isAway = false;
+        this.#path = event.path;
+        this.#speed = new Speed();
+        break;
       case 'stalled':
         this.#silentMs = event.silentMs;
         break;
@@ -257,6 +273,13 @@ export class Narrator implements Reporter {
   #drawStatus(): void {
     // The line about waiting belongs below the commands.
     if (this.#phase === 'waiting' && this.#lacksAddresses) return;
+    if (this.#isAway) {
+      this.#options.screen.status({
+        kind: 'away',
+        draw: (width) => cut('waiting for the other side to come back', width),
+      });
+      return;
+    }
     const silentMs = this.#silentMs;
     if (silentMs !== undefined) {
       const text = `no data for ${Math.round(silentMs / 1000)} s from the other side`;

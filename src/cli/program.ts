@@ -186,6 +186,10 @@ function withMeeting(command: Command): Command {
     .option('--listen [address]', 'wait for a direct connection at [HOST:]PORT (7337 where none is given)')
     .option('--connect <address>', 'connect directly to HOST:PORT')
     .option('--also-dht', 'look for each other over the internet too, with --listen or --connect')
+    .option(
+      '--patience <duration>',
+      'look for the other side again for this long where the connection is lost (usually 10m; 0 for not at all)',
+    )
     .option('--limit <rate>', 'let no more than this pass in a second, each way: 500K or 10M bytes, 80Mbit')
     .option(
       '--lanes <count>',

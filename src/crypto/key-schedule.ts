@@ -13,19 +13,22 @@ export interface PairingMessages {
   readonly accept: Uint8Array;
 }
 
-/** SK, from the key that CPace gave and the secret that X-Wing gave. Erases both. */
+/** SK, from the key that CPace gave and the secret that X-Wing gave, which are erased; after a reconnect from the key before as well. */
 export function deriveSessionKey(
   isk: Secret,
   kemSecret: Secret,
   handshakeHash: Uint8Array,
   { start, reply, confirm, accept }: PairingMessages,
+  previous?: SessionKey,
 ): SessionKey {
   const messagesHash = createHash('sha512')
     .update(lvCat(start, reply, confirm, accept))
     .digest();
-  const input = new Secret(Buffer.concat([isk.expose(), kemSecret.expose()]));
+  const before = previous?.forNext();
+  const secrets = [...(before === undefined ? [] : [before]), isk, kemSecret];
+  const input = new Secret(Buffer.concat(secrets.map((secret) => secret.expose())));
   const key = hkdf(input, handshakeHash, Buffer.concat([ascii('xfer/1 session'), messagesHash]), 64);
-  for (const used of [input, isk, kemSecret]) used.erase();
+  for (const used of [input, ...secrets]) used.erase();
   return new SessionKey(key);
 }
 
@@ -68,6 +71,19 @@ export class SessionKey {
     const info = (label: string): Uint8Array => lvCat(ascii(label), u32(epoch), u32(lane), ascii(dialler));
     const id = hkdf(this.#key, EMPTY, info('xfer/1 lane id'), 16);
     return { id: id.expose(), psk: hkdf(this.#key, EMPTY, info('xfer/1 lane'), 32) };
+  }
+
+  /** What two sides prove to each other that meet again, in place of a code, and the number under which they look for each other. */
+  reunionSecrets(): { readonly password: Secret; readonly topic: Uint8Array } {
+    return {
+      password: hkdf(this.#key, EMPTY, ascii('xfer/1 reconnect'), 32),
+      topic: hkdf(this.#key, EMPTY, ascii('xfer/1 reconnect topic'), 32).expose(),
+    };
+  }
+
+  /** What goes into the key of the next epoch: who does not know this one cannot have that one. */
+  forNext(): Secret {
+    return hkdf(this.#key, EMPTY, ascii('xfer/1 next session'), 64);
   }
 
   /** Six words (66 bits) that two people may compare: they are equal exactly where the keys are. */

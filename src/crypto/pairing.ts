@@ -17,6 +17,8 @@ export interface PairingContext {
   readonly hostKey: Uint8Array;
   /** What the pairing is for; `transfer` if not given. */
   readonly purpose?: string;
+  /** The key of the epoch before, of a session that goes on. Stays the caller's. */
+  readonly previous?: SessionKey;
 }
 
 /** What one side says first: its associated data (versions, capabilities) and its public share, a point of 32 bytes. */
@@ -43,12 +45,12 @@ export interface Acceptance {
  */
 export class JoinerPairing {
   readonly start: Share;
-  readonly #handshakeHash: Uint8Array;
+  readonly #context: PairingContext;
   readonly #exchange: Exchange;
   #confirmed: { readonly exchanged: Exchanged; readonly kemPrivateKey: Secret } | undefined;
 
   constructor(context: PairingContext, ad: Uint8Array) {
-    this.#handshakeHash = context.handshakeHash;
+    this.#context = context;
     this.#exchange = new Exchange(context);
     this.start = { ad, point: this.#exchange.point };
   }
@@ -71,7 +73,8 @@ export class JoinerPairing {
       if (!equalBytes(accept.tag, exchanged.hostTag)) throw new XferError('wrong-code');
       const kemSecret = xwingDecapsulate(accept.kemCiphertext, kemPrivateKey.expose());
       if (kemSecret === undefined) throw new XferError('protocol', { subject: 'X-Wing ciphertext' });
-      return deriveSessionKey(exchanged.isk, new Secret(kemSecret), this.#handshakeHash, messages);
+      const { handshakeHash, previous } = this.#context;
+      return deriveSessionKey(exchanged.isk, new Secret(kemSecret), handshakeHash, messages, previous);
     } finally {
       this.erase();
     }
@@ -91,14 +94,14 @@ export class JoinerPairing {
  * `sessionKey`. Needs `loadPairingSodium`. Whatever throws has erased all secrets of the run.
  */
 export class HostPairing {
-  readonly #handshakeHash: Uint8Array;
+  readonly #context: PairingContext;
   readonly #ad: Uint8Array;
   readonly #exchange: Exchange;
   #exchanged: Exchanged | undefined;
   #verified: { readonly kemSecret: Secret; readonly acceptance: Acceptance } | undefined;
 
   constructor(context: PairingContext, ad: Uint8Array) {
-    this.#handshakeHash = context.handshakeHash;
+    this.#context = context;
     this.#ad = ad;
     this.#exchange = new Exchange(context);
   }
@@ -136,7 +139,8 @@ export class HostPairing {
     const { kemSecret } = inOrder(this.#verified);
     const { isk } = inOrder(this.#exchanged);
     try {
-      return deriveSessionKey(isk, kemSecret, this.#handshakeHash, messages);
+      const { handshakeHash, previous } = this.#context;
+      return deriveSessionKey(isk, kemSecret, handshakeHash, messages, previous);
     } finally {
       this.erase();
     }

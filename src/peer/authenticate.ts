@@ -10,7 +10,7 @@ import type { Secret } from '../crypto/secret.js';
 import { XferError, toXferError } from '../errors.js';
 import { SUPPORTED_COMPRESSIONS } from '../transfer/compression.js';
 import type { Guess } from './budget.js';
-import { SealedChannel } from './channel.js';
+import { SealedChannel, type Paired } from './channel.js';
 import type { Connection } from './connection.js';
 import {
   agree,
@@ -32,6 +32,9 @@ export interface Authenticated {
   readonly sessionKey: SessionKey;
 }
 
+/** What a side knows that its peer knows too. */
+export type Credentials = Pick<PairingContext, 'password' | 'purpose' | 'previous'>;
+
 /** A host that knows better answers faster. What ends later than this after the proof was not refused, but cut. */
 const REFUSAL_MS = 8_000;
 
@@ -45,8 +48,18 @@ export async function authenticateAsJoiner(
   password: Secret,
   reserve: () => Promise<Guess>,
 ): Promise<Authenticated> {
+  const { sessionKey, agreement } = await pairAsJoiner(connection, { password }, reserve);
+  return { channel: new SealedChannel(connection, sessionKey, 'joiner', agreement), sessionKey };
+}
+
+/** As `authenticateAsJoiner`, with whatever both sides know. */
+export async function pairAsJoiner(
+  connection: Connection,
+  credentials: Credentials,
+  reserve: () => Promise<Guess>,
+): Promise<Paired> {
   const ours = ourTerms();
-  const pairing = new JoinerPairing(joinerContext(connection, password), encodeTerms('joiner', ours));
+  const pairing = new JoinerPairing(joinerContext(connection, credentials), encodeTerms('joiner', ours));
   let guess: Guess | undefined;
   try {
     const start = encodeStart(pairing.start);
@@ -64,7 +77,7 @@ export async function authenticateAsJoiner(
     const sessionKey = pairing.finish(decodeAccept(accept), { start, reply, confirm, accept });
     guess.giveBack();
     await connection.confirm();
-    return { channel: new SealedChannel(connection, sessionKey, 'joiner', agreement), sessionKey };
+    return { sessionKey, agreement };
   } finally {
     guess?.spend();
     pairing.erase();
@@ -81,12 +94,22 @@ export async function authenticateAsHost(
   password: Secret,
   reserve: () => Promise<Guess>,
 ): Promise<Authenticated> {
+  const { sessionKey, agreement } = await pairAsHost(connection, { password }, reserve);
+  return { channel: new SealedChannel(connection, sessionKey, 'host', agreement), sessionKey };
+}
+
+/** As `authenticateAsHost`, with whatever both sides know. */
+export async function pairAsHost(
+  connection: Connection,
+  credentials: Credentials,
+  reserve: () => Promise<Guess>,
+): Promise<Paired> {
   const ours = ourTerms();
   const start = await receiveMessage(connection);
   const joinerShare = decodeStart(start);
   const theirs = decodeTerms('joiner', joinerShare.ad);
 
-  const pairing = new HostPairing(hostContext(connection, password), encodeTerms('host', ours));
+  const pairing = new HostPairing(hostContext(connection, credentials), encodeTerms('host', ours));
   try {
     const reply = encodeReply(pairing.reply(joinerShare));
     await connection.send([reply]);
@@ -109,7 +132,7 @@ export async function authenticateAsHost(
     const sessionKey = pairing.sessionKey({ start, reply, confirm, accept });
     await connection.send([accept]);
     await connection.confirm();
-    return { channel: new SealedChannel(connection, sessionKey, 'host', agreement), sessionKey };
+    return { sessionKey, agreement };
   } finally {
     pairing.erase();
   }
@@ -119,14 +142,14 @@ function ourTerms(): ReturnType<typeof termsOf> {
   return termsOf({ aes: prefersAes(), zstd: SUPPORTED_COMPRESSIONS.has('zstd') });
 }
 
-function joinerContext(connection: Connection, password: Secret): PairingContext {
+function joinerContext(connection: Connection, credentials: Credentials): PairingContext {
   const { handshakeHash, publicKey, remotePublicKey } = connection;
-  return { password, handshakeHash, joinerKey: publicKey, hostKey: remotePublicKey };
+  return { ...credentials, handshakeHash, joinerKey: publicKey, hostKey: remotePublicKey };
 }
 
-function hostContext(connection: Connection, password: Secret): PairingContext {
+function hostContext(connection: Connection, credentials: Credentials): PairingContext {
   const { handshakeHash, publicKey, remotePublicKey } = connection;
-  return { password, handshakeHash, joinerKey: remotePublicKey, hostKey: publicKey };
+  return { ...credentials, handshakeHash, joinerKey: remotePublicKey, hostKey: publicKey };
 }
 
 /** A host whose share is none gets no proof, so it has had no guess. */

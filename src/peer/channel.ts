@@ -1,6 +1,6 @@
 /** Records to and from a peer that is authenticated, over all the paths of a session (protocol section 6). */
 import type { Direction, SessionKey, Side } from '../crypto/key-schedule.js';
-import { XferError, toXferError } from '../errors.js';
+import { XferError, toXferError, type ErrorCode } from '../errors.js';
 import type { ControlMessage } from '../transfer/messages.js';
 import {
   CHUNK_BYTES,
@@ -19,7 +19,7 @@ import { Outgoing } from './outgoing.js';
 import { Pacer } from './pacer.js';
 import type { Agreement } from './pairing-messages.js';
 import { Paths } from './paths.js';
-import { deferred } from '../transfer/deferred.js';
+import { deferred, type Deferred } from '../transfer/deferred.js';
 import { RecordLine } from './record-line.js';
 import { RecordPath, type RecordPathEvents } from './record-path.js';
 
@@ -28,8 +28,17 @@ const SENDS: Readonly<Record<Side, Direction>> = { joiner: 'joiner to host', hos
 const OTHER: Readonly<Record<Side, Side>> = { joiner: 'host', host: 'joiner' };
 /** Within this long a lane has to show that its peer is there now, and is not a recording of it. */
 const LANE_PROOF_MS = 5_000;
-/** What arrived on lanes is acknowledged this late at most: until then the peer keeps it to send it again. */
+/** What arrived is acknowledged this late at most: until then the peer keeps it to send it again. */
 const ACKNOWLEDGE_MS = 50;
+
+/** What a network does to a connection. Everything else is the peer's doing. */
+const LOSSES: readonly ErrorCode[] = ['peer-gone', 'integrity'];
+
+/** What two sides have that met again. */
+export interface Paired {
+  readonly sessionKey: SessionKey;
+  readonly agreement: Agreement;
+}
 
 /** Data that left since the session began. */
 export interface Flow {
@@ -42,10 +51,10 @@ export interface Flow {
 /** Implements `Channel`: sealed records in one order over one or several paths, credit, an authenticated end. */
 export class SealedChannel implements Channel {
   readonly compressions: ReadonlySet<Compression>;
-  readonly #connection: Connection;
-  readonly #sessionKey: SessionKey;
+  #connection: Connection;
+  #sessionKey: SessionKey;
   readonly #side: Side;
-  readonly #agreement: Agreement;
+  #agreement: Agreement;
   readonly #paths: Paths;
   readonly #outgoing: Outgoing;
   readonly #incoming = new Incoming();
@@ -55,6 +64,12 @@ export class SealedChannel implements Channel {
   #ourEnd: 'open' | 'ending' | 'ended' = 'open';
   #acknowledged = 0;
   #acknowledging: NodeJS.Timeout | undefined;
+  /** Called where the connection is lost and nothing else is wrong. */
+  #onLost: ((error: XferError) => void) | undefined;
+  /** While there is no connection; resolves when there is another, or when the session fails. */
+  #away: Deferred<void> | undefined;
+  /** The peer has not said yet what arrived of what was under way. */
+  #isNew = false;
 
   /** `sessionKey` stays the caller's, and is needed for as long as lanes are added. */
   constructor(connection: Connection, sessionKey: SessionKey, side: Side, agreement: Agreement) {
@@ -63,12 +78,7 @@ export class SealedChannel implements Channel {
     this.#sessionKey = sessionKey;
     this.#side = side;
     this.#agreement = agreement;
-    const pairing = this.#openPath((events) => connection.handOver(events), connection.handshakeHash, {
-      onRecord: (record, length, isLast) => this.#take(record, length, isLast),
-      onRoom: () => this.#onRoom(),
-      onOver: (error) => this.#fail(error),
-    });
-    this.#paths = new Paths(pairing, connection.path === 'direct');
+    this.#paths = new Paths(this.#openPairing(connection), connection.path === 'direct');
     this.#outgoing = new Outgoing(this.#paths, () => this.#acknowledge());
   }
 
@@ -84,6 +94,35 @@ export class SealedChannel implements Channel {
 
   get flow(): Flow {
     return { sentBytes: this.#outgoing.dataBytes, blockedMs: this.#paths.blockedMs };
+  }
+
+  /**
+   * From now on the loss of the connection does not end the session: `onLost` is called, and everything waits for `goOn` or `destroy`.
+   */
+  outlive(onLost: (error: XferError) => void): void {
+    this.#onLost = onLost;
+  }
+
+  /**
+   * Goes on over another connection, under the key of a new epoch, which stays the caller's. What was under way and did not arrive is sent
+   * again. `onConfirmed` is called when the peer's first record came, and with it the proof that it uses that key too; then after each other one.
+   */
+  goOn(
+    connection: Connection,
+    { sessionKey, agreement }: Paired,
+    onConfirmed: (records: number) => void,
+  ): void {
+    this.#connection = connection;
+    this.#sessionKey = sessionKey;
+    this.#agreement = agreement;
+    this.#incoming.beginEpoch();
+    this.#isNew = true;
+    const pairing = this.#openPairing(connection, onConfirmed);
+    this.#paths.replacePairing(pairing, connection.path === 'direct');
+    this.#sendCredit(this.#incoming.credit.granted, pairing);
+    if (this.#ourEnd !== 'open') this.#sendEnd();
+    this.#away?.resolve();
+    this.#away = undefined;
   }
 
   /** Hands over what the peer says about lanes, beginning with what it said before. */
@@ -123,8 +162,8 @@ export class SealedChannel implements Channel {
     // The last word about credit: nothing may follow the end.
     this.#sendCredit(this.#incoming.credit.grantAll(), this.#paths.pairing);
     this.#ourEnd = 'ending';
-    this.#paths.pairing.send(encodeRecord({ kind: 'end', items: this.#outgoing.items }), true);
-    await this.#connection.flush();
+    this.#sendEnd();
+    await this.#flush();
     this.#ourEnd = 'ended';
     if (this.#incoming.hasEnded) await this.#close();
   }
@@ -182,6 +221,56 @@ export class SealedChannel implements Channel {
     this.#lanes.get(lane)?.destroy(new XferError('peer-gone', { subject: 'lane' }));
   }
 
+  #openPairing(connection: Connection, onRecord?: (records: number) => void): RecordPath {
+    let records = 0;
+    const path = this.#openPath((events) => connection.handOver(events), connection.handshakeHash, {
+      onRecord: (record, length, isLast) => {
+        records += 1;
+        onRecord?.(records);
+        this.#take(record, length, isLast);
+      },
+      onRoom: () => this.#onRoom(),
+      onOver: (error) => {
+        if (connection === this.#connection) this.#lose(error);
+      },
+    });
+    return path;
+  }
+
+  /** The connection is gone: that is the end of the session, unless it can go on over another one. */
+  #lose(error: XferError): void {
+    const isDone = this.#ourEnd === 'ended' && this.#incoming.hasEnded;
+    if (this.#failure !== undefined || this.#onLost === undefined || isDone || !LOSSES.includes(error.code)) {
+      this.#fail(error);
+      return;
+    }
+    if (this.#away !== undefined) return;
+    this.#away = deferred();
+    this.#connection.destroy(error);
+    for (const lane of [...this.#lanes.values()]) lane.destroy(error);
+    this.#onLost(error);
+  }
+
+  #sendEnd(): void {
+    this.#paths.pairing.send(encodeRecord({ kind: 'end', items: this.#outgoing.items }), true);
+  }
+
+  /** Waits until everything has left, over whichever connection there is then. */
+  async #flush(): Promise<void> {
+    for (;;) {
+      const connection = this.#connection;
+      try {
+        await connection.flush();
+        return;
+      } catch (error) {
+        // The connection tells its own end a moment later.
+        await connection.closed;
+        if (this.#failure !== undefined || this.#away === undefined) throw this.#failure ?? error;
+        await this.#away.promise;
+      }
+    }
+  }
+
   #useLane(lane: Lane, path: RecordPath): void {
     this.#incoming.mayOvertake = true;
     if (!lane.isDialler && this.#ourEnd === 'open') this.#sendCredit(this.#incoming.credit.granted, path);
@@ -191,7 +280,7 @@ export class SealedChannel implements Channel {
   #loseLane(path: RecordPath, onGone: () => void): void {
     this.#paths.removeLane(path);
     if (this.#failure !== undefined) return;
-    if (this.#ourEnd === 'open') {
+    if (this.#ourEnd === 'open' && this.#away === undefined) {
       // What it carried of credit is lost as well.
       this.#sendCredit(this.#incoming.credit.granted, this.#paths.fastest);
       void this.#outgoing.sendAgain(path);
@@ -215,13 +304,18 @@ export class SealedChannel implements Channel {
     switch (record.kind) {
       case 'credit':
         this.#outgoing.takeCredit(record.granted, record.acknowledged);
+        if (this.#isNew) {
+          this.#isNew = false;
+          void this.#outgoing.sendAllAgain();
+        }
         break;
       case 'end':
         this.#incoming.end(record.items);
         break;
       default:
         this.#incoming.take(record, length);
-        if (this.#incoming.mayOvertake) this.#acknowledgeSoon();
+        // Who ends waits for this after its last word, which is no data.
+        this.#acknowledgeSoon(record.kind === 'control' ? 0 : ACKNOWLEDGE_MS);
         this.#grant();
     }
     if (!this.#incoming.hasEnded) return;
@@ -244,21 +338,23 @@ export class SealedChannel implements Channel {
     if (granted !== undefined) this.#sendCredit(granted, path);
   }
 
-  #acknowledgeSoon(): void {
-    this.#acknowledging ??= setTimeout(() => {
+  #acknowledgeSoon(withinMs: number): void {
+    if (withinMs === 0) clearTimeout(this.#acknowledging);
+    else if (this.#acknowledging !== undefined) return;
+    this.#acknowledging = setTimeout(() => {
       this.#acknowledging = undefined;
       this.#acknowledge();
-    }, ACKNOWLEDGE_MS);
+    }, withinMs);
   }
 
   /** Lets the peer forget what came over lanes. */
   #acknowledge(): void {
-    const { arrived, mayOvertake, credit } = this.#incoming;
-    if (!mayOvertake || arrived === this.#acknowledged) return;
+    const { arrived, credit } = this.#incoming;
+    if (arrived === this.#acknowledged || this.#away !== undefined) return;
     if (this.#failure !== undefined || this.#ourEnd !== 'open') return;
     const path = this.#paths.fastest;
     if (path.hasRoom) this.#sendCredit(credit.granted, path);
-    else this.#acknowledgeSoon();
+    else this.#acknowledgeSoon(ACKNOWLEDGE_MS);
   }
 
   #sendCredit(granted: number, path: RecordPath): void {
@@ -288,6 +384,7 @@ export class SealedChannel implements Channel {
   #fail(error: XferError): void {
     if (this.#failure !== undefined) return;
     this.#failure = error;
+    this.#away?.resolve();
     clearTimeout(this.#acknowledging);
     this.#incoming.fail(error);
     this.#outgoing.fail(error);

@@ -148,6 +148,18 @@ export class Connection {
     return this.#receiver.promise;
   }
 
+  /** Waits until the peer's next message is here, and leaves it there. Throws `peer-gone` where none comes in time. */
+  async waitForMessage(timeoutMs: number): Promise<void> {
+    const slow = setTimeout(() => this.destroy(), timeoutMs);
+    try {
+      const message = await this.receive();
+      if (message === undefined) throw new XferError('peer-gone');
+      this.#queue.unshift(message);
+    } finally {
+      clearTimeout(slow);
+    }
+  }
+
   /**
    * Hands the line over, in place of `send` and `receive`: what comes goes to `events` as it comes. It is for their owner
    * to bound what the peer sends.

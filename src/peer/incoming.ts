@@ -15,7 +15,7 @@ const MAX_EARLY_LANE_MESSAGES = 2;
 
 export class Incoming {
   readonly credit = new Credit();
-  /** Whether items may overtake each other, and come twice: from our first word on a lane on. */
+  /** Whether items may overtake each other, and come twice: from our first word on a lane or a second connection on. */
   mayOvertake = false;
   readonly #order = new Resequencer<Received>();
   readonly #items: Received[] = [];
@@ -71,6 +71,14 @@ export class Incoming {
     for (const message of this.#laneMessages.splice(0)) listener(message);
   }
 
+  /** The session goes on over another connection: what is said of lanes begins anew, and what was under way comes again. */
+  beginEpoch(): void {
+    this.mayOvertake = true;
+    this.#hasHints = false;
+    this.#laneListener = undefined;
+    this.#laneMessages.length = 0;
+  }
+
   /** What came before it stays to be received. */
   fail(error: XferError): void {
     this.#failure = error;
@@ -87,8 +95,10 @@ export class Incoming {
     if ('type' in item && (item.type === 'hints' || item.type === 'lanes')) {
       this.credit.release(cost);
       // Or they would be as many places to knock at as the peer likes.
-      if (item.type === 'hints' && this.#hasHints) throw new XferError('protocol', { subject: 'hints' });
-      this.#hasHints ||= item.type === 'hints';
+      if (item.type === 'hints' && item.hints.length > 0) {
+        if (this.#hasHints) throw new XferError('protocol', { subject: 'hints' });
+        this.#hasHints = true;
+      }
       if (this.#laneListener !== undefined) this.#laneListener(item);
       else if (this.#laneMessages.push(item) > MAX_EARLY_LANE_MESSAGES)
         throw new XferError('protocol', { subject: item.type });

@@ -12,6 +12,7 @@ import type { Connection, Transport } from './connection.js';
 import type { Bootstrap, DhtNode } from './dht.js';
 import { listen, type Listener } from './direct.js';
 import type { LaneRoute, PathEvent } from './lanes.js';
+import type { Reunion, ReunionEvent } from './reunion.js';
 import { deferred } from '../transfer/deferred.js';
 
 /** What happens until two sides have met. */
@@ -29,7 +30,8 @@ export type PeerEvent =
   /** Host: somebody used a wrong code. `left` more and the code is dead. */
   | { readonly type: 'wrong-guess'; readonly left: number }
   /** File bytes take another way than before: lanes, or the pairing connection where there are none. */
-  | PathEvent;
+  | PathEvent
+  | ReunionEvent;
 
 /** How two sides may find each other. */
 export interface WaysToMeet {
@@ -63,7 +65,9 @@ export interface PairedChannel {
   readonly address: string | undefined;
   /** Lets lanes come about, from now until the connection is gone. The peer must have been told nothing but who we are. */
   openLanes(isSender: boolean): void;
-  /** Resolves when the connection is gone and nothing of the meeting is open any more; never rejects. */
+  /** From now on a connection that is lost does not end the session: both sides look for each other for so many milliseconds. */
+  keepTogether(isSender: boolean, patienceMs: number): Promise<Reunion>;
+  /** Resolves when the first connection is gone and nothing of the meeting is open any more; never rejects. */
   readonly closed: Promise<void>;
 }
 
@@ -147,6 +151,7 @@ export class Meeting {
   win(connection: Connection, authenticated: authentication.Authenticated): boolean {
     if (this.isOver) return false;
     const { channel, sessionKey } = authenticated;
+    const listenPort = this.#pairingListener?.port;
     const route = this.#laneRoute(connection);
     if (route.by !== 'dialling') void connection.closed.then(() => route.listener?.close());
     // What the connection runs over must outlive the meeting.
@@ -164,6 +169,8 @@ export class Meeting {
           channel.destroy(toXferError(error)),
         );
       },
+      keepTogether: (isSender, patienceMs) =>
+        this.#keepTogether(authenticated, listenPort, isSender, patienceMs),
       closed: Promise.all([closed, connection.closed]).then(() => undefined),
     });
     this.#end(new XferError('code-used'));
@@ -220,6 +227,36 @@ export class Meeting {
     });
     void connection.closed.then(() => lanes.close());
     await lanes.open();
+  }
+
+  async #keepTogether(
+    { channel, sessionKey }: authentication.Authenticated,
+    listenPort: number | undefined,
+    isSender: boolean,
+    patienceMs: number,
+  ): Promise<Reunion> {
+    const { Reunion } = await import('./reunion.js');
+    const { bootstrap, listen: endpoint, connect, onEvent } = this.#options;
+    return new Reunion(channel, sessionKey, {
+      side: this.#side,
+      ways: {
+        bootstrap,
+        listen: endpoint === undefined ? undefined : { ...endpoint, port: listenPort ?? endpoint.port },
+        connect: connect === undefined ? undefined : target(connect),
+      },
+      patienceMs,
+      onEvent,
+      onReunited: (connection, key) => {
+        if (connection.transport === 'dht') {
+          const isLocal = isLoopback(connection.remote.host);
+          const route = { by: 'hints', listener: undefined, seenAs: undefined, isLocal } as const;
+          // That there are no lanes is no failure.
+          this.#openLanes(connection, { channel, sessionKey: key }, route, isSender).catch(() => undefined);
+        } else {
+          channel.listenForLanes(() => undefined);
+        }
+      },
+    });
   }
 
   #closeListeners(): void {

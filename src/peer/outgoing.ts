@@ -11,10 +11,12 @@ import type { Paths } from './paths.js';
 import { deferred, type Deferred } from '../transfer/deferred.js';
 import type { RecordPath } from './record-path.js';
 
-/** An item that went over a lane and may be lost with it. */
+/** An item that may be lost with the path that it took. */
 interface Kept {
   readonly sequence: number;
-  readonly pieces: readonly Uint8Array[];
+  pieces: readonly Uint8Array[];
+  /** About lanes of an epoch, and worth nothing in the next. */
+  readonly isLaneTalk: boolean;
   /** Of the sealed message, in bytes. */
   readonly length: number;
   path: RecordPath;
@@ -93,6 +95,21 @@ export class Outgoing {
     }
   }
 
+  /** Sends everything again that the peer has not acknowledged: on a new pairing connection, as all paths before it are gone. */
+  async sendAllAgain(): Promise<void> {
+    const { pairing } = this.#paths;
+    for (const kept of [...this.#kept]) {
+      await this.#pace(kept.length);
+      await this.#paths.room();
+      // Lost once more: the next connection begins anew with this.
+      if (this.#failure !== undefined || this.#paths.pairing !== pairing) return;
+      if (!this.#kept.includes(kept)) continue;
+      if (kept.isLaneTalk) kept.pieces = placeholder(kept.sequence);
+      kept.path = this.#paths.next;
+      kept.path.send(kept.pieces);
+    }
+  }
+
   /** Lets nothing more be sent, and waits until what was sent cannot be lost with a lane. Throws what `fail` was told. */
   async finish(): Promise<void> {
     await this.#sending;
@@ -103,7 +120,8 @@ export class Outgoing {
     }
     if (this.#failure !== undefined) throw this.#failure;
     // Nobody says any more that these arrived: once more, by the way that is not lost without us.
-    for (const { pieces } of this.#kept) this.#paths.pairing.send(pieces);
+    const { pairing } = this.#paths;
+    for (const { pieces, path } of this.#kept) if (path !== pairing) pairing.send(pieces);
     this.#forget(this.#kept.length);
   }
 
@@ -130,10 +148,11 @@ export class Outgoing {
     await this.#pace(length);
     if (record.kind === 'control') {
       this.#beforeControl();
-      this.#hand(this.#paths.pairing, { pieces, length, onDone });
+      const isLaneTalk = record.message.type === 'hints' || record.message.type === 'lanes';
+      this.#hand(this.#paths.pairing, { pieces, length, onDone, isLaneTalk });
     } else {
       await this.#paths.room();
-      this.#hand(this.#paths.next, { pieces, length, onDone });
+      this.#hand(this.#paths.next, { pieces, length, onDone, isLaneTalk: false });
       this.#dataBytes += length;
     }
   }
@@ -158,16 +177,11 @@ export class Outgoing {
   }
 
   /** Nothing happens between the choice of a path and this: a path that is gone takes nothing. */
-  #hand(path: RecordPath, item: Pick<Kept, 'pieces' | 'length' | 'onDone'>): void {
+  #hand(path: RecordPath, item: Omit<Kept, 'sequence' | 'path'>): void {
     this.#demandAlive();
     const sequence = this.#items;
     this.#items += 1;
     path.send(item.pieces);
-    // What was sealed is a copy, and with the pairing connection the session would die.
-    if (path === this.#paths.pairing) {
-      item.onDone?.();
-      return;
-    }
     this.#kept.push({ ...item, sequence, path });
     this.#keptBytes += item.length;
     if (this.#kept.length === 1) this.#watchOldest();
@@ -199,4 +213,9 @@ export class Outgoing {
     if (this.#isEnding) throw new XferError('internal', { subject: 'channel after its end' });
     if (this.#failure !== undefined) throw this.#failure;
   }
+}
+
+/** What keeps the place of an item that says nothing any more. */
+function placeholder(sequence: number): Uint8Array[] {
+  return encodeRecord({ kind: 'control', sequence, message: { type: 'hints', hints: [] } });
 }

@@ -3,8 +3,8 @@ import { deferred, type Deferred } from '../transfer/deferred.js';
 import type { RecordPath } from './record-path.js';
 
 export class Paths {
-  readonly pairing: RecordPath;
-  readonly #isPairingFast: boolean;
+  #pairing: RecordPath;
+  #isPairingFast: boolean;
   readonly #lanes = new Set<RecordPath>();
   #roomArrived: Deferred<void> | undefined;
   #isOver = false;
@@ -12,8 +12,19 @@ export class Paths {
 
   /** @param isPairingFast Whether the pairing connection carries data beside lanes too, and not only in their place. */
   constructor(pairing: RecordPath, isPairingFast: boolean) {
-    this.pairing = pairing;
+    this.#pairing = pairing;
     this.#isPairingFast = isPairingFast;
+  }
+
+  get pairing(): RecordPath {
+    return this.#pairing;
+  }
+
+  /** Another pairing connection takes the place of one that is lost. */
+  replacePairing(pairing: RecordPath, isPairingFast: boolean): void {
+    this.#pairing = pairing;
+    this.#isPairingFast = isPairingFast;
+    this.wake();
   }
 
   /** Lanes in use. */

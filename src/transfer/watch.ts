@@ -14,6 +14,9 @@ export interface Watch {
   /** While a person thinks, on either side, silence is no stall. */
   pause(): void;
   resume(): void;
+  /** While there is no connection there is nothing to stall. */
+  leave(): void;
+  comeBack(): void;
   stop(): void;
 }
 
@@ -28,6 +31,7 @@ export function watchChannel(channel: Channel, onEvent: (event: StallEvent) => v
   let lastMs = performance.now();
   let namedMs = 0;
   let paused = false;
+  let away = false;
 
   const passed = (): void => {
     lastMs = performance.now();
@@ -37,7 +41,7 @@ export function watchChannel(channel: Channel, onEvent: (event: StallEvent) => v
   };
 
   const look = (): void => {
-    if (paused) {
+    if (paused || away) {
       lastMs = performance.now();
       return;
     }
@@ -81,6 +85,13 @@ export function watchChannel(channel: Channel, onEvent: (event: StallEvent) => v
     },
     resume: () => {
       paused = false;
+      lastMs = performance.now();
+    },
+    leave: () => {
+      away = true;
+    },
+    comeBack: () => {
+      away = false;
       lastMs = performance.now();
     },
     stop: () => {

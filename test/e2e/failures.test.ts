@@ -13,6 +13,9 @@ import { xfer, xferOnTerminal } from '../support/xfer-process.js';
 
 const MIB = 2 ** 20;
 
+/** Whoever loses the other side does not look for it again. */
+const AT_ONCE = ['--patience', '0'];
+
 let from: string;
 let to: string;
 let big: string;
@@ -32,9 +35,10 @@ afterEach(() => {
 
 /** A transfer that stands still after `bytes` of it went over the line. */
 async function heldTransfer(bytes: number) {
-  const { host: sender, code, port } = await listening(['send', big]);
+  const { host: sender, code, port } = await listening(['send', big, ...AT_ONCE]);
   proxy = await TcpProxy.start(port, bytes);
-  const receiver = await xfer(['receive', ...joining(['send'], code, proxy.port), '--yes', '--out', to]);
+  const join = joining(['send'], code, proxy.port);
+  const receiver = await xfer(['receive', ...join, '--yes', '--out', to, ...AT_ONCE]);
   await proxy.held;
   return { sender, receiver, line: proxy };
 }
@@ -91,10 +95,11 @@ describe('row 18: a connection that is cut', () => {
 
 describe('row 19: a bit that is changed on the way', () => {
   it.each([64 * 1024, 5 * MIB + 3, 31 * MIB])('after %d bytes leaves no file', async (bytes) => {
-    const { host: sender, code, port } = await listening(['send', big]);
+    const { host: sender, code, port } = await listening(['send', big, ...AT_ONCE]);
     proxy = await TcpProxy.start(port, Infinity);
     proxy.flipAt = bytes;
-    const receiver = await xfer(['receive', ...joining(['send'], code, proxy.port), '--yes', '--out', to]);
+    const join = joining(['send'], code, proxy.port);
+    const receiver = await xfer(['receive', ...join, '--yes', '--out', to, ...AT_ONCE]);
     const ending = {
       status: 4,
       error: 'what arrived is not what was sent',
@@ -123,7 +128,7 @@ describe('a peer that is killed in the middle', () => {
 describe('a peer that vanishes', () => {
   it('takes the question with it', async () => {
     const { host: sender, join } = await listening(['send', big]);
-    const receiver = await xferOnTerminal(['receive', ...join, '--out', to]);
+    const receiver = await xferOnTerminal(['receive', ...join, '--out', to, ...AT_ONCE]);
     await receiver.waitFor(/\[y\/n/i);
     sender.kill();
     await expectEnding(receiver, { ...GONE, in: to });
@@ -135,7 +140,8 @@ describe('a peer that vanishes', () => {
       const over = { bootstrap: dht.bootstrap };
       const sender = await xfer(['send', '-'], { ...over, keepInputOpen: true });
       const target = ['--out', path.join(to, 'stream')];
-      const receiver = await xfer(['receive', await sender.code(), '--yes', '--debug', ...target], over);
+      const args = ['receive', await sender.code(), '--yes', '--debug', ...target, ...AT_ONCE];
+      const receiver = await xfer(args, over);
       const feeding = setInterval(() => sender.input.write(noise(MIB / 4, 'stream')), 50);
       await receiver.waitFor(/debug: .* progress .*"bytes":[1-9]/).finally(() => clearInterval(feeding));
       sender.kill();

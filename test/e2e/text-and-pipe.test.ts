@@ -56,7 +56,8 @@ describe('a pipe', () => {
 
   it('exits 1 and says how many bytes were good when it breaks after output', async () => {
     const { host: sender, join } = await listening(['send', '-'], { keepInputOpen: true });
-    const receiver = await xfer(['receive', ...join, '--stdout', '--yes'], { cwd: to });
+    const args = ['receive', ...join, '--stdout', '--yes', '--patience', '0'];
+    const receiver = await xfer(args, { cwd: to });
     sender.input.write('tick\n');
     await receiver.waitFor(/tick/);
     sender.kill();

@@ -12,7 +12,10 @@ import type { Agreement } from '../../src/peer/pairing-messages.js';
 import { encodeRecord, type WireRecord } from '../../src/transfer/records.js';
 import { connectionPair, line, type Tamper } from './connections.js';
 
-const AGREEMENT: Agreement = { aead: 'chacha20-poly1305', compressions: new Set(['stored', 'brotli']) };
+export const AGREEMENT: Agreement = {
+  aead: 'chacha20-poly1305',
+  compressions: new Set(['stored', 'brotli']),
+};
 
 /** The joiner's and the host's end of a channel; the connection may pretend to be one of the DHT. */
 export async function channelPair(

@@ -13,6 +13,8 @@ const EVENTS: { readonly [Type in XferEvent['type']]: Extract<XferEvent, { type:
   'wrong-guess': { type: 'wrong-guess', left: 7 },
   connected: { type: 'connected', path: 'dht', address: undefined },
   path: { type: 'path', path: 'direct', address: '192.168.1.7:50123', lanes: 2 },
+  reconnecting: { type: 'reconnecting', patienceMs: 600_000 },
+  reconnected: { type: 'reconnected', path: 'direct', address: '192.168.1.7:7337' },
   stalled: { type: 'stalled', silentMs: 10_000 },
   flowing: { type: 'flowing' },
   scanning: { type: 'scanning', files: 1, bytes: 2, done: true },

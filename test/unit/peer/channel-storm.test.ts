@@ -92,4 +92,5 @@ test('whatever lanes come and go, both sides hear all that was said, in its orde
     }),
     { numRuns: 100 },
   );
-});
+  // Who ends after data waits a moment for its acknowledgement.
+}, 30_000);

@@ -1,0 +1,282 @@
+/**
+ * Two sides of a session that lost each other meet again (protocol section 9): by every way that they could have met by at first, with a
+ * secret of the session in place of the code.
+ */
+import { setMaxListeners } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Topic } from '../crypto/code.js';
+import type { SessionKey, Side } from '../crypto/key-schedule.js';
+import { XferError } from '../errors.js';
+import type { Path } from '../transfer/ports.js';
+import type { Endpoint } from './address.js';
+import { Admission } from './admission.js';
+import { pairAsHost, pairAsJoiner } from './authenticate.js';
+import type { Guess } from './budget.js';
+import type { Paired, SealedChannel } from './channel.js';
+import type { Connection } from './connection.js';
+import type { Bootstrap, DhtNode } from './dht.js';
+import { dial, listen, type Listener } from './direct.js';
+
+/** Ways to meet again. At least one is there. */
+export interface ReunionWays {
+  readonly bootstrap: Bootstrap | 'off';
+  /** Where the other side dialled, and will again. */
+  readonly listen: Endpoint | undefined;
+  /** Where the other side listens. */
+  readonly connect: (Endpoint & { readonly host: string }) | undefined;
+}
+
+/** The connection of a session is lost, or there is another one. */
+export type ReunionEvent =
+  | { readonly type: 'reconnecting'; readonly patienceMs: number }
+  | { readonly type: 'reconnected'; readonly path: Path; readonly address: string | undefined };
+
+export interface ReunionOptions {
+  readonly side: Side;
+  readonly ways: ReunionWays;
+  /** How long to look for the other side, in milliseconds. */
+  readonly patienceMs: number;
+  readonly onEvent: (event: ReunionEvent) => void;
+  /** The session goes on over this connection, with that key. */
+  readonly onReunited: (connection: Connection, sessionKey: SessionKey) => void;
+}
+
+/** Between two tries of one way. */
+const RETRY_MS = 500;
+/** From the joiner's proof to its first record. */
+const FIRST_RECORD_MS = 10_000;
+
+/** The secrets are long: nobody guesses them, and those who try are counted by `Admission`. */
+const FREE_GUESS: Guess = { spend: () => undefined, giveBack: () => undefined };
+const reserve = (): Promise<Guess> => Promise.resolve(FREE_GUESS);
+
+/** One pairing; true where the session goes on over it. Never rejects. */
+type Attempt = (connection: Connection, keys: readonly SessionKey[]) => Promise<boolean>;
+
+interface Met {
+  readonly connection: Connection;
+  readonly paired: Paired;
+}
+
+/** Keeps a session together for as long as its channel lives. */
+export class Reunion {
+  readonly #channel: SealedChannel;
+  readonly #options: ReunionOptions;
+  readonly #over = new AbortController();
+  /** The newest first: of those behind it the peer may have begun the epoch or not. */
+  #keys: SessionKey[];
+  #open: Promise<unknown> = Promise.resolve();
+
+  constructor(channel: SealedChannel, sessionKey: SessionKey, options: ReunionOptions) {
+    this.#channel = channel;
+    this.#keys = [sessionKey];
+    this.#options = options;
+    channel.outlive((error) => void this.#meetAgain(error));
+  }
+
+  /** Looks for nobody any more, and forgets all keys. */
+  close(): void {
+    this.#over.abort(new XferError('interrupted'));
+    for (const key of this.#keys) key.erase();
+  }
+
+  /** Resolves when nothing of it is open any more; never rejects. */
+  async closed(): Promise<void> {
+    await this.#open;
+  }
+
+  async #meetAgain(lost: XferError): Promise<void> {
+    const { patienceMs, onEvent } = this.#options;
+    const signal = AbortSignal.any([this.#over.signal, AbortSignal.timeout(patienceMs)]);
+    if (signal.aborted || patienceMs === 0) {
+      this.#channel.destroy(lost);
+      return;
+    }
+    try {
+      onEvent({ type: 'reconnecting', patienceMs });
+      const { connection, paired } = await this.#search(signal);
+      this.#goOn(connection, paired);
+    } catch {
+      this.#channel.destroy(lost);
+    }
+  }
+
+  #goOn(connection: Connection, paired: Paired): void {
+    const { side, onEvent, onReunited } = this.#options;
+    const { sessionKey } = paired;
+    this.#keys = [sessionKey, ...this.#keys];
+    this.#channel.goOn(connection, paired, (records) => {
+      // The joiner's first record came before the host went on. Its second says that it heard the host.
+      if (records === (side === 'joiner' ? 1 : 2)) this.#settleOn(sessionKey);
+    });
+    onReunited(connection, sessionKey);
+    const { path, remoteAddress } = connection;
+    onEvent({ type: 'reconnected', path, address: remoteAddress });
+  }
+
+  /** Both sides use this key: those before it are of no use to anybody any more. */
+  #settleOn(sessionKey: SessionKey): void {
+    for (const key of this.#keys) if (key !== sessionKey) key.erase();
+    this.#keys = [sessionKey];
+  }
+
+  /** Tries all ways at once, until one leads to the peer. */
+  async #search(signal: AbortSignal): Promise<Met> {
+    const done = new AbortController();
+    const searching = AbortSignal.any([signal, done.signal]);
+    const { bootstrap, listen: endpoint, connect } = this.#options.ways;
+    // Every try listens.
+    setMaxListeners(0, searching);
+    const closers: (() => unknown)[] = [];
+    let tries = 0;
+    try {
+      return await new Promise<Met>((resolve, reject) => {
+        searching.addEventListener('abort', () => reject(new XferError('peer-gone')), { once: true });
+        const attempt: Attempt = async (connection, keys) => {
+          const drop = (): void => connection.destroy();
+          searching.addEventListener('abort', drop, { once: true });
+          try {
+            searching.throwIfAborted();
+            const paired = await this.#pair(connection, this.#oneOf(keys, tries++));
+            // Nothing happens between this look at the signal and the end of the search.
+            searching.throwIfAborted();
+            searching.removeEventListener('abort', drop);
+            resolve({ connection, paired });
+            done.abort();
+            return true;
+          } catch {
+            connection.destroy();
+            return false;
+          } finally {
+            searching.removeEventListener('abort', drop);
+          }
+        };
+        const keys = this.#keys;
+        if (connect !== undefined) void this.#dial(connect, attempt, keys, searching);
+        if (endpoint !== undefined) void this.#listen(endpoint, attempt, keys, searching, closers);
+        if (bootstrap !== 'off') {
+          for (const key of keys) void this.#useDht(bootstrap, attempt, key, searching, closers);
+        }
+      });
+    } finally {
+      done.abort();
+      for (const close of closers) close();
+    }
+  }
+
+  /** Where the last epoch may have begun at one side only there are two: the joiner takes them in turn, the host any, so that they agree soon. */
+  #oneOf(keys: readonly SessionKey[], tries: number): SessionKey {
+    const place =
+      this.#options.side === 'joiner' ? tries % keys.length : Math.floor(Math.random() * keys.length);
+    const key = keys[place];
+    if (key === undefined) throw new XferError('internal', { subject: 'reunion without a key' });
+    return key;
+  }
+
+  async #pair(connection: Connection, key: SessionKey): Promise<Paired> {
+    const { password } = key.reunionSecrets();
+    const credentials = { password, purpose: 'reconnect', previous: key };
+    try {
+      if (this.#options.side === 'joiner') return await pairAsJoiner(connection, credentials, reserve);
+      const paired = await pairAsHost(connection, credentials, reserve);
+      // A joiner that met us in two ways goes on in one of them.
+      await connection.waitForMessage(FIRST_RECORD_MS);
+      return paired;
+    } finally {
+      password.erase();
+    }
+  }
+
+  async #dial(
+    endpoint: Endpoint & { readonly host: string },
+    attempt: Attempt,
+    keys: readonly SessionKey[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    while (!signal.aborted) {
+      // A name that cannot be resolved now may be again: the machine could be between two networks.
+      const connection = await dial(endpoint, signal).catch(() => undefined);
+      if (connection !== undefined) await attempt(connection, keys);
+      await sleep(RETRY_MS, undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  async #listen(
+    endpoint: Endpoint,
+    attempt: Attempt,
+    keys: readonly SessionKey[],
+    signal: AbortSignal,
+    closers: (() => unknown)[],
+  ): Promise<void> {
+    let listener: Listener | undefined;
+    while (listener === undefined && !signal.aborted) {
+      // The one before may not be closed yet.
+      listener = await listen(
+        endpoint,
+        new Admission(),
+        (connection) => void attempt(connection, keys),
+      ).catch(() => undefined);
+      if (listener === undefined) await sleep(RETRY_MS, undefined, { signal }).catch(() => undefined);
+    }
+    const close = (): void => listener?.close();
+    if (signal.aborted) close();
+    else closers.push(close);
+  }
+
+  async #useDht(
+    bootstrap: Bootstrap,
+    attempt: Attempt,
+    key: SessionKey,
+    signal: AbortSignal,
+    closers: (() => unknown)[],
+  ): Promise<void> {
+    const topic = key.reunionSecrets().topic as Topic;
+    const { openDht } = await import('./dht.js');
+    while (!signal.aborted) {
+      const dht = openDht(bootstrap);
+      let used: Connection | undefined;
+      const close = async (): Promise<void> => {
+        await dht.leave();
+        await used?.closed;
+        await dht.close();
+      };
+      const met = async (connection: Connection): Promise<void> => {
+        if (await attempt(connection, [key])) used = connection;
+      };
+      try {
+        closers.push(() => (this.#open = Promise.all([this.#open, close()])));
+        if (this.#options.side === 'host') await this.#announce(dht, topic, met);
+        else await this.#lookUp(dht, topic, met, signal);
+        return;
+      } catch {
+        // No network yet: a node that began without one stays without.
+        closers.pop();
+        await dht.close();
+        await sleep(RETRY_MS, undefined, { signal }).catch(() => undefined);
+      }
+    }
+  }
+
+  async #announce(dht: DhtNode, topic: Topic, met: (connection: Connection) => Promise<void>): Promise<void> {
+    const announced = dht.announce(topic, new Admission(), (connection) => void met(connection));
+    if (!(await dht.isReachable()) || !(await announced)) throw new XferError('no-network');
+  }
+
+  async #lookUp(
+    dht: DhtNode,
+    topic: Topic,
+    met: (connection: Connection) => Promise<void>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    if (!(await dht.isReachable())) throw new XferError('no-network');
+    const isOver = (): boolean => signal.aborted;
+    while (!isOver()) {
+      for (const peer of await dht.lookup(topic).catch(() => [])) {
+        if (isOver()) return;
+        const connection = await dht.connect(peer, signal).catch(() => undefined);
+        if (connection !== undefined) await met(connection);
+      }
+      await sleep(RETRY_MS, undefined, { signal }).catch(() => undefined);
+    }
+  }
+}
