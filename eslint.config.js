@@ -72,7 +72,7 @@ export default defineConfig(
   },
   {
     // Programs of their own that talk to whoever runs them.
-    files: ['scripts/**', 'bench/**', 'examples/**'],
+    files: ['scripts/**', 'bench/**', 'examples/**', 'fuzz/**'],
     rules: { 'no-console': 'off' },
   },
 );

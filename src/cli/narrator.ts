@@ -173,15 +173,13 @@ export class Narrator implements Reporter {
         if (event.path !== this.#path) this.#sayLater(`now connected ${route(event.path, event.address)}`);
         this.#path = event.path;
         break;
-      case 'reconnecting':
-        this.#sayLater(
-          cut(
-            `the connection is lost; looking for the other side again for ${formatDuration(event.patienceMs)}`,
-            this.width,
-          ),
-        );
+      case 'reconnecting': {
+        const time = formatDuration(event.patienceMs);
+        const text = `the connection is lost; looking for the other side again for ${time}`;
+        for (const line of wrap(text, this.width)) this.#sayLater(line);
         this.#isAway = true;
         break;
+      }
       case 'reconnected':
         this.#sayLater(`connected again ${route(event.path, event.address)}`);
         this.#isAway = false;

@@ -57,7 +57,7 @@ function linesOf({ folder, roots, parts, arrivedFiles }: Leftover, width: number
   const more = parts.length - SHOWN;
   return [
     show(folder, width),
-    cut(`  of ${roots.map((root) => show(root, width)).join(', ')}`, width),
+    ...(roots.length > 0 ? [cut(`  of ${roots.map((root) => show(root, width)).join(', ')}`, width)] : []),
     ...(arrivedFiles > 0 ? [`  ${countOf(arrivedFiles, 'file')} arrived whole`] : []),
     ...parts.slice(0, SHOWN).map(({ path: of, bytes, size }) => {
       const amount = bytes < size ? formatPart(bytes, size) : formatSize(size);

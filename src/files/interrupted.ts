@@ -19,6 +19,7 @@ import {
   isStagingId,
   JOURNAL_NAME,
   MOST_JOURNAL_BYTES,
+  emptyJournal,
   parseJournal,
   PART_NAME,
   type Journal,
@@ -61,19 +62,25 @@ function examine(folder: string, name: string): Interrupted | undefined {
   try {
     const stat = lstatSync(location);
     if (!stat.isDirectory() || !isPrivate(stat)) return undefined;
-    const { text, touchedMs } = readJournal(location);
+    const { text, touchedMs } = readJournal(location) ?? { text: '', touchedMs: stat.mtimeMs };
     if (owner !== undefined && isAlive(owner, touchedMs)) return undefined;
-    const journal = parseJournal(text);
-    return journal === undefined ? undefined : { id, name, ino: stat.ino, journal };
+    // A crash right after it was made leaves no journal, or half a line.
+    return { id, name, ino: stat.ino, journal: parseJournal(text) ?? emptyJournal(stat.mtimeMs) };
   } catch {
     // Somebody else's, or gone meanwhile.
     return undefined;
   }
 }
 
-/** Throws the error of the system. */
-export function readJournal(location: string): { text: string; touchedMs: number } {
-  const fd = openSync(path.join(location, JOURNAL_NAME), constants.O_RDONLY | constants.O_NOFOLLOW);
+/** `undefined` where there is none. Throws the error of the system. */
+export function readJournal(location: string): { text: string; touchedMs: number } | undefined {
+  let fd: number;
+  try {
+    fd = openSync(path.join(location, JOURNAL_NAME), constants.O_RDONLY | constants.O_NOFOLLOW);
+  } catch (thrown) {
+    if (errnoOf(thrown) === 'ENOENT') return undefined;
+    throw thrown;
+  }
   try {
     const { size, mtimeMs } = fstatSync(fd);
     if (size > MOST_JOURNAL_BYTES) return { text: '', touchedMs: mtimeMs };

@@ -78,6 +78,11 @@ export function parseJournal(text: string): Journal | undefined {
   };
 }
 
+/** Of a staging folder in which nothing is written yet. */
+export function emptyJournal(startedMs: number): Journal {
+  return { roots: [], startedMs, parts: [], renamed: new Map(), arrived: new Arrived(Buffer.alloc(0)) };
+}
+
 /** What a file or folder is known by, whatever it is called: a later one may get the same inode, but not with the same birth. */
 export interface FileIdentity {
   readonly ino: number;

@@ -19,7 +19,7 @@ import { breathe } from './pace.js';
 import { identityOf, type Metadata, type OpenPart } from './part-file.js';
 import { thisPlatform, type NamePlatform } from './paths.js';
 import { PendingFiles } from './pending-files.js';
-import { Staging } from './staging.js';
+import { Staging, type StagingOptions } from './staging.js';
 import { TargetTree } from './target-tree.js';
 import { freeBytesAt, resolveTarget, type Target } from './target.js';
 
@@ -169,6 +169,8 @@ class DiskSink implements FileSink {
     } catch (thrown) {
       throw writeError(thrown, this.#target.folder);
     }
+    // Where all of it had arrived before, nothing has been looked for in what was left.
+    this.#staging ??= this.#claim();
     const kept = this.#leave()?.finish() ?? NOTHING_KEPT;
     this.#tree.close();
     return kept;
@@ -196,16 +198,22 @@ class DiskSink implements FileSink {
 
   /** Where everything lies that has no final name yet: what an interrupted transfer left, or a new one. */
   #stage(): Staging {
-    if (this.#staging !== undefined) return this.#staging;
-    const options = {
+    this.#staging ??= this.#claim() ?? Staging.create(this.#stagingOptions());
+    return this.#staging;
+  }
+
+  #claim(): Staging | undefined {
+    const interrupted = this.#interrupted;
+    return interrupted === undefined ? undefined : Staging.claim(this.#stagingOptions(), interrupted);
+  }
+
+  #stagingOptions(): StagingOptions {
+    return {
       target: this.#tree.folder(ROOT),
       targetPath: this.#tree.targetPath,
       roots: this.#roots,
       register: this.#register,
     };
-    const claimed = this.#interrupted === undefined ? undefined : Staging.claim(options, this.#interrupted);
-    this.#staging = claimed ?? Staging.create(options);
-    return this.#staging;
   }
 
   #leave(): Staging | undefined {

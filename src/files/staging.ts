@@ -87,13 +87,24 @@ export class Staging {
     const name = stagingName(id, ownerTag());
     const location = `${options.target.prefix}/${name}`;
     mkdirSync(location, 0o700);
-    const folder = new OpenFolder(location, false);
-    options.register?.note(id, options.targetPath);
-    const flags = JOURNAL_FLAGS | constants.O_CREAT | constants.O_EXCL;
-    const journal = openSync(`${folder.prefix}/${JOURNAL_NAME}`, flags, 0o600);
-    const staging = new Staging(options, id, name, folder, journal);
-    staging.#write({ xfer: 1, roots: options.roots, started: Date.now() });
-    return staging;
+    let folder: OpenFolder | undefined;
+    let staging: Staging | undefined;
+    try {
+      folder = new OpenFolder(location, false);
+      options.register?.note(id, options.targetPath);
+      const flags = JOURNAL_FLAGS | constants.O_CREAT | constants.O_EXCL;
+      const journal = openSync(`${folder.prefix}/${JOURNAL_NAME}`, flags, 0o600);
+      staging = new Staging(options, id, name, folder, journal);
+      staging.#write({ xfer: 1, roots: options.roots, started: Date.now() });
+      return staging;
+    } catch (thrown) {
+      if (staging === undefined) {
+        folder?.close();
+        options.register?.forget(id);
+        removeIfPossible(location);
+      } else staging.abandon(false);
+      throw thrown;
+    }
   }
 
   /** Takes over what an interrupted transfer left; `undefined` where somebody else did, or it is gone. */
@@ -258,7 +269,7 @@ export class Staging {
   /** Reads what is there, since another process may have worked in it, and removes what has no place in the journal. */
   #takeOver(): void {
     this.#wasClaimed = true;
-    const journal = parseJournal(readJournal(this.#folder.prefix).text);
+    const journal = parseJournal(readJournal(this.#folder.prefix)?.text ?? '');
     const isKnown = new Set(journal?.parts.map(({ name }) => name));
     for (const name of readdirSync(this.#folder.prefix)) {
       if (!PART_NAME.test(name)) continue;
@@ -289,6 +300,14 @@ export class Staging {
     } catch {
       // The disk has more to say about that when something is written.
     }
+  }
+}
+
+function removeIfPossible(location: string): void {
+  try {
+    emptyStaging(location);
+  } catch {
+    // What went wrong before matters more.
   }
 }
 

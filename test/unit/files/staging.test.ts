@@ -1,6 +1,7 @@
 import {
   chmodSync,
   linkSync,
+  mkdirSync,
   readdirSync,
   readFileSync,
   realpathSync,
@@ -101,6 +102,22 @@ describe('after an interruption', () => {
     expect(statSync(at('r')).mtimeMs).toBe(1e12);
   });
 
+  test('where all of it had arrived, nothing of it is left in the end', async () => {
+    const { sink } = await arrive(
+      {},
+      [ROOT_ENTRY, SMALL].map((entry, index) => ({ ...entry, index })),
+    );
+    await sink.writeWhole({ ...SMALL, index: 1 }, Buffer.from('small'));
+    expect(await sink.abort(true)).toMatchObject({ any: true });
+    const { sink: next, prospects } = await arrive(
+      {},
+      [ROOT_ENTRY, SMALL].map((entry, index) => ({ ...entry, index })),
+    );
+    expect(prospects).toEqual(['merges', 'arrived']);
+    await next.finish();
+    expect(readdirSync(folder)).toEqual(['r']);
+  });
+
   test('row 31: a part that is set aside stays until the file has arrived', async () => {
     await interrupt();
     const { sink } = await arrive();
@@ -183,6 +200,20 @@ describe('after an interruption', () => {
     renameSync(at(staging), at('.elsewhere'));
     expect(new Register(register).folders()).toEqual([]);
     expect(readdirSync(register)).toEqual([]);
+  });
+
+  test('a staging folder of which the journal was never begun can be removed', async () => {
+    for (const journal of [undefined, '', '{"xfer":1,"ro']) {
+      const staging = '.xfer-0123456789abcdef.4194999.1.00000000.00000000';
+      mkdirSync(at(staging), 0o700);
+      utimesSync(at(staging), 1, 1);
+      if (journal !== undefined) writeFileSync(at(staging, 'journal'), journal, { mode: 0o600 });
+      if (journal !== undefined) utimesSync(at(staging, 'journal'), 1, 1);
+      const [leftover] = leftoversIn([folder]);
+      expect(leftover).toMatchObject({ roots: [], parts: [], arrivedFiles: 0 });
+      removeLeftover(leftover!, undefined);
+      expect(readdirSync(folder)).toEqual([]);
+    }
   });
 
   test('a register that cannot be written is no failure', async () => {
