@@ -199,6 +199,10 @@ abstract class SingleSink implements FileSink, PartFile {
     return { bytes: 0, any: false };
   }
 
+  isMadeAnew(): boolean {
+    return false;
+  }
+
   heldBytes(): number {
     return 0;
   }

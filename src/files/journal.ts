@@ -57,6 +57,7 @@ export function parseJournal(text: string): Journal | undefined {
   const lines = text.split('\n');
   const header = read(lines.shift());
   if (header?.['xfer'] !== 1 || !isNames(header['roots']) || !isCount(header['started'])) return undefined;
+  const roots = new Set(header['roots']);
   const parts: JournaledPart[] = [];
   const renamed = new Map<string, string>();
   const arrivals: Buffer[] = [];
@@ -64,13 +65,15 @@ export function parseJournal(text: string): Journal | undefined {
     const line = read(each);
     if (line === undefined) continue;
     const { part, path, size, root, as, arrived } = line;
+    // Whoever goes on with it adds its own.
+    if (isNames(line['roots'])) for (const name of line['roots']) roots.add(name);
     if (typeof part === 'string' && PART_NAME.test(part) && typeof path === 'string' && isCount(size))
       parts.push({ name: part, path, size });
     else if (typeof root === 'string' && typeof as === 'string') renamed.set(root, as);
     else if (typeof arrived === 'string') arrivals.push(wholePairs(Buffer.from(arrived, 'base64')));
   }
   return {
-    roots: header['roots'],
+    roots: [...roots],
     startedMs: header['started'],
     parts,
     renamed,

@@ -16,7 +16,7 @@ let own: string | undefined;
 
 /** Names this process so that no later one has the same name. */
 export function ownerTag(): string {
-  own ??= [process.pid, startOf('self') ?? '0', machine(), boot()].join('.');
+  own ??= [process.pid, statOf('self')?.[START] ?? '0', machine(), boot()].join('.');
   return own;
 }
 
@@ -25,8 +25,10 @@ export function isAlive(tag: string, touchedMs: number): boolean {
   const [, pid = '', start, where, when] = OWNER_PATTERN.exec(tag) ?? [];
   if (where !== machine()) return Math.abs(Date.now() - touchedMs) < SILENT_MS;
   if (when !== boot() || !isRunning(Number(pid))) return false;
-  const started = startOf(pid);
-  return started === undefined || started === start;
+  const fields = statOf(pid);
+  // Killed, and nobody has looked at it yet.
+  if (fields?.[STATE] === 'Z' || fields?.[STATE] === 'X') return false;
+  return fields === undefined || fields[START] === start;
 }
 
 function isRunning(pid: number): boolean {
@@ -38,11 +40,13 @@ function isRunning(pid: number): boolean {
   }
 }
 
-/** When a process started, in ticks since the boot: numbers of processes are given again. Only Linux tells. */
-function startOf(pid: string): string | undefined {
+/** Where the state of a process stands, and when it started, in ticks since the boot: numbers of processes are given again. */
+const [STATE, START] = [0, 19];
+
+/** What Linux tells of a process, from the third field on: the name in the second may hold anything. Others tell nothing. */
+function statOf(pid: string): string[] | undefined {
   const stat = read(`/proc/${pid}/stat`);
-  // The name in the second field may hold anything; the start is the 22nd.
-  return stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+  return stat?.slice(stat.lastIndexOf(')') + 2).split(' ');
 }
 
 /** Where numbers of processes mean the same. */

@@ -143,9 +143,14 @@ export class OpenPart {
   complete({ mode, mtimeMs }: Metadata): FileIdentity {
     if (mode !== this.#mode) keepMode(this.#open, mode);
     keepTime(this.#open, mtimeMs);
-    const identity = identityOf(fstatSync(this.#open));
+    const identity = this.identity();
     this.close();
     return identity;
+  }
+
+  /** What it is known by. */
+  identity(): FileIdentity {
+    return identityOf(fstatSync(this.#open));
   }
 
   /** Closes it. It stays in its folder. */

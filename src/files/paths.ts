@@ -11,6 +11,9 @@ export const MAX_NAME_BYTES = 255;
 export const MAX_PATH_BYTES = 4096;
 export const MAX_DEPTH = 64;
 
+/** Folders of part files and journals: one that arrives must not pass for what an interrupted transfer of our own left. */
+const STAGING_NAME = /^\.xfer-[0-9a-f]{16}(?:\.|$)/i;
+
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
 const LONE_SURROGATE = /\p{Surrogate}/u;
 
@@ -27,6 +30,7 @@ const TRAILING_DOT_OR_SPACE = /[. ]$/;
  */
 export function checkName(name: string, platform: NamePlatform): 'ok' | { readonly refused: ErrorCode } {
   if (isHostile(name)) throw new XferError('protocol', { subject: name });
+  if (STAGING_NAME.test(name)) return { refused: 'name-refused' };
   return platform === 'linux' || isKept(name, platform) ? 'ok' : { refused: 'name-refused' };
 }
 
@@ -49,7 +53,7 @@ function isKept(name: string, platform: 'darwin' | 'win32'): boolean {
 
 /** True where every one of the systems that xfer runs on could keep the name, and no honest sender minds it. */
 export function isPortable(name: string): boolean {
-  return !isHostile(name) && isKept(name, 'win32');
+  return !isHostile(name) && !STAGING_NAME.test(name) && isKept(name, 'win32');
 }
 
 /**

@@ -118,6 +118,10 @@ class DiskSink implements FileSink {
     this.#tree.decide(policy);
   }
 
+  isMadeAnew(entry: Entry): boolean {
+    return this.#tree.isMadeAnew(entry);
+  }
+
   async makeFolder(entry: Entry): Promise<void> {
     await breathe();
     this.#naming(entry, () => this.#tree.folder(entry.index));
@@ -239,9 +243,11 @@ class DiskSink implements FileSink {
         if (this.#isSyncing) await part.sync();
         const identity = part.complete(this.#metadata(entry));
         const staging = this.#stage();
+        // Its name may become another one.
+        const path = this.#tree.pathBelow(entry);
         staging.noteArrived([identity]);
         await this.#place(entry, part);
-        staging.removeParts(this.#tree.pathBelow(entry));
+        staging.removeParts(path);
       },
       explain: (thrown) => writeError(thrown, this.pathOf(entry)),
       closed: () => this.#parts.delete(file),
@@ -290,6 +296,7 @@ class DiskSink implements FileSink {
     try {
       const copy = await part.copyTo(folder);
       try {
+        this.#stage().noteArrived([copy.identity()]);
         if (this.#isSyncing) await copy.sync();
         copy.close();
         this.#placed(entry, copy.place(folder, this.#tree.placement(entry)));

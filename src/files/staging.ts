@@ -64,6 +64,8 @@ export class Staging {
   #nextPart = 0;
   #arrived = 0;
   #wasClaimed = false;
+  /** There are roots in the journal that were not offered this time. */
+  #otherRoots = false;
   readonly #pulse: NodeJS.Timeout;
 
   private constructor(
@@ -112,6 +114,7 @@ export class Staging {
     const { target } = options;
     const name = stagingName(id, ownerTag());
     let folder: OpenFolder | undefined;
+    let staging: Staging | undefined;
     try {
       // The name says whose it is: who renames it first has it.
       renameSync(`${target.prefix}/${before}`, `${target.prefix}/${name}`);
@@ -119,11 +122,13 @@ export class Staging {
       const stat = folder.stat();
       if (stat.ino !== ino || !isPrivate(stat)) throw new Error('another folder');
       const journal = openSync(`${folder.prefix}/${JOURNAL_NAME}`, JOURNAL_FLAGS);
-      const staging = new Staging(options, id, name, folder, journal);
+      staging = new Staging(options, id, name, folder, journal);
       staging.#takeOver();
       return staging;
     } catch {
-      folder?.close();
+      // Whatever it is, a later transfer may look at it again.
+      if (staging === undefined) folder?.close();
+      else staging.abandon(true);
       return undefined;
     }
   }
@@ -196,7 +201,11 @@ export class Staging {
   /** Lets go of it after a transfer: only files that did not come whole can be something for a later one. */
   finish(): Kept {
     const bytes = this.#tidy(true);
-    return this.#close(bytes, this.#parts.size > 0);
+    const isOwn = [...this.#parts.values()].flat().some((name) => this.#begun.has(name));
+    // Of roots that were not offered this time it is still needed.
+    const isForOthers = this.#otherRoots && (this.#arrived > 0 || this.#parts.size > 0);
+    this.#close(bytes, isOwn || isForOthers || this.#parts.size > 0);
+    return isOwn ? { bytes, any: true } : { bytes: 0, any: false };
   }
 
   /** As `FileSink.abort`. */
@@ -276,11 +285,14 @@ export class Staging {
       this.#nextPart = Math.max(this.#nextPart, Number.parseInt(name, 10) + 1);
       if (!isKnown.has(name)) removePart(this.#folder, name);
     }
+    const offered = new Set(this.#options.roots);
+    this.#otherRoots = journal?.roots.some((root) => !offered.has(root)) ?? false;
     this.#arrived = journal?.arrived.size ?? 0;
     for (const { name, path } of journal?.parts ?? []) {
       if (this.#isPart(name)) this.#remember(path, name);
     }
     if (!endsLine(this.#journal)) writeSync(this.#journal, '\n');
+    this.#write({ xfer: 1, roots: this.#options.roots, started: Date.now() });
   }
 
   #isPart(name: string): boolean {

@@ -56,6 +56,8 @@ export class TargetTree {
   readonly #modes = new Column((length) => new Uint16Array(length));
   readonly #mtimesMs = new Column((length) => new Float64Array(length));
   readonly #made: number[] = [];
+  /** Folders that an interrupted transfer made; touched only where this one comes to its end. */
+  readonly #recalled: number[] = [];
   /** Folders in which something got its name. */
   readonly #changed = new Set<number>();
   readonly #open = new FolderCache();
@@ -63,7 +65,7 @@ export class TargetTree {
   #policy: ConflictPolicy = 'refuse';
   /** Roots that got another name than the sender gave them. */
   readonly #renamed = new Map<number, string>();
-  /** Roots that an interrupted transfer gave another name. */
+  /** Roots that an interrupted transfer made. */
   readonly #continued = new Set<number>();
   /** What was examined in the folder examined last; entries of one folder come together. */
   #siblings = { folder: ROOT, keys: new Map<string, number>() };
@@ -86,7 +88,7 @@ export class TargetTree {
   /** As `FileSink.examine`. */
   examine(entry: Entry): Prospect {
     this.#assertHonest(entry);
-    if (entry.parent === ROOT && entry.type === 'folder') this.#recall(entry);
+    if (entry.parent === ROOT && entry.type === 'folder' && !this.#target.isNew) this.#recall(entry);
     const prospect = this.#isKept(entry) ? this.#look(entry) : NAME_REFUSED;
     this.#table.add(entry);
     this.#setState(entry.index, prospect.status);
@@ -140,6 +142,11 @@ export class TargetTree {
     return path.join(this.#target.folder, ...folders, name);
   }
 
+  /** Whether an entry goes into another folder than it was looked for in, since its root is made anew. */
+  isMadeAnew({ parent }: Entry): boolean {
+    return parent !== ROOT && this.#policy === 'rename' && !this.#isContinued(parent);
+  }
+
   /** The target as others find it. */
   get targetPath(): string {
     return path.resolve(this.#target.folder);
@@ -154,7 +161,9 @@ export class TargetTree {
 
   /** Gives the folders that were made their modes and times, the inner ones first; with `sync` waits for the disk. */
   async finish(sync: boolean): Promise<void> {
-    for (let index = this.#made.pop(); index !== undefined; index = this.#made.pop()) {
+    // What lies in a folder comes after it in the manifest.
+    const folders = [...this.#made.splice(0), ...this.#recalled.splice(0)].sort((one, other) => other - one);
+    for (const index of folders) {
       await breathe();
       this.#complete(index);
       this.#changed.add(index);
@@ -240,7 +249,7 @@ export class TargetTree {
     if (entry.type === 'file' && this.#memory.hasArrived(entry, stat)) return { status: 'arrived' };
     if (entry.type === 'file' || !stat.isDirectory()) return { status: 'exists' };
     // Its mode and time are still to come.
-    if (this.#memory.hasMade(stat)) this.#made.push(entry.index);
+    if (this.#memory.hasMade(stat)) this.#recalled.push(entry.index);
     return { status: 'merges' };
   }
 
@@ -250,18 +259,19 @@ export class TargetTree {
     return this.#policy === 'rename' && !this.#isContinued(folder);
   }
 
-  /** Whether it is a root, or lies in one, that an interrupted transfer gave another name. */
+  /** Whether it is a root, or lies in one, that an interrupted transfer made. */
   #isContinued(folder: number): boolean {
     return this.#continued.size > 0 && this.#continued.has(this.#table.rootOf(folder));
   }
 
-  /** Goes on in the folder that an interrupted transfer made for a root. */
+  /** Goes on in the folder that an interrupted transfer made for a root, perhaps under another name. */
   #recall(root: Entry): void {
     const as = this.#memory.renamed.get(root.name);
-    if (as === undefined || checkName(as, this.#platform) !== 'ok') return;
-    this.#renamed.set(root.index, as);
-    if (this.#stat(root)?.isDirectory() === true) this.#continued.add(root.index);
-    else this.#renamed.delete(root.index);
+    if (as !== undefined && checkName(as, this.#platform) === 'ok') this.#renamed.set(root.index, as);
+    const stat = this.#stat(root);
+    // Nothing but the very folder that it made: a journal must not lead anywhere else.
+    if (stat?.isDirectory() === true && this.#memory.hasMade(stat)) this.#continued.add(root.index);
+    else if (as !== undefined) this.#renamed.delete(root.index);
   }
 
   #stat({ index, parent, name }: Entry): Stats | undefined {

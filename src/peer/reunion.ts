@@ -56,6 +56,8 @@ type Attempt = (connection: Connection, keys: readonly SessionKey[]) => Promise<
 interface Met {
   readonly connection: Connection;
   readonly paired: Paired;
+  /** Of the epoch before, which both sides had. */
+  readonly key: SessionKey;
 }
 
 /** Keeps a session together for as long as its channel lives. */
@@ -94,30 +96,29 @@ export class Reunion {
     }
     try {
       onEvent({ type: 'reconnecting', patienceMs });
-      const { connection, paired } = await this.#search(signal);
-      this.#goOn(connection, paired);
+      this.#goOn(await this.#search(signal));
     } catch {
       this.#channel.destroy(lost);
     }
   }
 
-  #goOn(connection: Connection, paired: Paired): void {
+  #goOn({ connection, paired, key }: Met): void {
     const { side, onEvent, onReunited } = this.#options;
     const { sessionKey } = paired;
-    this.#keys = [sessionKey, ...this.#keys];
+    this.#keepOnly(sessionKey, key);
     this.#channel.goOn(connection, paired, (records) => {
       // The joiner's first record came before the host went on. Its second says that it heard the host.
-      if (records === (side === 'joiner' ? 1 : 2)) this.#settleOn(sessionKey);
+      if (records === (side === 'joiner' ? 1 : 2)) this.#keepOnly(sessionKey);
     });
     onReunited(connection, sessionKey);
     const { path, remoteAddress } = connection;
     onEvent({ type: 'reconnected', path, address: remoteAddress });
   }
 
-  /** Both sides use this key: those before it are of no use to anybody any more. */
-  #settleOn(sessionKey: SessionKey): void {
-    for (const key of this.#keys) if (key !== sessionKey) key.erase();
-    this.#keys = [sessionKey];
+  /** Erases all other keys: they are of no use to anybody any more. */
+  #keepOnly(...keys: SessionKey[]): void {
+    for (const key of this.#keys) if (!keys.includes(key)) key.erase();
+    this.#keys = keys;
   }
 
   /** Tries all ways at once, until one leads to the peer. */
@@ -137,11 +138,12 @@ export class Reunion {
           searching.addEventListener('abort', drop, { once: true });
           try {
             searching.throwIfAborted();
-            const paired = await this.#pair(connection, this.#oneOf(keys, tries++));
+            const key = this.#oneOf(keys, tries++);
+            const paired = await this.#pair(connection, key);
             // Nothing happens between this look at the signal and the end of the search.
             searching.throwIfAborted();
             searching.removeEventListener('abort', drop);
-            resolve({ connection, paired });
+            resolve({ connection, paired, key });
             done.abort();
             return true;
           } catch {

@@ -65,7 +65,7 @@ export class Choice {
     const absent = this.#absent.get(entry.parent);
     if (absent !== undefined) return this.#lack(entry, absent);
     if (prospect.status === 'refused') return this.#lack(entry, prospect.reason);
-    if (prospect.status === 'arrived') {
+    if (prospect.status === 'arrived' && !this.#sink.isMadeAnew(entry)) {
       this.#tally.alreadyFiles++;
       this.#tally.alreadyBytes += entry.size ?? 0;
       if (entry.parent === ROOT) this.arrivedRoots.push(entry);

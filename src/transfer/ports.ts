@@ -211,6 +211,8 @@ export interface FileSink {
   freeBytes(): Promise<number | undefined>;
   /** What to do with files that exist; called once, after consent, before the first write. */
   decide(policy: ConflictPolicy): void;
+  /** Whether an entry goes elsewhere than where it was examined, so that nothing of it can be there. For use after `decide`. */
+  isMadeAnew(entry: Entry): boolean;
   /** Makes a folder that was examined; does nothing where it exists. */
   makeFolder(entry: Entry): Promise<void>;
   /**

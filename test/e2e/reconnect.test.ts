@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { joining, listening } from '../support/direct.js';
@@ -69,19 +69,23 @@ describe('a connection that is cut', () => {
     },
   );
 
-  it(`${CUTS} times in one transfer comes to its end`, async () => {
-    const run = await start(Infinity, ['--limit', '8M']);
+  it(`${CUTS} times, in as few transfers as it takes, comes to its end`, async () => {
     let cuts = 0;
-    let next = 200_000;
-    const cutting = setInterval(() => {
-      if (cuts === CUTS || run.line.carried < next) return;
-      cuts += 1;
-      next = run.line.carried + 27_000_000 / CUTS;
-      run.line.cut();
-    }, 5);
-    await expectArrival(run).finally(() => clearInterval(cutting));
-    expect(cuts).toBeGreaterThan(CUTS / 2);
-  });
+    while (cuts < CUTS) {
+      const run = await start(Infinity, ['--limit', '8M']);
+      let next = 200_000;
+      const cutting = setInterval(() => {
+        if (run.line.carried < next) return;
+        cuts += 1;
+        // Spread over messages and the places inside them.
+        next = run.line.carried + 300_000 + ((cuts * 7_919) % 500_000);
+        run.line.cut();
+      }, 5);
+      await expectArrival(run).finally(() => clearInterval(cutting));
+      await rm(to, { recursive: true });
+      await mkdir(to);
+    }
+  }, 600_000);
 
   it('with --patience 0 ends both sides at once', async () => {
     const run = await start(5 * MIB, ['--patience', '0']);

@@ -1,16 +1,23 @@
 /** Two programs that meet over TCP on loopback: the quickest way to a transfer, with no DHT in it. */
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
-import { createServer, type AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
 import { xfer, type StartOptions, type XferProcess } from './xfer-process.js';
 
-/** A TCP port that nothing listens on. */
+/** A TCP port that nothing listens on, and that no system gives to a connection going out meanwhile: those begin higher. */
 export async function freePort(host = '127.0.0.1'): Promise<number> {
-  const server = createServer().listen(0, host);
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
+  for (;;) {
+    const port = randomInt(10_000, 32_000);
+    const server = createServer().listen(port, host);
+    try {
+      await once(server, 'listening');
+    } catch {
+      continue;
+    }
+    server.close();
+    await once(server, 'close');
+    return port;
+  }
 }
 
 export interface WaitingHost {

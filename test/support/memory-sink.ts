@@ -95,6 +95,10 @@ export class MemorySink implements FileSink {
     return this.#begin(entry, []);
   }
 
+  isMadeAnew(): boolean {
+    return false;
+  }
+
   heldBytes(entry: Entry): number {
     return this.#faults.held?.[this.pathOf(entry)]?.length ?? 0;
   }

@@ -1,4 +1,5 @@
 import {
+  appendFileSync,
   chmodSync,
   linkSync,
   mkdirSync,
@@ -11,7 +12,8 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import path from 'node:path';
 import fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
@@ -154,6 +156,77 @@ describe('after an interruption', () => {
     }
   });
 
+  test('row 33: a journal that says a root has another name is believed of nothing but a folder that it made', async () => {
+    await interrupt();
+    mkdirSync(at('.git'));
+    const [staging = ''] = stagings();
+    appendFileSync(at(staging, 'journal'), encodeLine({ root: 'r', as: '.git' }));
+    const { sink } = await arrive();
+    expect(sink.pathOf(SMALL)).toBe(at('r/small'));
+    await sink.abort(true);
+  });
+
+  test('row 33: a folder that looks like one cannot be received, at any depth', async () => {
+    const name = '.xfer-0123456789abcdef';
+    const entries = [
+      { ...ROOT_ENTRY, name: 'p' },
+      { ...ROOT_ENTRY, index: 1, parent: 0, name },
+    ];
+    const sink = openSink({ roots: [entries[0]!] }, { out: folder });
+    await sink.examine(entries[0]!);
+    expect(await sink.examine(entries[1]!)).toEqual({ status: 'refused', reason: 'name-refused' });
+  });
+
+  test('with new names for what exists it goes on in the folder that it made', async () => {
+    await interrupt();
+    const sink = openSink({ roots: [ROOT_ENTRY] }, { out: folder, together: 1 });
+    for (const entry of ENTRIES) await sink.examine(entry);
+    sink.decide('rename');
+    await sink.makeFolder(ROOT_ENTRY);
+    expect(sink.isMadeAnew(SMALL)).toBe(false);
+    expect(sink.heldBytes(LARGE)).toBe(2 * MIB + 77);
+    await sink.finish();
+    expect(readdirSync(folder).filter((name) => !name.startsWith('.'))).toEqual(['r']);
+  });
+
+  test('with new names for what exists nothing counts as arrived in a folder that was there before', async () => {
+    mkdirSync(at('r'));
+    await interrupt();
+    const sink = openSink({ roots: [ROOT_ENTRY] }, { out: folder, together: 1 });
+    for (const entry of ENTRIES) await sink.examine(entry);
+    sink.decide('rename');
+    expect(sink.isMadeAnew(SMALL)).toBe(true);
+    await sink.abort(true);
+  });
+
+  test('a no changes nothing', async () => {
+    await interrupt();
+    chmodSync(at('r'), 0o700);
+    utimesSync(at('r'), 5, 5);
+    const sink = openSink({ roots: [ROOT_ENTRY] }, { out: folder });
+    for (const entry of ENTRIES) await sink.examine({ ...entry, mode: 0o777 });
+    await sink.abort(false);
+    expect([statSync(at('r')).mode & 0o777, statSync(at('r')).mtimeMs]).toEqual([0o700, 5000]);
+    expect(leftoversIn([folder])).toHaveLength(1);
+  });
+
+  test('a transfer of some of its roots leaves what is known of the others', async () => {
+    const other: Entry = { ...SMALL, index: 3, parent: ROOT, name: 'other' };
+    const both = openSink({ roots: [ROOT_ENTRY, other] }, { out: folder, together: 1 });
+    const entries = [ROOT_ENTRY, { ...other, index: 1 }, { ...SMALL, index: 2 }];
+    for (const entry of entries) await both.examine(entry);
+    both.decide('refuse');
+    await both.writeWhole(entries[2]!, Buffer.from('small'));
+    await both.abort(true);
+
+    const one = openSink({ roots: [other] }, { out: folder, together: 1 });
+    await one.examine({ ...other, index: 0 });
+    one.decide('refuse');
+    await one.writeWhole({ ...other, index: 0 }, Buffer.from('other'));
+    expect(await one.finish()).toEqual({ bytes: 0, any: false });
+    expect((await arrive()).prospects).toEqual(['merges', 'new', 'arrived']);
+  });
+
   test('a transfer of other things leaves it alone', async () => {
     await interrupt();
     const [before] = stagings();
@@ -291,6 +364,24 @@ describe('the owner', () => {
     const { pid } = spawnSync('true');
     expect(isAlive(ownerTag().replace(/^\d+/, String(pid)), Date.now())).toBe(false);
   });
+
+  test.skipIf(process.platform !== 'linux')(
+    'is dead when it was killed, though nobody has looked at it yet',
+    async () => {
+      const parent = spawn('sh', ['-c', 'sleep 0 & echo $!; exec sleep 30'], {
+        stdio: ['ignore', 'pipe', 'ignore'],
+      });
+      const [pid] = (await once(parent.stdout, 'data')) as [Buffer];
+      const stat = (): string => readFileSync(`/proc/${String(pid).trim()}/stat`, 'utf8');
+      await expect.poll(() => stat().includes(') Z ')).toBe(true);
+      const start = stat()
+        .slice(stat().lastIndexOf(')') + 2)
+        .split(' ')[19];
+      const [, , machine, boot] = ownerTag().split('.');
+      expect(isAlive([String(pid).trim(), start, machine, boot].join('.'), Date.now())).toBe(false);
+      parent.kill();
+    },
+  );
 
   test('is not another process that got its number, or one after the next boot', () => {
     const [pid, start, machine, boot] = ownerTag().split('.');
