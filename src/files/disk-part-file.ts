@@ -11,97 +11,88 @@ interface Owner {
   closed(): void;
 }
 
-export class DiskPartFile implements PartFile {
-  readonly #owner: Owner & { place(): Promise<void> };
-  readonly #part: OpenPart;
+/** What both kinds have in common. */
+abstract class OnDisk<O extends Owner> {
+  protected readonly part: OpenPart;
+  protected readonly owner: O;
   /** The call under way: the file is not closed before it is over. */
-  #busy: Promise<void> = Promise.resolve();
+  #busy: Promise<unknown> = Promise.resolve();
   #isOpen = true;
 
-  constructor(part: OpenPart, owner: Owner & { place(): Promise<void> }) {
-    this.#part = part;
-    this.#owner = owner;
+  constructor(part: OpenPart, owner: O) {
+    this.part = part;
+    this.owner = owner;
   }
 
+  protected async busyWith<T>(call: Promise<T>): Promise<T> {
+    this.#busy = call.catch(() => undefined);
+    try {
+      return await call;
+    } catch (thrown) {
+      throw this.owner.explain(thrown);
+    }
+  }
+
+  /** Ends it after the call under way, unless it was ended before. */
+  protected async end(end: () => void): Promise<void> {
+    await this.#busy;
+    if (!this.#isOpen) return;
+    end();
+    this.close();
+  }
+
+  protected close(): void {
+    this.#isOpen = false;
+    this.owner.closed();
+  }
+}
+
+export class DiskPartFile extends OnDisk<Owner & { place(): Promise<void> }> implements PartFile {
   write(bytes: Uint8Array): Promise<void> {
-    return this.#busyWith(this.#part.append(bytes));
+    return this.busyWith(this.part.append(bytes));
   }
 
   skip(length: number): Promise<void> {
-    return this.#busyWith(this.#part.skip(length));
+    return this.busyWith(this.part.skip(length));
   }
 
   async commit(): Promise<void> {
     try {
-      await this.#busyWith(this.#owner.place());
+      await this.busyWith(this.owner.place());
     } catch (thrown) {
       // What cannot have its place will not have it next time either; what the disk failed of may.
       const isRefused = thrown instanceof XferError && REFUSALS.includes(thrown.code);
       await (isRefused ? this.discard() : this.keep());
       throw thrown;
     }
-    this.#close();
+    this.close();
   }
 
   discard(): Promise<void> {
-    return this.#end(() => this.#part.remove());
+    return this.end(() => this.part.remove());
   }
 
   keep(): Promise<void> {
-    return this.#end(() => this.#part.close());
-  }
-
-  async #end(end: () => void): Promise<void> {
-    await this.#busy;
-    if (!this.#isOpen) return;
-    end();
-    this.#close();
-  }
-
-  async #busyWith(call: Promise<void>): Promise<void> {
-    this.#busy = call.catch(() => undefined);
-    try {
-      await call;
-    } catch (thrown) {
-      throw this.#owner.explain(thrown);
-    }
-  }
-
-  #close(): void {
-    this.#isOpen = false;
-    this.#owner.closed();
+    return this.end(() => this.part.close());
   }
 }
 
-export class DiskHeldPart implements HeldPart {
-  readonly leaves: number;
-  readonly #part: OpenPart;
-  readonly #owner: Owner & { continued(): PartFile };
+export class DiskHeldPart extends OnDisk<Owner & { continued(): PartFile }> implements HeldPart {
+  readonly leaves = Math.floor(this.part.length / LEAF_BYTES);
   readonly #memory = Buffer.allocUnsafeSlow(LEAF_BYTES);
-  #busy: Promise<unknown> = Promise.resolve();
-  #isOpen = true;
-
-  constructor(part: OpenPart, owner: Owner & { continued(): PartFile }) {
-    this.#part = part;
-    this.#owner = owner;
-    this.leaves = Math.floor(part.length / LEAF_BYTES);
-  }
 
   read(leaf: number): Promise<Uint8Array> {
-    return this.#busyWith(this.#part.read(this.#memory, leaf * LEAF_BYTES));
+    return this.busyWith(this.part.read(this.#memory, leaf * LEAF_BYTES));
   }
 
   async continueFrom(leaf: number): Promise<PartFile> {
-    await this.#busyWith(this.#part.truncate(leaf * LEAF_BYTES));
-    this.#close();
-    return this.#owner.continued();
+    await this.busyWith(this.part.truncate(leaf * LEAF_BYTES));
+    this.close();
+    return this.owner.continued();
   }
 
-  async setAside(): Promise<void> {
-    await this.#busy;
-    if (!this.#isOpen) return;
-    this.#part.close();
-    this.#close();
+  setAside(): Promise<void> {
+    return this.end(() => this.part.close());
   }
 
   /** As the whole transfer ends. */
@@ -112,19 +103,5 @@ export class DiskHeldPart implements HeldPart {
   /** It is of an earlier transfer, whatever became of this one. */
   discard(): Promise<void> {
     return this.setAside();
-  }
-
-  async #busyWith<T>(call: Promise<T>): Promise<T> {
-    this.#busy = call.catch(() => undefined);
-    try {
-      return await call;
-    } catch (thrown) {
-      throw this.#owner.explain(thrown);
-    }
-  }
-
-  #close(): void {
-    this.#isOpen = false;
-    this.#owner.closed();
   }
 }

@@ -203,8 +203,8 @@ export class Staging {
     const bytes = this.#tidy(true);
     const isOwn = [...this.#parts.values()].flat().some((name) => this.#begun.has(name));
     // Of roots that were not offered this time it is still needed.
-    const isForOthers = this.#otherRoots && (this.#arrived > 0 || this.#parts.size > 0);
-    this.#close(bytes, isOwn || isForOthers || this.#parts.size > 0);
+    const isForOthers = this.#otherRoots && this.#arrived > 0;
+    this.#close(bytes, isForOthers || this.#parts.size > 0);
     return isOwn ? { bytes, any: true } : { bytes: 0, any: false };
   }
 
