@@ -49,6 +49,7 @@ export const ERROR_CODES = [
   'name-refused',
   'source-changed',
   'source-vanished',
+  'target-changed',
   'link-skipped',
   'special-skipped',
   'internal',

@@ -146,6 +146,8 @@ export class Consent {
     const choices: Choices<ConflictPolicy | 'cancel'> = {
       o: 'overwrite',
       overwrite: 'overwrite',
+      u: 'update',
+      update: 'update',
       r: 'rename',
       rename: 'rename',
       s: 'skip',
@@ -153,7 +155,7 @@ export class Consent {
       c: 'cancel',
       cancel: 'cancel',
     };
-    const question = 'overwrite them, rename the new ones, skip them, or cancel? [o/r/s/c]';
+    const question = 'overwrite them, update them, rename the new ones, skip them, or cancel? [o/u/r/s/c]';
     const choice = await this.#prompts.choose(question, choices, undefined, { signal });
     if (choice === undefined || choice === 'cancel') throw declined();
     return choice;

@@ -88,7 +88,7 @@ const TEXTS: Readonly<Record<ErrorCode, Text>> = {
   },
   'target-exists': {
     sentence: ({ subject }) => `${subject || 'something with this name'} exists already`,
-    advice: 'choose --overwrite, --rename or --skip, or another folder with --out',
+    advice: 'choose --overwrite, --update, --rename or --skip, or another folder with --out',
     exitCode: 2,
     brief: 'exists already',
   },
@@ -285,6 +285,12 @@ const TEXTS: Readonly<Record<ErrorCode, Text>> = {
     advice: 'send again what is left',
     exitCode: 1,
     brief: 'went away while it was sent',
+  },
+  'target-changed': {
+    sentence: ({ subject }) => `${subject || 'a file'} changed here while it was updated`,
+    advice: 'it was left as it is; receive it again when nothing else writes to it',
+    exitCode: 1,
+    brief: 'changed here while it was updated',
   },
   'link-skipped': {
     sentence: ({ subject }) => `${subject || 'this'} is a symbolic link`,

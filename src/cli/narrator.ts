@@ -120,7 +120,7 @@ export class Narrator implements Reporter {
     this.leftOut(leftOut, leftOutCount);
     if (outcome.alreadyFiles > 0) {
       const already = `${countOf(outcome.alreadyFiles, 'file')}, ${formatSize(outcome.alreadyBytes)}`;
-      this.say(`here already: ${already}`);
+      this.say(`${this.#sends ? 'there' : 'here'} already: ${already}`);
     }
     this.say(`verified: ${this.#summary(outcome)}`);
     if (exitCode !== 0) writeError(stderr, 'incomplete', undefined);
@@ -231,6 +231,9 @@ export class Narrator implements Reporter {
       case 'file-restarted':
         this.#sayLater(cut(`not the same as before, so from its start: ${show(event.path)}`, this.width));
         break;
+      case 'file-updated':
+        // There may be thousands; the end says how much did not travel.
+        break;
       case 'kept':
         this.#kept = true;
         this.say(
@@ -317,13 +320,15 @@ export class Narrator implements Reporter {
     }
   }
 
-  #summary({ files, bytes, continuedBytes, elapsedMs }: TransferOutcome): string {
+  #summary({ files, bytes, continuedBytes, alreadyFiles, elapsedMs }: TransferOutcome): string {
+    if (files === 0 && alreadyFiles > 0) return `nothing had to travel, ${formatDuration(elapsedMs)}`;
     const what = { files: countOf(files, 'file'), text: 'a text', pipe: 'a stream' }[this.#kind];
     // What took no time that is shown has no rate that means anything.
     const moved = bytes - continuedBytes;
     const rate = elapsedMs >= 50 && moved > 0 ? [formatRate((moved / elapsedMs) * 1000)] : [];
     const path = this.#path === undefined ? [] : [this.#path];
-    return [what, formatSize(bytes), formatDuration(elapsedMs), ...rate, ...path].join(', ');
+    const travelled = continuedBytes > 0 ? [`${formatSize(moved)} of it moved`] : [];
+    return [what, formatSize(bytes), ...travelled, formatDuration(elapsedMs), ...rate, ...path].join(', ');
   }
 }
 

@@ -118,9 +118,18 @@ function buildProgram(actions: Actions, finish: Finish): Command {
         'json',
       ]),
     )
-    .addOption(new Option('--overwrite', 'replace files that exist').conflicts(['rename', 'skip']))
-    .addOption(new Option('--rename', 'give new names where files exist').conflicts(['overwrite', 'skip']))
-    .addOption(new Option('--skip', 'keep files that exist').conflicts(['overwrite', 'rename']))
+    .addOption(new Option('--overwrite', 'replace files that exist').conflicts(['update', 'rename', 'skip']))
+    .addOption(
+      new Option('--update', 'as --overwrite, but send only what differs').conflicts([
+        'overwrite',
+        'rename',
+        'skip',
+      ]),
+    )
+    .addOption(
+      new Option('--rename', 'give new names where files exist').conflicts(['overwrite', 'update', 'skip']),
+    )
+    .addOption(new Option('--skip', 'keep files that exist').conflicts(['overwrite', 'update', 'rename']))
     .option('--no-exec', 'make nothing executable')
     .option('--no-sync', 'do not wait until everything is safely on the disk')
     .option('--allow-dotfiles', 'allow names that begin with a dot, and the home folder as target')

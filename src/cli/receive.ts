@@ -16,6 +16,7 @@ export interface ReceiveFlags extends MeetingFlags {
   readonly out?: string;
   readonly stdout?: boolean;
   readonly overwrite?: boolean;
+  readonly update?: boolean;
   readonly rename?: boolean;
   readonly skip?: boolean;
   /** False for `--no-exec`. */
@@ -92,8 +93,9 @@ export async function runReceive(
   return runTransfer(context, prompts, { flags, meeting, code }, move);
 }
 
-function policyOf({ overwrite, rename, skip }: ReceiveFlags): ConflictPolicy | undefined {
+function policyOf({ overwrite, update, rename, skip }: ReceiveFlags): ConflictPolicy | undefined {
   if (overwrite === true) return 'overwrite';
+  if (update === true) return 'update';
   if (rename === true) return 'rename';
   return skip === true ? 'skip' : undefined;
 }

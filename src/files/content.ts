@@ -36,7 +36,11 @@ export function textSource(text: string): OpenedSource {
     readWhole: (limit) => (bytes.length <= limit ? bytes : undefined),
     open: () => {
       const pieces = [bytes];
-      return { read: async () => pieces.pop(), close: async () => undefined };
+      return {
+        read: async () => pieces.pop(),
+        readAt: async (into, offset) => void bytes.copy(into, 0, offset),
+        close: async () => undefined,
+      };
     },
     close: () => undefined,
   });
@@ -119,6 +123,10 @@ class Pipe implements SourceFile {
     if (this.#length > 0) return this.#give();
     if (this.#error !== undefined) throw this.#error;
     return undefined;
+  }
+
+  async readAt(): Promise<never> {
+    throw new XferError('internal', { detail: 'a pipe is read from its start' });
   }
 
   /** What is left goes with the source: an input that is cut off tells whoever fills it. */
@@ -209,6 +217,10 @@ abstract class SingleSink implements FileSink, PartFile {
 
   async openHeld(): Promise<undefined> {
     return undefined;
+  }
+
+  async openOlder(): Promise<[]> {
+    return [];
   }
 
   /** What stands for output that is no file. */

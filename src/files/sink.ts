@@ -8,13 +8,16 @@ import {
   type FileSource,
   type HeldPart,
   type Kept,
+  type OlderCopy,
   type PartFile,
   type Prospect,
 } from '../transfer/ports.js';
+import type { OpenFolder } from './directory.js';
 import { errnoOf, writeError } from './disk-errors.js';
 import { DiskHeldPart, DiskPartFile } from './disk-part-file.js';
 import { findInterrupted, heldBytes, Register, type Interrupted } from './interrupted.js';
 import type { FileIdentity } from './journal.js';
+import { DiskOlderCopy } from './older-copy.js';
 import { breathe } from './pace.js';
 import { identityOf, type Metadata, type OpenPart } from './part-file.js';
 import { thisPlatform, type NamePlatform } from './paths.js';
@@ -71,6 +74,8 @@ class DiskSink implements FileSink {
   readonly #interrupted: Interrupted | undefined;
   #staging: Staging | undefined;
   readonly #parts = new Set<DiskPartFile | DiskHeldPart>();
+  /** Files from before that are read. */
+  readonly #copies = new Set<DiskOlderCopy>();
   readonly #isSyncing: boolean;
   readonly #mostFiles: number;
   /** Small files without a name. */
@@ -166,6 +171,16 @@ class DiskSink implements FileSink {
     });
   }
 
+  async openOlder(entry: Entry): Promise<OlderCopy[]> {
+    const folder = this.#naming(entry, () => this.#tree.folder(entry.parent));
+    const copies = [this.#openCopy(folder, this.#tree.nameOf(entry), this.#metadata(entry))];
+    // An empty staging folder is made for nothing: there may be nothing to write.
+    this.#staging ??= this.#claim();
+    const part = this.#staging?.earlierPart(this.#tree.pathBelow(entry));
+    if (part !== undefined) copies.push(this.#openCopy(part.folder, part.name, undefined));
+    return copies.filter((copy) => copy !== undefined);
+  }
+
   async finish(): Promise<Kept> {
     await this.#pending?.settle();
     try {
@@ -184,6 +199,7 @@ class DiskSink implements FileSink {
     for (const part of this.#parts) await (keep ? part.keep() : part.discard());
     // What is verified stays, as it does where nothing waits.
     await this.#pending?.settle().catch(() => this.#pending?.discard());
+    for (const copy of this.#copies) await copy.close();
     const kept = this.#leave()?.abandon(keep) ?? NOTHING_KEPT;
     await this.#tree.abandon();
     return kept;
@@ -235,6 +251,12 @@ class DiskSink implements FileSink {
       explain: (entry, thrown) => writeError(thrown, this.pathOf(entry)),
     });
     return this.#pending;
+  }
+
+  #openCopy(folder: OpenFolder, name: string, metadata: Metadata | undefined): DiskOlderCopy | undefined {
+    const copy = DiskOlderCopy.open(folder, name, metadata, (closed) => this.#copies.delete(closed));
+    if (copy !== undefined) this.#copies.add(copy);
+    return copy;
   }
 
   #open(entry: Entry, part: OpenPart): DiskPartFile {

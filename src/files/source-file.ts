@@ -121,6 +121,14 @@ class DiskSourceFile implements SourceFile {
     return this.#readSparse();
   }
 
+  async readAt(into: Uint8Array, offset: number): Promise<void> {
+    try {
+      await this.#readInto(into, into.length, offset);
+    } catch (thrown) {
+      throw readError(thrown, this.#path);
+    }
+  }
+
   recycle(data: Uint8Array): void {
     // Pieces of a sparse file may be parts of one buffer.
     if (!this.#isSparse) this.#memory.give(data);
@@ -167,17 +175,7 @@ class DiskSourceFile implements SourceFile {
 
   async #fill(piece: Buffer, wanted: number): Promise<Buffer> {
     try {
-      for (let length = 0; length < wanted;) {
-        const { bytesRead } = await readAsync(
-          this.#fd,
-          piece,
-          length,
-          wanted - length,
-          this.#offset + length,
-        );
-        if (bytesRead === 0) throw new XferError('source-changed');
-        length += bytesRead;
-      }
+      await this.#readInto(piece, wanted, this.#offset);
       this.#offset += wanted;
       // Before the last bytes are handed out: the caller may not ask again.
       if (this.#offset === this.#stat.size) assertSame(fstatSync(this.#fd), this.#stat);
@@ -185,6 +183,14 @@ class DiskSourceFile implements SourceFile {
       throw readError(thrown, this.#path);
     }
     return piece;
+  }
+
+  async #readInto(into: Uint8Array, wanted: number, offset: number): Promise<void> {
+    for (let length = 0; length < wanted;) {
+      const { bytesRead } = await readAsync(this.#fd, into, length, wanted - length, offset + length);
+      if (bytesRead === 0) throw new XferError('source-changed');
+      length += bytesRead;
+    }
   }
 }
 

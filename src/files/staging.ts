@@ -161,6 +161,12 @@ export class Staging {
     return name === undefined ? 0 : this.#lengthOf(name);
   }
 
+  /** Where the newest part lies that an earlier transfer began for `path`. */
+  earlierPart(path: string): { readonly folder: OpenFolder; readonly name: string } | undefined {
+    const name = this.#parts.get(path)?.findLast((each) => !this.#begun.has(each));
+    return name === undefined ? undefined : { folder: this.#folder, name };
+  }
+
   /** What `createPart` began for `path` before, or another transfer did; the newest. */
   openPart(path: string): OpenPart | undefined {
     const name = this.#parts.get(path)?.at(-1);

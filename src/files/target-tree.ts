@@ -125,7 +125,7 @@ export class TargetTree {
   placement(entry: Entry): { names: Iterable<string>; replace: boolean } {
     const state = this.#state(entry.index);
     if (state === 'refused') throw new XferError('name-refused');
-    const replace = this.#policy === 'overwrite' && state === 'exists';
+    const replace = (this.#policy === 'overwrite' || this.#policy === 'update') && state === 'exists';
     return { names: this.#namesFor(entry), replace };
   }
 
@@ -133,6 +133,11 @@ export class TargetTree {
   placed({ index, parent }: Entry, name: string): void {
     this.#changed.add(parent);
     if (parent === ROOT) this.#renamed.set(index, name);
+  }
+
+  /** The name that a file has in its folder here, if it is there. */
+  nameOf({ index, name }: Entry): string {
+    return this.#renamed.get(index) ?? name;
   }
 
   /** As `FileSink.pathOf`. */

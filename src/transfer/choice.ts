@@ -11,12 +11,17 @@ const ENTRY_FAILURES: readonly ErrorCode[] = ['target-exists', 'target-protected
 
 /** More of one part are sent anew: the message has room for so many. */
 const MOST_HELD = 1_000;
+/** What is listed costs credit, and the message must cost less than the sender leaves open. */
+const MOST_LISTED = 3_500;
 
 /** Why one entry cannot be kept. Throws everything that ends the transfer. */
 export function keepingFailure(error: unknown): ErrorCode {
   if (error instanceof XferError && ENTRY_FAILURES.includes(error.code)) return error.code;
   throw error;
 }
+
+/** With these a file comes whatever has its name. */
+const KEEPS_ALL: readonly ConflictPolicy[] = ['overwrite', 'update', 'rename'];
 
 export class Choice {
   /** Files that are to come, in all parts so far, and their known bytes. */
@@ -44,13 +49,23 @@ export class Choice {
   async make(part: ReviewedPart): Promise<Wish> {
     const builder = new RunBuilder();
     const held: [entry: number, leaves: number][] = [];
+    const older = new RunBuilder();
     for (const entry of await this.#review.entriesOf(part)) {
       const isTaken = this.#review.wants(entry) && this.#isKept(entry) && (await this.#prepare(entry));
       builder.add(isTaken);
-      const leaves = isTaken && held.length < MOST_HELD ? this.#heldLeaves(entry) : 0;
+      const hasRoom = builder.runs.length + older.runs.length + held.length < MOST_LISTED;
+      const mayHaveOlder = isTaken && hasRoom && this.#mayHaveOlder(entry);
+      older.add(mayHaveOlder);
+      const leaves = isTaken && !mayHaveOlder && held.length < MOST_HELD ? this.#heldLeaves(entry) : 0;
       if (leaves > 0) held.push([entry.index, leaves]);
     }
-    return { runs: builder.runs, held };
+    return { runs: builder.runs, held, older: older.runs };
+  }
+
+  /** Whether there may be another file in its place that has much in common with it. */
+  #mayHaveOlder(entry: Entry): boolean {
+    if (this.#policy !== 'update' || entry.type !== 'file' || (entry.size ?? 0) === 0) return false;
+    return this.#review.prospectOf(entry).status === 'exists';
   }
 
   /** Leaves of a file that are here and may be right. */
@@ -71,8 +86,7 @@ export class Choice {
       if (entry.parent === ROOT) this.arrivedRoots.push(entry);
       return false;
     }
-    if (prospect.status !== 'exists' || this.#policy === 'overwrite' || this.#policy === 'rename')
-      return true;
+    if (prospect.status !== 'exists' || KEEPS_ALL.includes(this.#policy)) return true;
     // A folder, and what lies in it, does not exist because something else has its place.
     if (this.#policy === 'refuse' || entry.type === 'folder') return this.#lack(entry, 'target-exists');
     // To leave out what exists is what the person asked for.

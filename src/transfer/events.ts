@@ -30,6 +30,8 @@ export type TransferEvent =
   | { readonly type: 'file-continued'; readonly path: string; readonly bytes: number }
   /** Both: an interrupted transfer left a part of a file, but the file is another one now and begins anew. */
   | { readonly type: 'file-restarted'; readonly path: string }
+  /** Both: an older copy of a file is at the receiver, and so many bytes of the new one are taken from it. */
+  | { readonly type: 'file-updated'; readonly path: string; readonly bytes: number }
   /** Receiver, before it fails: what arrived is kept, so many bytes of it in unfinished files, and a later transfer into the same place goes on with it. */
   | { readonly type: 'kept'; readonly bytes: number }
   /** Receiver: a root of the offer is complete under this path. */
@@ -84,9 +86,12 @@ export type Decision =
 export interface TransferOutcome {
   readonly files: number;
   readonly bytes: number;
-  /** Of `bytes`, those that were here before and did not travel: the beginnings of interrupted files. */
+  /** Of `bytes`, those that were here before and did not travel: the beginnings of interrupted files, and what older copies gave. */
   readonly continuedBytes: number;
-  /** Files, and their bytes, that an interrupted transfer had brought before; not among `files` and `bytes`. At the receiver only. */
+  /**
+   * Files, and their bytes, that were here as they are, not among `files` and `bytes`: those that an interrupted transfer had brought
+   * before, of which the receiver alone knows, and with `update` those that did not change.
+   */
   readonly alreadyFiles: number;
   readonly alreadyBytes: number;
   /** Wall time from the yes to the last word, in milliseconds. */

@@ -1,21 +1,24 @@
 /** Takes the content of wanted files: in order, within its size, and into place only when its digest is right. */
-import { LEAF_BYTES, TreeDigest, equalBytes } from '../crypto/digest.js';
+import { LEAF_BYTES, TreeDigest } from '../crypto/digest.js';
 import { XferError, type ErrorCode } from '../errors.js';
 import { decodeBatch } from './batch.js';
 import { keepingFailure } from './choice.js';
 import { contentOf } from './inbox.js';
-import type { Batch, Chunk, Entry, FileSink, Hole, PartFile } from './ports.js';
+import { IncomingFile, type Beginning } from './incoming-file.js';
+import type { FileSpans } from './messages.js';
+import type { Batch, Chunk, Entry, FileSink, Hole } from './ports.js';
 import { Comparison } from './resume.js';
 import type { Review, ReviewedPart } from './review.js';
 import type { Tally } from './tally.js';
-import { filesIn, type Wish } from './want.js';
+import { Matching, type Room, type Share } from './update.js';
+import { RunBuilder, filesIn, type Runs, type Wish } from './want.js';
 import { malformed } from './wire.js';
 
 /** Why a sender stops in the middle of a file that is another one from now on. */
 const STALE: readonly ErrorCode[] = ['source-changed', 'source-vanished'];
 
-/** Zero bytes taken in one go: their digest costs milliseconds, and an abort must come in between. */
-const HOLE_STEP_BYTES = 2 ** 40;
+/** What is remembered at once of what can be taken from older copies; for what is beyond, everything is needed. */
+const MOST_SHARES = 1 << 16;
 
 export interface IntakeEvents {
   started(entry: Entry): void;
@@ -23,17 +26,14 @@ export interface IntakeEvents {
   arrived(entry: Entry, size: number): void;
   /** What is held of the file is right up to there, and the sender may go on behind that many leaves; 0 to begin anew. */
   compared(entry: Entry, leaves: number): Promise<void>;
-}
-
-/** The file that is coming. */
-interface OpenFile {
-  readonly entry: Entry;
-  /** `undefined` where it cannot be kept: what comes of it is checked and dropped. */
-  part: PartFile | undefined;
-  readonly digest: TreeDigest;
-  offset: number;
-  /** What was here before. */
-  readonly continuedBytes: number;
+  /** Of the spans that were said in one go, these are needed. */
+  matched(needed: Runs): Promise<void>;
+  /** The very file is here. */
+  unchanged(entry: Entry): void;
+  /** So many bytes of a file can be taken from what is here. */
+  shared(entry: Entry, bytes: number): void;
+  /** Called now and then while something takes long that nobody else sees. */
+  working(): Promise<void>;
 }
 
 /** The file of which the sender says what its leaves are. */
@@ -50,13 +50,20 @@ export class Intake {
   readonly #sink: FileSink;
   readonly #tally: Tally;
   readonly #events: IntakeEvents;
-  readonly #wanted: { part: ReviewedPart; runs: Wish['runs'] }[] = [];
+  readonly #wanted: { part: ReviewedPart; wish: Wish }[] = [];
   /** Leaves of files that the sender was asked about. */
   readonly #held = new Map<number, number>();
   #expected: Entry[] = [];
   #next = 0;
-  #open: OpenFile | undefined;
+  #open: IncomingFile | undefined;
   #compared: ComparedFile | undefined;
+  /** Files of the part at hand whose spans the sender was asked about, in their order. */
+  #older: Entry[] = [];
+  #matching: Matching | undefined;
+  readonly #shares = new Map<number, readonly Share[]>();
+  readonly #room: Room = { left: MOST_SHARES };
+  /** Files that are here as they are, and do not come. */
+  readonly #unchanged = new Set<number>();
 
   constructor(review: Review, sink: FileSink, tally: Tally, events: IntakeEvents) {
     this.#review = review;
@@ -71,9 +78,9 @@ export class Intake {
   }
 
   /** What is wanted of the next part. */
-  expect(part: ReviewedPart, { runs, held }: Wish): void {
-    if (runs.length > 0) this.#wanted.push({ part, runs });
-    for (const [entry, leaves] of held) this.#held.set(entry, leaves);
+  expect(part: ReviewedPart, wish: Wish): void {
+    if (wish.runs.length > 0) this.#wanted.push({ part, wish });
+    for (const [entry, leaves] of wish.held) this.#held.set(entry, leaves);
   }
 
   /** Whether everything that is wanted came or failed. */
@@ -89,10 +96,7 @@ export class Intake {
     const { entry, offset, body, digest } = chunk;
     const file = await this.#demand(entry, offset, body.rawLength);
     const { bytes, digest: leaf } = await content;
-    if (leaf === undefined) file.digest.update(bytes);
-    else file.digest.addLeaf(leaf);
-    file.offset += bytes.length;
-    await this.#keeping(file, (part) => part.write(bytes));
+    await file.take(bytes, leaf);
     if (digest !== undefined) await this.#complete(file, digest);
   }
 
@@ -106,22 +110,29 @@ export class Intake {
     const continued = await comparison.finish();
     this.#compared = undefined;
     const leaves = continued?.leaves ?? 0;
-    const continuedBytes = leaves * LEAF_BYTES;
     this.#open =
       continued === undefined
         ? await this.#create(entry)
-        : { entry, ...continued, offset: continuedBytes, continuedBytes };
+        : this.#incoming(entry, { ...continued, bytes: leaves * LEAF_BYTES });
     await this.#events.compared(entry, leaves);
   }
 
   async takeHole({ entry, offset, length }: Hole): Promise<void> {
     const file = await this.#demand(entry, offset, length);
-    for (let left = length; left > 0; left -= HOLE_STEP_BYTES) {
-      const step = Math.min(left, HOLE_STEP_BYTES);
-      file.digest.skipZeros(step);
-      file.offset += step;
-      await this.#keeping(file, (part) => part.skip(step));
+    await file.takeHole(length);
+  }
+
+  /** What the sender says of the spans of the next files that may have an older copy here. */
+  async takeSpans(files: readonly FileSpans[]): Promise<void> {
+    if (this.#open !== undefined || this.#compared !== undefined) throw malformed('spans within a file');
+    if (files.every(({ spans }) => spans.length === 0)) throw malformed('no spans');
+    const needed = new RunBuilder();
+    for (const { entry, spans } of files) {
+      if (this.#matching?.entry.index !== entry) await this.#beginMatching(entry);
+      for (const span of spans) needed.add(this.#matching?.needs(span) ?? true);
+      if (this.#matching?.isDone === true) await this.#endMatching(this.#matching);
     }
+    await this.#events.matched(needed.runs);
   }
 
   async takeBatch(batch: Batch, content = contentOf(batch)): Promise<void> {
@@ -139,6 +150,7 @@ export class Intake {
 
   /** The sender cannot send an entry, or the rest of it. */
   async takeFailure(index: number, reason: ErrorCode): Promise<void> {
+    await this.#abandonMatching();
     const file = this.#open;
     const begun = file?.entry ?? this.#compared?.entry;
     if (begun !== undefined && begun.index !== index) throw malformed('a failure of another file');
@@ -146,23 +158,26 @@ export class Intake {
     await this.#compared?.comparison.abandon();
     this.#compared = undefined;
     this.#open = undefined;
+    this.#forgetShares(index);
+    const isNews = file?.isKept ?? true;
     // What could be read of a failing disk took long, and is as good as before.
-    if (STALE.includes(reason)) await file?.part?.discard();
-    else await file?.part?.keep();
-    if (file === undefined || file.part !== undefined) this.#tally.miss(this.#review.pathOf(entry), reason);
+    await (STALE.includes(reason) ? file?.discard() : file?.keep());
+    if (isNews) this.#tally.miss(this.#review.pathOf(entry), reason);
   }
 
   /** The file that a piece belongs to, where it is the piece to come. */
-  async #demand(index: number, offset: number, length: number): Promise<OpenFile> {
+  async #demand(index: number, offset: number, length: number): Promise<IncomingFile> {
     const file = this.#open ?? (await this.#begin(index));
     const { entry } = file;
+    if (entry.index === index) await file.fillTo(offset, () => this.#events.working());
     if (entry.index !== index || file.offset !== offset) throw malformed('a piece out of order');
     if (entry.size !== undefined && offset + length > entry.size)
       throw malformed('more than the size of a file');
     return file;
   }
 
-  async #begin(index: number): Promise<OpenFile> {
+  async #begin(index: number): Promise<IncomingFile> {
+    await this.#abandonMatching();
     if (this.#compared !== undefined) throw malformed('content before all leaves');
     const entry = await this.#shift(index);
     this.#events.started(entry);
@@ -171,15 +186,22 @@ export class Intake {
     return file;
   }
 
-  async #create(entry: Entry): Promise<OpenFile> {
-    const digest = new TreeDigest();
-    const file: OpenFile = { entry, part: undefined, digest, offset: 0, continuedBytes: 0 };
+  async #create(entry: Entry): Promise<IncomingFile> {
+    const beginning = { digest: new TreeDigest(), bytes: 0 };
     try {
-      file.part = await this.#sink.create(entry);
+      return this.#incoming(entry, { ...beginning, part: await this.#sink.create(entry) });
     } catch (error) {
       this.#tally.miss(this.#review.pathOf(entry), keepingFailure(error));
+      return this.#incoming(entry, { ...beginning, part: undefined });
     }
-    return file;
+  }
+
+  #incoming(entry: Entry, beginning: Beginning): IncomingFile {
+    return new IncomingFile(entry, beginning, {
+      shares: this.#shares.get(entry.index) ?? [],
+      openCopies: () => this.#sink.openOlder(entry),
+      onMissed: (reason) => this.#tally.miss(this.#review.pathOf(entry), reason),
+    });
   }
 
   async #beginComparison(index: number): Promise<ComparedFile> {
@@ -191,38 +213,61 @@ export class Intake {
     return { entry, comparison: new Comparison(await this.#sink.openHeld(entry), leaves) };
   }
 
-  async #complete(file: OpenFile, digest: Uint8Array): Promise<void> {
-    const { entry, part, offset, continuedBytes } = file;
+  async #complete(file: IncomingFile, digest: Uint8Array): Promise<void> {
+    const { entry, offset } = file;
     if (entry.size !== undefined && offset !== entry.size) throw malformed('less than the size of a file');
     this.#open = undefined;
-    if (!equalBytes(file.digest.digest(), digest)) {
-      await part?.discard();
-      throw this.#corrupt(entry);
-    }
+    this.#forgetShares(entry.index);
+    if (!(await file.isWhole(digest))) throw this.#corrupt(entry);
     this.#count(offset);
-    if (part === undefined) return;
+    if (!file.isKept) return;
     try {
-      await part.commit();
+      await file.commit();
     } catch (error) {
       this.#settle(entry, offset, error);
       return;
     }
-    this.#tally.continuedBytes += continuedBytes;
+    this.#tally.continuedBytes += file.localBytes;
     this.#settle(entry, offset);
   }
 
-  /** Writes a part of a file; where it cannot be kept, the rest of it is dropped. */
-  async #keeping(file: OpenFile, work: (part: PartFile) => Promise<void>): Promise<void> {
-    const { part, entry } = file;
-    if (part === undefined) return;
-    try {
-      await work(part);
-    } catch (error) {
-      const reason = keepingFailure(error);
-      file.part = undefined;
-      await part.discard();
-      this.#tally.miss(this.#review.pathOf(entry), reason);
+  /** Looks at what is here of a file whose spans come now. */
+  async #beginMatching(index: number): Promise<void> {
+    await this.#abandonMatching();
+    await this.#peek();
+    // Whoever cannot read a file says nothing of it.
+    const place = this.#older.findIndex((each) => each.index === index);
+    const [entry] = this.#older.splice(0, place + 1).slice(place);
+    if (place === -1 || entry === undefined) throw malformed('spans that nobody asked for');
+    const copies = await this.#sink.openOlder(entry);
+    this.#matching = await Matching.begin(entry, copies, this.#room, () => this.#events.working());
+  }
+
+  async #endMatching(matching: Matching): Promise<void> {
+    const { entry } = matching;
+    this.#matching = undefined;
+    const shares = await matching.finish();
+    if (shares === 'adopted') {
+      this.#unchanged.add(entry.index);
+      this.#events.unchanged(entry);
+    } else if (shares.length > 0) {
+      this.#shares.set(entry.index, shares);
+      this.#events.shared(
+        entry,
+        shares.reduce((sum, { length }) => sum + length, 0),
+      );
     }
+  }
+
+  /** The sender said no more of it: it will send all of it, or cannot. */
+  async #abandonMatching(): Promise<void> {
+    await this.#matching?.abandon();
+    this.#matching = undefined;
+  }
+
+  #forgetShares(index: number): void {
+    this.#room.left += this.#shares.get(index)?.length ?? 0;
+    this.#shares.delete(index);
   }
 
   /** Writes a verified small file. */
@@ -258,19 +303,30 @@ export class Intake {
 
   /** Takes the next wanted file, which must be the one with this index. */
   async #shift(index: number): Promise<Entry> {
-    const entry = this.#expected[this.#next] ?? (await this.#peek());
+    const entry = await this.#peek();
     if (entry?.index !== index) throw malformed('a file that is not the one to come');
     this.#next++;
     return entry;
   }
 
+  /** The next wanted file that is still to come. */
   async #peek(): Promise<Entry | undefined> {
-    while (this.#next === this.#expected.length) {
-      const wanted = this.#wanted.shift();
-      if (wanted === undefined) return undefined;
-      this.#expected = filesIn(await this.#review.entriesOf(wanted.part), wanted.runs);
-      this.#next = 0;
+    for (;;) {
+      const entry = this.#expected[this.#next];
+      if (entry !== undefined && !this.#unchanged.delete(entry.index)) return entry;
+      if (entry !== undefined) this.#next++;
+      else if (!(await this.#expectMore())) return undefined;
     }
-    return this.#expected[this.#next];
+  }
+
+  /** Goes on to the next part of which something is wanted; false where there is none. */
+  async #expectMore(): Promise<boolean> {
+    const wanted = this.#wanted.shift();
+    if (wanted === undefined) return false;
+    const entries = await this.#review.entriesOf(wanted.part);
+    this.#expected = filesIn(entries, wanted.wish.runs);
+    this.#older = filesIn(entries, wanted.wish.older);
+    this.#next = 0;
+    return true;
   }
 }

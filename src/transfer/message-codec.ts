@@ -7,6 +7,7 @@ import {
   MAX_LANES,
   MAX_LEAVES,
   MAX_ROOTS,
+  MAX_SPANS,
   type ControlMessage,
   type OfferKind,
   type OfferedRoot,
@@ -156,24 +157,23 @@ const CODECS: { readonly [T in Tag]: Codec<T> } = {
   },
   want: {
     number: 20,
-    encode: (to, { transfer, part, runs, held }) => {
+    encode: (to, { transfer, part, runs, held, older }) => {
       to.varint(transfer);
       to.varint(part);
-      to.list(runs, ([skip, take]) => {
-        to.varint(skip);
-        to.varint(take);
-      });
+      encodeRuns(to, runs);
       to.list(held, ([entry, leaves]) => {
         to.varint(entry);
         to.varint(leaves);
       });
+      encodeRuns(to, older);
     },
     decode: (from) => ({
       type: 'want',
       transfer: from.varint(),
       part: from.varint(),
-      runs: from.list(MAX_CONTROL_BYTES, () => [from.varint(), from.varint()] as const),
+      runs: decodeRuns(from),
       held: from.list(MAX_CONTROL_BYTES, () => [from.varint(MAX_ENTRIES), from.varint()] as const),
+      older: decodeRuns(from),
     }),
   },
   'entry-failed': {
@@ -262,6 +262,38 @@ const CODECS: { readonly [T in Tag]: Codec<T> } = {
       leaves: from.varint(),
     }),
   },
+  spans: {
+    number: 27,
+    encode: (to, { transfer, files }) => {
+      to.varint(transfer);
+      to.list(files, ({ entry, spans }) => {
+        to.varint(entry);
+        to.list(spans, ({ length, digest }) => {
+          to.varint(length);
+          to.raw(digest);
+        });
+      });
+    },
+    decode: (from) => ({
+      type: 'spans',
+      transfer: from.varint(),
+      files: from.list(MAX_SPANS, () => ({
+        entry: from.varint(MAX_ENTRIES),
+        spans: from.list(MAX_SPANS, () => ({
+          length: from.varint(),
+          digest: Uint8Array.from(from.raw(DIGEST_BYTES)),
+        })),
+      })),
+    }),
+  },
+  need: {
+    number: 28,
+    encode: (to, { transfer, runs }) => {
+      to.varint(transfer);
+      encodeRuns(to, runs);
+    },
+    decode: (from) => ({ type: 'need', transfer: from.varint(), runs: decodeRuns(from) }),
+  },
   error: {
     number: 32,
     encode: (to, { code }) => {
@@ -305,6 +337,19 @@ export function encodeSize(to: ByteWriter, size: number | undefined): void {
 export function decodeSize(from: ByteReader): number | undefined {
   const size = from.varint();
   return size === 0 ? undefined : size - 1;
+}
+
+type Runs = MessageOf<'want'>['runs'];
+
+function encodeRuns(to: ByteWriter, runs: Runs): void {
+  to.list(runs, ([skip, take]) => {
+    to.varint(skip);
+    to.varint(take);
+  });
+}
+
+function decodeRuns(from: ByteReader): Runs {
+  return from.list(MAX_CONTROL_BYTES, () => [from.varint(), from.varint()] as const);
 }
 
 function decodeRoot(from: ByteReader): OfferedRoot {

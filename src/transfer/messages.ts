@@ -59,6 +59,8 @@ export type ControlMessage =
       readonly runs: readonly (readonly [skip: number, take: number])[];
       /** Of which files it holds how many leaves from the start, in their order: `leaves` shall say whether they are right. */
       readonly held: readonly (readonly [entry: number, leaves: number])[];
+      /** Of which of those files it may have an older copy, as runs like the others: `spans` shall say what they are now. */
+      readonly older: readonly (readonly [skip: number, take: number])[];
     }
   /** Sender, before a file of which the receiver holds a part: the digests of those leaves as they are now, in order. */
   | {
@@ -73,6 +75,19 @@ export type ControlMessage =
       readonly transfer: number;
       readonly entry: number;
       readonly leaves: number;
+    }
+  /** Sender, before the content of files of which the receiver may hold an older copy: what these files are, cut by their content. */
+  | {
+      readonly type: 'spans';
+      readonly transfer: number;
+      /** The next spans of each entry, from the first on. */
+      readonly files: readonly FileSpans[];
+    }
+  /** Receiver, for each `spans` in turn: which of its spans it needs, as runs like those of `want`. */
+  | {
+      readonly type: 'need';
+      readonly transfer: number;
+      readonly runs: readonly (readonly [skip: number, take: number])[];
     }
   /** Sender: this entry will not come, or not to its end. */
   | {
@@ -101,6 +116,19 @@ export type ControlMessage =
     }
   /** Either side gives up, with the code only. */
   | { readonly type: 'error'; readonly code: ErrorCode };
+
+/** Spans of one file, one behind the other. */
+export interface FileSpans {
+  readonly entry: number;
+  readonly spans: readonly Span[];
+}
+
+/** A part of a file that is cut by its content. */
+export interface Span {
+  /** Bytes. */
+  readonly length: number;
+  readonly digest: Uint8Array;
+}
 
 /** An address of a peer, said by that peer. */
 export interface Hint {
@@ -132,5 +160,7 @@ export const MAX_HINTS = 8;
 export const MAX_LANES = 8;
 /** Most digests in one message. */
 export const MAX_LEAVES = 64;
+/** Most spans in one message, of all its files. */
+export const MAX_SPANS = 1500;
 /** Most bytes of an offered text. */
 export const MAX_TEXT_BYTES = 1 << 20;

@@ -165,6 +165,8 @@ export interface SourceFile {
   read(): Promise<Uint8Array | { readonly hole: number } | undefined>;
   /** Takes data back that `read` gave and that nobody needs any more, to fill its memory again. */
   recycle?(data: Uint8Array): void;
+  /** Fills `into` with what is at `offset`, whatever `read` gave. For files of known size. Throws as `read`. */
+  readAt(into: Uint8Array, offset: number): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -194,7 +196,8 @@ export type Prospect =
   /** The entry cannot be kept on this system. */
   | { readonly status: 'refused'; readonly reason: ErrorCode };
 
-export type ConflictPolicy = 'overwrite' | 'rename' | 'skip' | 'refuse';
+/** With `update` files are replaced as with `overwrite`, but what of them is here already does not travel. */
+export type ConflictPolicy = 'overwrite' | 'update' | 'rename' | 'skip' | 'refuse';
 
 /**
  * Where a receiver puts what arrives. Every path from the wire passes the one path check. A folder that a wanted entry
@@ -227,6 +230,8 @@ export interface FileSink {
   heldBytes(entry: Entry): number;
   /** Opens what `heldBytes` told of; `undefined` where it is gone meanwhile. */
   openHeld(entry: Entry): Promise<HeldPart | undefined>;
+  /** Opens what is here of a file from before: the file that has its place, which comes first, and a part of an interrupted transfer. */
+  openOlder(entry: Entry): Promise<OlderCopy[]>;
   /** Last touches: what is still to be settled, times and modes of folders, the wait for the disk. Gives what was kept of files that did not come whole. */
   finish(): Promise<Kept>;
   /**
@@ -261,6 +266,17 @@ export interface HeldPart {
   continueFrom(leaf: number): Promise<PartFile>;
   /** Leaves it as it is: it is removed when the file that it was for has arrived. */
   setAside(): Promise<void>;
+}
+
+/** A file on this machine that may have much in common with the one that is offered. */
+export interface OlderCopy {
+  /** Bytes. */
+  readonly size: number;
+  /** Up to so many bytes at `offset`; fewer at the end of what it is now. */
+  read(into: Uint8Array, offset: number): Promise<Uint8Array>;
+  /** Of the file that has the entry's place: it is what was offered, so it gets its mode and its time. */
+  readonly adopt?: () => Promise<void>;
+  close(): Promise<void>;
 }
 
 /** What an interrupted transfer left for a later one. */

@@ -183,6 +183,11 @@ class Receiving {
         },
         arrived: (entry, size) => this.#arrived(entry, size),
         compared: (entry, leaves) => this.#sayCompared(entry, leaves),
+        matched: (runs) => this.#channel.send({ type: 'need', transfer: TRANSFER, runs }),
+        unchanged: (entry) => this.#leaveUnchanged(entry),
+        shared: (entry, bytes) =>
+          this.#options.onEvent({ type: 'file-updated', path: this.#review.pathOf(entry), bytes }),
+        working: () => this.#report.sayReceiving(),
       }),
     };
     this.#channel.widen(WINDOW_BYTES);
@@ -208,6 +213,16 @@ class Receiving {
     );
   }
 
+  #leaveUnchanged(entry: Entry): void {
+    const { choice } = this.#taken();
+    const size = entry.size ?? 0;
+    choice.files--;
+    choice.bytes -= size;
+    this.#tally.alreadyFiles++;
+    this.#tally.alreadyBytes += size;
+    if (entry.parent === ROOT) choice.arrivedRoots.push(entry);
+  }
+
   /** True for the sender's last word. */
   async #takeMessage(message: TransferMessage): Promise<boolean> {
     switch (message.type) {
@@ -222,6 +237,10 @@ class Receiving {
         return false;
       case 'leaves':
         await this.#taken().intake.takeLeaves(message.entry, message.digests);
+        await this.#report.sayReceiving();
+        return false;
+      case 'spans':
+        await this.#taken().intake.takeSpans(message.files);
         await this.#report.sayReceiving();
         return false;
       case 'entry-failed':

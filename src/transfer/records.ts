@@ -184,8 +184,22 @@ export function costOf(record: WireRecord, messageLength: number): number {
 
 /** A list takes some forty times the memory that it takes on the wire. */
 function entriesIn(message: ControlMessage): number {
-  if (message.type === 'want') return Math.max(1, message.runs.length + message.held.length);
-  return message.type === 'offer' ? Math.max(1, message.roots.length) : 1;
+  return Math.max(1, listed(message));
+}
+
+function listed(message: ControlMessage): number {
+  switch (message.type) {
+    case 'want':
+      return message.runs.length + message.held.length + message.older.length;
+    case 'need':
+      return message.runs.length;
+    case 'spans':
+      return message.files.reduce((sum, { spans }) => sum + 1 + spans.length, 0);
+    case 'offer':
+      return message.roots.length;
+    default:
+      return 0;
+  }
 }
 
 function withBody(header: ByteWriter, body: Packed): Uint8Array[] {

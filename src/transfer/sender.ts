@@ -7,10 +7,10 @@ import { TRANSFER, type Inbox, type TransferItem } from './inbox.js';
 import { ManifestEncoder, decodeEntries, type RawPart } from './manifest.js';
 import type { ControlMessage, OfferKind } from './messages.js';
 import { Outbox } from './outbox.js';
-import { Outflow } from './outflow.js';
-import type { Channel, Compression, Entry, FileSource, LeafHasher, Packed, Skipped } from './ports.js';
+import { Outflow, type WantedFiles } from './outflow.js';
+import type { Channel, Compression, FileSource, LeafHasher, Packed, Skipped } from './ports.js';
 import { Tally } from './tally.js';
-import { demandHeld, filesIn, type Wish } from './want.js';
+import { demandHeld, demandOlder, filesIn, type Wish } from './want.js';
 import { malformed } from './wire.js';
 
 export interface SenderOptions {
@@ -108,6 +108,16 @@ class Sending {
           bytes > 0 ? { type: 'file-continued', path, bytes } : { type: 'file-restarted', path },
         );
       },
+      unchanged: ({ size = 0 }) => {
+        this.#totalFiles--;
+        this.#totalBytes -= size;
+        this.#tally.alreadyFiles++;
+        this.#tally.alreadyBytes += size;
+      },
+      patched: (entry, bytes) => {
+        this.#tally.continuedBytes += bytes;
+        options.onEvent({ type: 'file-updated', path: source.pathOf(entry), bytes });
+      },
     });
   }
 
@@ -184,7 +194,7 @@ class Sending {
     for (;;) {
       const wanted = this.#wanted.shift();
       if (wanted !== undefined) {
-        await this.#outflow.send(await wantedFiles(wanted), wanted.wish.held);
+        await this.#outflow.send(await wantedFiles(wanted));
       } else if (this.#state === 'scanned' && this.#nextWant === this.#nextPart) {
         break;
       } else {
@@ -223,6 +233,9 @@ class Sending {
       case 'keep':
         this.#outflow.takeKept(item.entry, item.leaves);
         return false;
+      case 'need':
+        this.#outflow.takeNeed(item.runs);
+        return false;
       case 'progress':
         this.#options.onEvent({ type: 'peer-state', state: item.state });
         if (item.state !== 'asking') this.#sayProgress(item.files, item.bytes);
@@ -251,8 +264,9 @@ class Sending {
     if (!this.#accepted || part !== this.#nextWant || sent === undefined)
       throw malformed('want out of place');
     const wanted = { part: sent, wish };
-    const files = await wantedFiles(wanted);
-    demandHeld(files, wish.held);
+    const { files, held, older } = await wantedFiles(wanted);
+    demandHeld(files, held);
+    demandOlder(files, held, older);
     for (const entry of files) {
       this.#totalFiles++;
       this.#totalBytes += entry.size ?? 0;
@@ -298,7 +312,7 @@ class Sending {
   }
 }
 
-/** The files in what is wanted of a part. */
-async function wantedFiles({ part, wish }: Wanted): Promise<Entry[]> {
-  return filesIn(decodeEntries(await unpack(part.body), part.first), wish.runs);
+async function wantedFiles({ part, wish: { runs, held, older } }: Wanted): Promise<WantedFiles> {
+  const entries = decodeEntries(await unpack(part.body), part.first);
+  return { files: filesIn(entries, runs), held, older: filesIn(entries, older) };
 }

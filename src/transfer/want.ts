@@ -8,7 +8,7 @@ type Want = Extract<ControlMessage, { type: 'want' }>;
 export type Runs = Want['runs'];
 
 /** What is wanted of a part. */
-export type Wish = Pick<Want, 'runs' | 'held'>;
+export type Wish = Pick<Want, 'runs' | 'held' | 'older'>;
 
 /** Collects the answer for each entry in turn. */
 export class RunBuilder {
@@ -36,14 +36,29 @@ export function demandHeld(files: readonly Entry[], held: Wish['held']): void {
   }
 }
 
+/** Throws `protocol` unless those with an older copy are among the files, have content, and none of them is held in part too. */
+export function demandOlder(files: readonly Entry[], held: Wish['held'], older: readonly Entry[]): void {
+  const asked = new Set(files.map(({ index }) => index));
+  for (const [index] of held) asked.delete(index);
+  for (const { index, size } of older) {
+    if (!asked.delete(index) || size === undefined || size === 0)
+      throw malformed('an older copy of no file that is wanted');
+  }
+}
+
 /** The files among the entries that the runs take. Throws `protocol` where they reach beyond the part. */
 export function filesIn(entries: readonly Entry[], runs: Runs): Entry[] {
-  const files: Entry[] = [];
+  return takenOf(entries, runs).filter(({ type }) => type === 'file');
+}
+
+/** The items that the runs take. Throws `protocol` where they reach beyond the last one. */
+export function takenOf<T>(items: readonly T[], runs: Runs): T[] {
+  const taken: T[] = [];
   let next = 0;
   for (const [skip, take] of runs) {
     next += skip + take;
-    if (next > entries.length) throw malformed('want beyond its part');
-    for (const entry of entries.slice(next - take, next)) if (entry.type === 'file') files.push(entry);
+    if (next > items.length) throw malformed('runs beyond what they are about');
+    for (const item of items.slice(next - take, next)) taken.push(item);
   }
-  return files;
+  return taken;
 }

@@ -125,7 +125,7 @@ describe('row 43: a file that exists', () => {
 
   it('is kept, and --yes is not enough', async () => {
     const { receiver, sender } = await receive([]);
-    const hint = 'choose --overwrite, --rename or --skip';
+    const hint = 'choose --overwrite, --update, --rename or --skip';
     await expectEnding(receiver, { status: 2, error: 'note exists already', hint, in: to, kept: ['note'] });
     await expectEnding(sender, {
       status: 1,

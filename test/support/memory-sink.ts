@@ -8,6 +8,7 @@ import {
   type FileSink,
   type HeldPart,
   type Kept,
+  type OlderCopy,
   type PartFile,
   type Prospect,
 } from '../../src/transfer/ports.js';
@@ -27,6 +28,8 @@ export interface SinkFaults {
   readonly held?: Readonly<Record<string, Uint8Array>>;
   /** Paths of files that an interrupted transfer brought. */
   readonly before?: readonly string[];
+  /** What has the places of files, by their path. */
+  readonly older?: Readonly<Record<string, Uint8Array>>;
   /** Throws them away, for long transfers. */
   readonly keepsNothing?: boolean;
 }
@@ -44,6 +47,9 @@ export class MemorySink implements FileSink {
   readonly kept: string[] = [];
   /** Paths of parts that were not right. */
   readonly setAside: string[] = [];
+  /** Paths of files that stay as they are. */
+  readonly adopted: string[] = [];
+  openCopies = 0;
   /** Part files without a final name. */
   openParts = 0;
   examined = 0;
@@ -65,6 +71,7 @@ export class MemorySink implements FileSink {
     if (this.#faults.blocked?.some((blocked) => `${path}/`.startsWith(`${blocked}/`)) === true)
       return { status: 'exists' };
     if (this.#faults.before?.includes(path) === true) return { status: 'arrived' };
+    if (this.#faults.older?.[path] !== undefined) return { status: 'exists' };
     if (this.#faults.existing?.includes(path) !== true) return { status: 'new' };
     return { status: entry.type === 'folder' ? 'merges' : 'exists' };
   }
@@ -114,6 +121,31 @@ export class MemorySink implements FileSink {
     };
   }
 
+  async openOlder(entry: Entry): Promise<OlderCopy[]> {
+    const path = this.pathOf(entry);
+    const { older, held } = this.#faults;
+    const copyOf = (content: Uint8Array): OlderCopy => {
+      this.openCopies++;
+      return {
+        size: content.length,
+        read: async (into, offset) => {
+          const bytes = content.subarray(offset, offset + into.length);
+          into.set(bytes);
+          return into.subarray(0, bytes.length);
+        },
+        close: async () => {
+          this.openCopies--;
+        },
+      };
+    };
+    const copies: OlderCopy[] = [];
+    const current = older?.[path];
+    if (current !== undefined)
+      copies.push({ ...copyOf(current), adopt: async () => void this.adopted.push(path) });
+    if (held?.[path] !== undefined) copies.push(copyOf(held[path]));
+    return copies;
+  }
+
   async #begin(entry: Entry, pieces: Uint8Array[]): Promise<PartFile> {
     this.#demandConsent(entry);
     this.openParts++;
@@ -152,6 +184,7 @@ export class MemorySink implements FileSink {
     this.keeps = keep;
     const any = keep && this.openParts > 0;
     this.openParts = 0;
+    this.openCopies = 0;
     return { bytes: this.#written, any };
   }
 

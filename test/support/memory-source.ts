@@ -40,6 +40,8 @@ export class MemorySource implements FileSource {
   listingSize = Infinity;
   /** Called before each listing. */
   onListing: () => Promise<void> = async () => {};
+  /** What a file has become since it was read first, by its path. */
+  contentNow: (path: string) => Content | undefined = () => undefined;
   readonly #nodes: Node[] = [];
   readonly #listings: Entry[][] = [];
   readonly #faults: SourceFaults;
@@ -88,6 +90,11 @@ export class MemorySource implements FileSource {
         const piece = pieces.shift();
         read += piece === undefined ? 0 : lengthOf(piece);
         return piece;
+      },
+      readAt: async (into, offset) => {
+        this.#failIfMeantTo(path, offset + into.length);
+        const all = Buffer.concat(piecesOf(this.contentNow(path) ?? content).map(bytesOf));
+        if (all.copy(into, 0, offset) < into.length) throw new XferError('source-changed', { subject: path });
       },
       close: async () => {},
     };
@@ -153,6 +160,9 @@ export class MemoryPipe implements FileSource {
       read: async () => {
         const next = await this.#pieces.next();
         return next.done === true ? undefined : next.value;
+      },
+      readAt: async () => {
+        throw new Error('a pipe');
       },
       close: async () => {},
     };

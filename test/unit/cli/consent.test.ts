@@ -216,7 +216,7 @@ describe('while the sender counts', () => {
     await type(world.stdin, ['y\n']);
     await new Promise(setImmediate);
     update(makeOffer({ conflictCount: 1, conflicts: ['a'] }));
-    await until(() => world.stderr.text.includes('[o/r/s/c]'));
+    await until(() => world.stderr.text.includes('[o/u/r/s/c]'));
     await type(world.stdin, ['s\n']);
     expect(await decision).toEqual(accepted('skip'));
   });

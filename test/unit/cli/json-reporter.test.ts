@@ -27,6 +27,7 @@ const EVENTS: { readonly [Type in XferEvent['type']]: Extract<XferEvent, { type:
   'file-received': { type: 'file-received', path: '/x/a', size: 5 },
   'file-continued': { type: 'file-continued', path: 'a', bytes: 4 },
   'file-restarted': { type: 'file-restarted', path: 'a' },
+  'file-updated': { type: 'file-updated', path: 'a', bytes: 4 },
   kept: { type: 'kept', bytes: 4 },
   progress: {
     type: 'progress',

@@ -13,6 +13,7 @@ const want = (part: number, ...runs: [number, number][]): Item => ({
   part,
   runs,
   held: [],
+  older: [],
 });
 const all = want(0, [0, 4]);
 const received = (files: number, bytes: number, missing = 0): Item => ({ type: 'received', transfer, files, bytes, missing }); // prettier-ignore

@@ -59,9 +59,11 @@ const message: fc.Arbitrary<ControlMessage> = fc.oneof(
   fc.record({ type: type('manifest-end'), transfer, entries: count, files: count, bytes: number, skipped: number, missing: number, digest }),
   fc.record({ type: type('answer'), transfer, accepted: fc.constant(true), reason: fc.constant(undefined) }),
   fc.record({ type: type('answer'), transfer, accepted: fc.constant(false), reason: fc.option(code, { nil: undefined }) }),
-  fc.record({ type: type('want'), transfer, part: number, runs: fc.array(fc.tuple(number, number)), held: fc.array(fc.tuple(count, number)) }),
+  fc.record({ type: type('want'), transfer, part: number, runs: fc.array(fc.tuple(number, number)), held: fc.array(fc.tuple(count, number)), older: fc.array(fc.tuple(number, number)) }),
   fc.record({ type: type('leaves'), transfer, entry: count, digests: fc.array(digest, { maxLength: 64 }) }),
   fc.record({ type: type('keep'), transfer, entry: count, leaves: number }),
+  fc.record({ type: type('spans'), transfer, files: fc.array(fc.record({ entry: count, spans: fc.array(fc.record({ length: number, digest })) })) }),
+  fc.record({ type: type('need'), transfer, runs: fc.array(fc.tuple(number, number)) }),
   fc.record({ type: type('entry-failed'), transfer, entry: number, reason: code }),
   fc.record({ type: type('sent'), transfer, files: number, bytes: number }),
   fc.record({ type: type('received'), transfer, files: number, bytes: number, missing: number }),
@@ -141,14 +143,16 @@ describe('a record', () => {
     expect(costOf({ kind: 'hole', ...place, length: 9e15 }, 30)).toBe(94);
     expect(costOf({ kind: 'control', sequence: 0, message: { type: 'chosen' } }, 20)).toBe(84);
     const lists: [ControlMessage, number][] = [
-      [{ type: 'want', transfer: 1, part: 0, runs: Array.from({ length: 500 }, () => [1, 1]), held: [] }, 1000],
-      [{ type: 'want', transfer: 1, part: 0, runs: [[0, 2]], held: [[0, 3], [1, 3]] }, 20],
-      [{ type: 'want', transfer: 1, part: 0, runs: [], held: [] }, 5],
+      [{ type: 'want', transfer: 1, part: 0, runs: Array.from({ length: 500 }, () => [1, 1]), held: [], older: [] }, 1000],
+      [{ type: 'want', transfer: 1, part: 0, runs: [[0, 2]], held: [[0, 3], [1, 3]], older: [[0, 1], [1, 1]] }, 20],
+      [{ type: 'need', transfer: 1, runs: [[0, 2], [1, 1]] }, 20],
+      [{ type: 'spans', transfer: 1, files: [{ entry: 0, spans: Array.from({ length: 4 }, () => ({ length: 1, digest: Buffer.alloc(32) })) }] }, 200],
+      [{ type: 'want', transfer: 1, part: 0, runs: [], held: [], older: [] }, 5],
       [{ type: 'offer', transfer: 1, kind: 'files', roots: [
         { name: 'a', type: 'file', size: 1 }, { name: 'b', type: 'folder', size: undefined } ] }, 20],
     ]; // prettier-ignore
     const costs = lists.map(([message, length]) => costOf({ kind: 'control', sequence: 0, message }, length));
-    expect(costs).toEqual([1000 + 500 * 64, 20 + 3 * 64, 5 + 64, 20 + 128]);
+    expect(costs).toEqual([1000 + 500 * 64, 20 + 5 * 64, 20 + 2 * 64, 200 + 5 * 64, 5 + 64, 20 + 128]);
     expect(costOf({ kind: 'credit', granted: 1, acknowledged: 1 }, 20)).toBe(0);
     expect(costOf({ kind: 'end', items: 1 }, 20)).toBe(0);
   });

@@ -257,6 +257,7 @@ describe('a hostile receiver', () => {
     part: 0,
     runs,
     held,
+    older: [],
   });
   const keep = (entry: number, leaves: number): Item => ({ type: 'keep', transfer: number, entry, leaves });
 

@@ -161,6 +161,7 @@ describe('a transfer', () => {
         recycle: (piece) => {
           expect(lent.delete(piece)).toBe(true);
         },
+        readAt: (into, offset) => file.readAt(into, offset),
         close: () => file.close(),
       };
     };

@@ -1,0 +1,91 @@
+/** A file that is here already, read to find out what of a new one it has. */
+import { close, closeSync, constants, fstatSync, openSync, read, type Stats } from 'node:fs';
+import { promisify } from 'node:util';
+import type { OlderCopy } from '../transfer/ports.js';
+import type { OpenFolder } from './directory.js';
+import { errnoOf } from './disk-errors.js';
+import { keepMetadata, type Metadata } from './part-file.js';
+
+const readAsync = promisify(read);
+const closeAsync = promisify(close);
+
+/** It may be a link (not followed) or a FIFO (opening it must not wait for a writer). */
+const OPEN_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+
+export class DiskOlderCopy implements OlderCopy {
+  readonly size: number;
+  readonly adopt?: () => Promise<void>;
+  readonly #onClosed: (copy: DiskOlderCopy) => void;
+  #fd: number | undefined;
+  /** The call under way: the file is not closed before it is over. */
+  #busy: Promise<unknown> = Promise.resolve();
+
+  private constructor(
+    fd: number,
+    stat: Stats,
+    metadata: Metadata | undefined,
+    onClosed: (copy: DiskOlderCopy) => void,
+  ) {
+    this.#fd = fd;
+    this.size = stat.size;
+    this.#onClosed = onClosed;
+    if (metadata !== undefined) this.adopt = async () => this.#adopt(stat, metadata);
+  }
+
+  /**
+   * Opens a file; `undefined` where there is none that can be read.
+   *
+   * @param metadata What it gets where it is the very file that is offered; `undefined` where it is no file of its own.
+   */
+  static open(
+    folder: OpenFolder,
+    name: string,
+    metadata: Metadata | undefined,
+    onClosed: (copy: DiskOlderCopy) => void,
+  ): DiskOlderCopy | undefined {
+    let fd: number | undefined;
+    try {
+      fd = openSync(`${folder.prefix}/${name}`, OPEN_FLAGS);
+      const stat = fstatSync(fd);
+      if (stat.isFile()) return new DiskOlderCopy(fd, stat, metadata, onClosed);
+    } catch {
+      // Whatever has its name has nothing to give.
+    }
+    if (fd !== undefined) closeSync(fd);
+    return undefined;
+  }
+
+  /** What cannot be read is not there. */
+  async read(into: Uint8Array, offset: number): Promise<Uint8Array> {
+    let length = 0;
+    try {
+      for (let got = -1; got !== 0 && length < into.length && this.#fd !== undefined; length += got) {
+        const call = readAsync(this.#fd, into, length, into.length - length, offset + length);
+        this.#busy = call.catch(() => undefined);
+        got = (await call).bytesRead;
+      }
+    } catch (thrown) {
+      if (errnoOf(thrown) === undefined) throw thrown;
+    }
+    return into.subarray(0, length);
+  }
+
+  async close(): Promise<void> {
+    const fd = this.#fd;
+    if (fd === undefined) return;
+    this.#fd = undefined;
+    await this.#busy;
+    await closeAsync(fd);
+    this.#onClosed(this);
+  }
+
+  #adopt(stat: Stats, { mode, mtimeMs }: Metadata): void {
+    const isKept = (stat.mode & 0o777) === mode && Math.floor(stat.mtimeMs) === mtimeMs;
+    if (isKept || this.#fd === undefined) return;
+    try {
+      keepMetadata(this.#fd, mode, mtimeMs);
+    } catch {
+      // It is the file that was offered, also where nobody may touch it.
+    }
+  }
+}
