@@ -8,6 +8,8 @@ import type { Channel, LeafHasher } from './ports.js';
 const LAST_WORD_MS = 1_000;
 /** How long both sides of a complete transfer wait for each other's end, on a slow line too. */
 export const PARTING_MS = 10_000;
+/** How long a receiver that has everything stays for a sender that has not heard of it: they may have lost each other, and meet again. */
+export const REPORTING_MS = 60_000;
 
 /** The peer knows, or is not there. */
 const KNOWN: readonly ErrorCode[] = ['peer-failed', 'peer-interrupted', 'peer-gone', 'stalled'];

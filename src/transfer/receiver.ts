@@ -2,7 +2,7 @@
 import { LEAF_BYTES } from '../crypto/digest.js';
 import { XferError, toXferError, type ErrorCode } from '../errors.js';
 import { Choice } from './choice.js';
-import { PARTING_MS, atLast, conduct } from './conduct.js';
+import { PARTING_MS, REPORTING_MS, atLast, conduct } from './conduct.js';
 import type { Progress, TransferEvent, TransferOutcome } from './events.js';
 import { TRANSFER, type Content, type Inbox, type TransferMessage } from './inbox.js';
 import { Intake } from './intake.js';
@@ -167,7 +167,7 @@ class Receiving {
   async #decline(reason: ErrorCode | undefined): Promise<XferError> {
     this.#options.onEvent({ type: 'declined', reason });
     await this.#channel.send({ type: 'answer', transfer: TRANSFER, accepted: false, reason });
-    await this.#part();
+    await atLast(this.#part(), PARTING_MS);
     return new XferError(reason ?? 'declined');
   }
 
@@ -303,20 +303,18 @@ class Receiving {
     this.#tally.missingCount += this.#review.missingAtSender;
     const outcome = this.#tally.outcome();
     // Everything is in place: a line that breaks now takes the news from the sender, not the files from us.
+    const received = { type: 'received', transfer: TRANSFER, files, bytes, missing } as const;
     await atLast(
-      this.#channel.send({ type: 'received', transfer: TRANSFER, files, bytes, missing }),
-      PARTING_MS,
+      this.#channel.send(received).then(() => this.#part()),
+      REPORTING_MS,
     );
-    await this.#part();
     return outcome;
   }
 
-  /** Ends our direction after the sender ended its own. What is in place stays so, whatever happens on the line. */
+  /** Ends our direction after the sender ended its own. */
   async #part(): Promise<void> {
-    await atLast(
-      this.#inbox.drain().then(() => this.#channel.end()),
-      PARTING_MS,
-    );
+    await this.#inbox.drain();
+    await this.#channel.end();
   }
 
   #arrived(entry: Entry, size: number): void {

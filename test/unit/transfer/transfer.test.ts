@@ -3,6 +3,7 @@ import { setImmediate } from 'node:timers/promises';
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
 import { XferError, type ErrorCode } from '../../../src/errors.js';
+import { deferred } from '../../../src/transfer/deferred.js';
 import type { Decision, OfferSummary } from '../../../src/transfer/events.js';
 import { SUPPORTED_COMPRESSIONS } from '../../../src/transfer/compression.js';
 import type { Compression, ConflictPolicy, Packed } from '../../../src/transfer/ports.js';
@@ -44,6 +45,33 @@ describe('a transfer', () => {
       expect(outcome).toMatchObject({ files: files.length, bytes, missing: [], missingCount: 0 });
     }
     expect([sender.channel.isEnded, receiver.channel.isEnded]).toEqual([true, true]);
+  });
+
+  it('that is complete waits for a sender who hears of it late', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    try {
+      const run = transfer(new MemorySource({ a: Buffer.from('a') }), new MemorySink());
+      const { channel } = run.receiver;
+      const [reported, again] = [deferred<undefined>(), deferred<undefined>()];
+      const send = channel.send.bind(channel);
+      channel.send = async (item, onDone) => {
+        if ('type' in item && item.type === 'received') {
+          reported.resolve(undefined);
+          await again.promise;
+        }
+        return send(item, onDone);
+      };
+      await reported.promise;
+      let isThere = true;
+      void run.receiver.outcome.then(() => (isThere = false));
+      await vi.advanceTimersByTimeAsync(59_000);
+      expect(isThere).toBe(true);
+      again.resolve(undefined);
+      expect(await both(run)).toEqual(['ok', 'ok']);
+      expect(run.sender.channel.sent.at(-1)).toMatchObject({ type: 'sent' });
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it('never has more under way than was granted', async () => {
