@@ -29,6 +29,10 @@ export interface MeetingOptions {
   readonly words?: number;
   /** Nodes of a private DHT as `host:port`. The public DHT if not given. */
   readonly bootstrap?: readonly string[];
+  /** Also asks the local network, by multicast, where a DHT is used; nothing is multicast if not given. */
+  readonly lan?: boolean;
+  /** Asks the local network and nothing else. */
+  readonly local?: boolean;
   /** Waits for a direct TCP connection. Uses no DHT unless `alsoDht`. */
   readonly listen?: Endpoint;
   /** Dials a direct TCP connection until it is there. Uses no DHT unless `alsoDht`. */

@@ -224,10 +224,12 @@ function meet(
   onEvent: (event: PeerEvent) => void,
   signal: AbortSignal,
 ): Promise<PairedChannel> {
-  const direct = options.listen !== undefined || options.connect !== undefined;
+  const isDirect = options.listen !== undefined || options.connect !== undefined;
+  const isLocal = options.local === true;
+  const usesDht = !isLocal && (!isDirect || options.alsoDht === true);
   const shared = {
-    bootstrap:
-      direct && options.alsoDht !== true ? ('off' as const) : (options.bootstrap ?? ('public' as const)),
+    bootstrap: usesDht ? (options.bootstrap ?? ('public' as const)) : ('off' as const),
+    lan: isLocal || (usesDht && options.lan === true),
     ...(options.listen === undefined ? {} : { listen: options.listen }),
     ...(options.connect === undefined ? {} : { connect: options.connect }),
     lanes: options.lanes,

@@ -62,6 +62,7 @@ export const DOORS = new Map([
   ['ignore', 'files/gitignore.ts'],
   ['libsodium-wrappers', 'crypto/sodium.ts'],
   ['libsodium-wrappers-sumo', 'crypto/sodium.ts'],
+  ['multicast-dns', 'peer/lan.ts'],
   ['noise-handshake', 'peer/lane-handshake.ts'],
   ['ora', 'cli/screen.ts'],
   ['picomatch', 'files/filter.ts'],

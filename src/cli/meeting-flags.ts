@@ -22,6 +22,7 @@ export interface MeetingFlags extends OutputFlags {
   readonly listen?: string | true;
   readonly connect?: string;
   readonly alsoDht?: boolean;
+  readonly local?: boolean;
   readonly patience?: string;
   readonly limit?: string;
   readonly lanes?: string;
@@ -39,6 +40,8 @@ export type MeetingChoices = Pick<
   | 'listen'
   | 'connect'
   | 'alsoDht'
+  | 'lan'
+  | 'local'
   | 'verify'
   | 'patienceMs'
   | 'limit'
@@ -58,6 +61,9 @@ export function meetingOptions(
   env: NodeJS.ProcessEnv,
   isHost: boolean,
 ): MeetingChoices {
+  if (flags.local === true && env['XFER_LAN'] === 'off') {
+    throw usageError('--local needs the local network, and XFER_LAN=off switches it off', 'unset XFER_LAN');
+  }
   const words = flags.words === undefined ? config.words : parseWordCount(flags.words);
   const expire = flags.expire ?? config.expire;
   const bootstrap = bootstrapNodes(config, env);
@@ -73,6 +79,8 @@ export function meetingOptions(
     ...(flags.listen === undefined ? {} : { listen: listenEndpoint(flags.listen) }),
     ...(flags.connect === undefined ? {} : { connect: connectEndpoint(flags.connect) }),
     ...(flags.alsoDht === true ? { alsoDht: true } : {}),
+    ...(flags.local === true ? { local: true } : {}),
+    ...(env['XFER_LAN'] === 'off' ? {} : { lan: true }),
     ...(verify === undefined ? {} : { verify }),
     ...(patience === undefined ? {} : { patienceMs: parsePatience(patience) }),
     ...(limit === undefined ? {} : { limit: parseRate(limit) }),
@@ -102,7 +110,7 @@ function lanePortOf(flags: MeetingFlags, config: Config, lanes: number | undefin
   const isDirect = flags.listen !== undefined || flags.connect !== undefined;
   const unused =
     isDirect && flags.alsoDht !== true
-      ? '--port is for a meeting over the internet, not for --listen or --connect'
+      ? '--port is for a meeting over the internet or the local network, not for --listen or --connect'
       : lanes === 0
         ? '--port is for lanes, and with --lanes 0 there are none'
         : undefined;

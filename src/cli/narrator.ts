@@ -29,6 +29,9 @@ export interface NarratorOptions {
   readonly now: () => number;
 }
 
+/** `listen` of whoever listens on all addresses. */
+const ANYWHERE = { host: undefined, port: 0 };
+
 const PATH_NAMES: Readonly<Record<Path, string>> = {
   direct: 'directly',
   dht: 'through the network of peers (dht)',
@@ -150,12 +153,13 @@ export class Narrator implements Reporter {
         break;
       case 'listening':
         this.#addresses = event.addresses;
-        this.#sayCommands();
+        if (this.#options.meeting.listen === undefined) this.#sayAddresses();
+        else this.#sayCommands();
         break;
       case 'dht-ready':
         break;
       case 'dht-unreachable':
-        this.say('the network that helps peers to meet (dht) does not answer');
+        for (const line of wrap(this.#dhtSilence(), this.width)) this.say(line);
         break;
       case 'waiting':
         this.say('nobody is there under this code yet; still looking');
@@ -264,6 +268,21 @@ export class Narrator implements Reporter {
     const commands = otherSideCommands(this.#code, meeting, this.#addresses);
     this.say(commands.length === 1 ? 'on the other machine:' : 'on the other machine, one of:');
     for (const command of commands) this.say(`  ${command}`);
+  }
+
+  #dhtSilence(): string {
+    const text = 'the network that helps peers to meet (dht) does not answer';
+    return this.#options.meeting.lan === true ? `${text}; still looking on the local network` : text;
+  }
+
+  /** Where the other side may look on the local network alone: not every one lets multicast through. */
+  #sayAddresses(): void {
+    const { role, joins } = this.#options.meeting;
+    if (this.#code === undefined) return;
+    const text = 'where the other machine does not find this one on the local network:';
+    for (const line of wrap(text, this.width)) this.say(line);
+    const byAddress = { role, joins, listen: ANYWHERE };
+    for (const command of otherSideCommands(this.#code, byAddress, this.#addresses)) this.say(`  ${command}`);
   }
 
   get #lacksAddresses(): boolean {

@@ -9,6 +9,8 @@ export interface Meeting {
   readonly listen?: Endpoint;
   readonly connect?: Endpoint;
   readonly alsoDht?: boolean;
+  /** The local network is asked too. */
+  readonly lan?: boolean;
 }
 
 /** The command lines for the other side, best first; one per address where this side listens. */

@@ -194,6 +194,13 @@ function withMeeting(command: Command): Command {
     .option('--qr', 'show the code as a QR code too')
     .option('--listen [address]', 'wait for a direct connection at [HOST:]PORT (7337 where none is given)')
     .option('--connect <address>', 'connect directly to HOST:PORT')
+    .addOption(
+      new Option('--local', 'look for each other on the local network only').conflicts([
+        'listen',
+        'connect',
+        'alsoDht',
+      ]),
+    )
     .option('--also-dht', 'look for each other over the internet too, with --listen or --connect')
     .option(
       '--patience <duration>',

@@ -177,6 +177,12 @@ export function stretchedTopicFor(nameplate: Nameplate, words: PublicWords): Top
   return blake2b256(TOPIC_LABEL, Uint8Array.of(1), stretched) as Topic;
 }
 
+/** What a topic is called on the local network (protocol section 3). It tells nothing that the topic would not. Needs `loadHashing`. */
+export function lanNameFor(topic: Topic): string {
+  const name = blake2b128(Buffer.from('xfer/1 lan', 'ascii'), topic);
+  return `${Buffer.from(name).toString('hex')}._xfer._tcp.local`;
+}
+
 /** Whether the topic of a code with so many words is stretched, for which more has to be loaded. */
 export function isStretched(words: number): boolean {
   return words >= STRETCHED_FROM_WORDS;

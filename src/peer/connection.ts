@@ -6,7 +6,7 @@ import { deferred, type Deferred } from '../transfer/deferred.js';
 import type { Line, LineEvents } from './line.js';
 import type { NoiseStream } from './noise.js';
 
-export type Transport = 'dht' | 'direct';
+export type Transport = 'dht' | 'lan' | 'direct';
 
 /** Where a connection goes to. */
 export interface Origin {
@@ -62,7 +62,7 @@ export class Connection {
     this.#takeOver = origin.takeOver;
     this.#settle = settle;
     this.transport = origin.transport;
-    this.path = origin.transport;
+    this.path = origin.transport === 'dht' ? 'dht' : 'direct';
     this.isDialler = noise.isInitiator;
     this.remote = { host: origin.host, port: origin.port };
     this.remoteAddress = formatAddress(canonicalAddress(origin.host), origin.port);

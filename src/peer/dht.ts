@@ -129,7 +129,9 @@ export class DhtNode {
 
   /** Takes the announcement back and accepts nobody any more. Connections live on. Takes 2 s at most. */
   leave(): Promise<void> {
-    this.#left ??= atMost(LEAVE_MS, this.#unannounce());
+    // A DHT that nothing is known of was told nothing: there is no answer to wait for.
+    const isKnown = this.#dht.nodes.length > 0;
+    this.#left ??= atMost(isKnown ? LEAVE_MS : 0, this.#unannounce());
     return this.#left;
   }
 

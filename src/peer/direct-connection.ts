@@ -4,24 +4,31 @@
  */
 import type { Socket } from 'node:net';
 import { XferError } from '../errors.js';
-import { Connection } from './connection.js';
+import { Connection, type Transport } from './connection.js';
 import type { LineEvents } from './line.js';
 import { NoisePrelude } from './noise-prelude.js';
 import { NoiseStream } from './noise.js';
 import { RecordLine } from './record-line.js';
 
+export interface SocketOrigin {
+  readonly transport: Exclude<Transport, 'dht'>;
+  /** Where it was dialled, since a socket forgets the zone of an address. */
+  readonly host?: string;
+  readonly onSettled?: () => void;
+}
+
 /** Waits for the Noise handshake over a socket behind the hello. Throws `peer-gone` where it does not come about. */
 export async function openOver(
   socket: Socket,
   isInitiator: boolean,
-  onSettled?: () => void,
+  { host, transport, onSettled }: SocketOrigin,
 ): Promise<Connection> {
   // While this file was loaded.
   if (socket.destroyed) throw new XferError('peer-gone');
   const prelude = new NoisePrelude(socket, isInitiator);
   const origin = {
-    transport: 'direct' as const,
-    host: socket.remoteAddress ?? '',
+    transport,
+    host: host ?? socket.remoteAddress ?? '',
     port: socket.remotePort ?? 0,
     ...(onSettled === undefined ? {} : { onSettled }),
     takeOver: (events: LineEvents) => new RecordLine(socket, prelude.release(), events),

@@ -7,6 +7,7 @@ import { XferError } from '../errors.js';
 import { formatAddress, isLinkLocal, prefixOf, type Endpoint } from './address.js';
 import type { Admission } from './admission.js';
 import { UNCONFIRMED_MS, type Connection } from './connection.js';
+import type { SocketOrigin } from './direct-connection.js';
 import { hello, readHello, type HelloKind } from './hello.js';
 import { deferred, type Deferred } from '../transfer/deferred.js';
 
@@ -44,8 +45,9 @@ export async function listen(
   endpoint: Endpoint,
   admission: Admission,
   onConnection?: (connection: Connection) => void,
+  transport: SocketOrigin['transport'] = 'direct',
 ): Promise<Listener> {
-  const entrance = new Entrance(admission, onConnection);
+  const entrance = new Entrance(admission, onConnection, transport);
   const server = createServer((socket) => void entrance.admit(socket));
   await bind(server, endpoint);
   const { port } = server.address() as AddressInfo;
@@ -66,15 +68,21 @@ export async function listen(
 class Entrance {
   readonly #admission: Admission;
   #onConnection: ((connection: Connection) => void) | undefined;
+  readonly #transport: SocketOrigin['transport'];
   #takeLane: TakeLane | undefined;
   /** And what they want, once they said so. */
   readonly #strangers = new Map<Socket, HelloKind | undefined>();
   /** Those that want a lane before anybody takes lanes. */
   readonly #early = new Map<Socket, Deferred<TakeLane>>();
 
-  constructor(admission: Admission, onConnection: ((connection: Connection) => void) | undefined) {
+  constructor(
+    admission: Admission,
+    onConnection: ((connection: Connection) => void) | undefined,
+    transport: SocketOrigin['transport'],
+  ) {
     this.#admission = admission;
     this.#onConnection = onConnection;
+    this.#transport = transport;
   }
 
   /** Never rejects. */
@@ -134,7 +142,7 @@ class Entrance {
     const onConnection = this.#onConnection;
     if (onConnection === undefined) throw new XferError('protocol', { subject: 'hello' });
     const { openOver } = await import('./direct-connection.js');
-    const connection = await openOver(socket, false, leave);
+    const connection = await openOver(socket, false, { transport: this.#transport, onSettled: leave });
     // Who is too late to pair is nobody.
     if (this.#onConnection === onConnection) onConnection(connection);
     else connection.destroy();
@@ -155,7 +163,7 @@ export async function dial(
   for (;;) {
     signal.throwIfAborted();
     try {
-      return await dialOnce(endpoint.host, endpoint.port, signal);
+      return await dialOnce(endpoint, 'direct', signal);
     } catch (cause) {
       signal.throwIfAborted();
       const code = codeOf(cause);
@@ -171,7 +179,12 @@ export async function dial(
 /** What the system says where no way leads to an address. */
 const NO_ROUTE = new Set(['ENETUNREACH', 'EHOSTUNREACH', 'EADDRNOTAVAIL', 'EAI_AGAIN', 'ENETDOWN']);
 
-async function dialOnce(host: string, port: number, signal: AbortSignal): Promise<Connection> {
+/** Dials once, for 5 s at most. Throws what the system says, `peer-gone`, and the signal's reason. */
+export async function dialOnce(
+  { host, port }: Endpoint & { readonly host: string },
+  transport: SocketOrigin['transport'],
+  signal: AbortSignal,
+): Promise<Connection> {
   const socket = await openSocket(host, port, DIAL_MS, signal);
   const abandon = (): void => {
     socket.destroy();
@@ -180,7 +193,7 @@ async function dialOnce(host: string, port: number, signal: AbortSignal): Promis
   try {
     const { openOver } = await import('./direct-connection.js');
     socket.write(hello('pairing'));
-    return await openOver(socket, true);
+    return await openOver(socket, true, { transport, ...(host.includes('%') ? { host } : {}) });
   } catch (error) {
     socket.destroy();
     throw error;

@@ -73,6 +73,12 @@ export function worthDialling(
   return [...worth.values()];
 }
 
+/** Whether an address is one of a network that this machine is attached to. */
+export function isOnLink(address: string, interfaces = interfaceAddresses()): boolean {
+  if (isLinkLocal(address)) return true;
+  return isIP(address) !== 0 && attachedSubnets(interfaces).check(address, isIPv4(address) ? 'ipv4' : 'ipv6');
+}
+
 function isSomebodys(address: string, attached: BlockList): boolean {
   const family = isIPv4(address) ? 'ipv4' : 'ipv6';
   if (PRIVATE.check(address, family)) return attached.check(address, family);

@@ -25,9 +25,10 @@ import {
   goneSignal,
   loadAuthentication,
   Meeting,
-  openDhtFor,
+  openFinders,
   target,
   transportsOf,
+  type Finders,
   type PairedChannel,
   type WaysToMeet,
 } from './meeting.js';
@@ -56,7 +57,7 @@ const LAST_WORD_MS = 2_000;
  */
 export async function hostSession(options: HostOptions): Promise<PairedChannel> {
   const startedMs = performance.now();
-  const dht = await openDhtFor(options, options.words);
+  const { dht, lan } = await openFinders(options, options.words);
   const meeting = new Meeting('host', options, dht);
   const nameplate = await freeNameplate(
     isStretched(options.words) ? undefined : dht,
@@ -76,7 +77,9 @@ export async function hostSession(options: HostOptions): Promise<PairedChannel> 
       options.onEvent({ type: 'listening', addresses: listener.addresses });
       meeting.goBy(async () => undefined);
     }
-    if (dht !== undefined) host.announce(dht, topicOf(code));
+    const topic = dht === undefined && lan === undefined ? undefined : topicOf(code);
+    if (dht !== undefined && topic !== undefined) host.announce(dht, topic);
+    if (lan !== undefined && topic !== undefined) host.announceOnLan(lan, topic);
     if (options.connect !== undefined) host.dial(target(options.connect));
   } catch (error) {
     meeting.fail(toXferError(error));
@@ -95,6 +98,10 @@ class Host {
   readonly #meeting: Meeting;
   readonly #password: Secret;
   readonly #budget: GuessBudget;
+  /** Where who finds this side on the local network connects to. */
+  #lanAddresses: readonly string[] | undefined;
+  /** The DHT does not answer. */
+  #isAlone = false;
 
   constructor(options: HostOptions, meeting: Meeting, password: Secret) {
     this.#options = options;
@@ -114,12 +121,32 @@ class Host {
         const announced = dht.announce(topic, this.admission, this.take);
         if (!(await dht.isReachable()) || !(await announced)) {
           if (!this.#meeting.isOver) onEvent({ type: 'dht-unreachable' });
+          this.#isAlone = true;
+          this.#sayAddresses();
           throw new XferError('no-network');
         }
         if (!this.#meeting.isOver) onEvent({ type: 'dht-ready' });
       },
       () => {
         this.#budget.closeTransport('dht');
+      },
+    );
+  }
+
+  announceOnLan({ announceOnLan }: NonNullable<Finders['lan']>, topic: Topic): void {
+    const { signal } = this.#meeting;
+    this.#meeting.goBy(
+      async () => {
+        const listener = await this.#meeting.listenOnLan(this.admission, this.take);
+        if (listener === undefined) return;
+        this.#lanAddresses = listener.addresses;
+        this.#sayAddresses();
+        const task = announceOnLan(topic, listener.port);
+        this.#meeting.closeWithIt(() => task.close());
+        if (!(await task.isUsable(signal))) throw new XferError('no-network');
+      },
+      () => {
+        this.#budget.closeTransport('lan');
       },
     );
   }
@@ -132,6 +159,14 @@ class Host {
         await sleep(REDIAL_MS, undefined, { signal });
       }
     });
+  }
+
+  /** Where the local network is all there is: it may be one that lets no multicast through. */
+  #sayAddresses(): void {
+    const isLocal = this.#isAlone || this.#options.bootstrap === 'off';
+    const addresses = this.#lanAddresses;
+    if (!isLocal || addresses === undefined || this.#meeting.isOver) return;
+    this.#options.onEvent({ type: 'listening', addresses });
   }
 
   readonly take = (connection: Connection): void => {

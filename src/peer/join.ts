@@ -9,14 +9,16 @@ import { GuessBudget } from './budget.js';
 import { Candidates, type AttemptOutcome, type Candidate } from './candidates.js';
 import type { Connection } from './connection.js';
 import type { DhtNode, DhtPeer } from './dht.js';
-import { dial } from './direct.js';
+import { dial, dialOnce } from './direct.js';
+import type { LanPlace } from './lan.js';
 import {
   goneSignal,
   loadAuthentication,
   Meeting,
-  openDhtFor,
+  openFinders,
   target,
   transportsOf,
+  type Finders,
   type PairedChannel,
   type WaysToMeet,
 } from './meeting.js';
@@ -28,6 +30,8 @@ export interface JoinOptions extends WaysToMeet {
 }
 
 const LOOKUP_MS = 500;
+/** Who is on the local network has answered by then. */
+const ANSWER_MS = 1_500;
 const REDIAL_MS = 500;
 const DIALS_AT_ONCE = 8;
 /** Connections that are being paired, at once. */
@@ -52,7 +56,7 @@ const CROWD = 8;
 export async function joinSession(options: JoinOptions): Promise<PairedChannel> {
   // While it dials and looks. A failure shows where a peer is met.
   loadAuthentication().catch(() => undefined);
-  const dht = await openDhtFor(options, options.code.words.length);
+  const { dht, lan } = await openFinders(options, options.code.words.length);
   const meeting = new Meeting('joiner', options, dht);
   const joiner = new Joiner(options, meeting, passwordOf(options.code));
   try {
@@ -62,7 +66,9 @@ export async function joinSession(options: JoinOptions): Promise<PairedChannel> 
       meeting.goBy(async () => undefined);
     }
     if (options.connect !== undefined) joiner.dial(target(options.connect));
-    if (dht !== undefined) joiner.search(dht, topicOf(options.code));
+    const topic = dht === undefined && lan === undefined ? undefined : topicOf(options.code);
+    if (lan !== undefined && topic !== undefined) joiner.searchOnLan(lan, topic);
+    if (dht !== undefined && topic !== undefined) joiner.search(dht, topic);
   } catch (error) {
     meeting.fail(toXferError(error));
   }
@@ -79,19 +85,23 @@ export async function joinSession(options: JoinOptions): Promise<PairedChannel> 
   }
 }
 
+/** Opens a connection to a candidate. */
+type Connect<T> = (value: T) => Promise<Connection>;
+
 class Joiner {
   readonly #options: JoinOptions;
   readonly #meeting: Meeting;
   readonly #password: Secret;
   readonly #budget: GuessBudget;
   readonly #candidates = new Candidates<DhtPeer>();
+  readonly #neighbours = new Candidates<LanPlace>();
   readonly #startedMs = performance.now();
   #dialing = 0;
   #pairing = 0;
   #crowdedSinceMs: number | undefined;
   #saidWaiting = false;
   /** Ways that have not yet shown whether there is somebody. */
-  #unexplored = new Set<'dht' | 'connect'>();
+  #unexplored = new Set<'dht' | 'lan' | 'connect'>();
   #refusal: { readonly error: XferError; readonly firstMs: number; lastMs: number } | undefined;
 
   constructor(options: JoinOptions, meeting: Meeting, password: Secret) {
@@ -121,7 +131,7 @@ class Joiner {
             this.#candidates.add(b4a.toString(peer.publicKey, 'hex'), peer);
           }
           this.#unexplored.delete('dht');
-          this.#dialMore(dht);
+          this.#dialMore(this.#candidates, (peer) => dht.connect(peer, this.#meeting.signal));
           await sleep(LOOKUP_MS, undefined, { signal: this.#meeting.signal });
         }
       },
@@ -130,6 +140,33 @@ class Joiner {
         this.#budget.closeTransport('dht');
       },
     );
+  }
+
+  /** Asks the local network, and dials whoever answers. */
+  searchOnLan({ searchOnLan }: NonNullable<Finders['lan']>, topic: Topic): void {
+    const { signal } = this.#meeting;
+    const onClosed = (): void => {
+      this.#unexplored.delete('lan');
+      this.#budget.closeTransport('lan');
+    };
+    this.#unexplored.add('lan');
+    this.#meeting.goBy(async () => {
+      const dialMore = (): void =>
+        this.#dialMore(this.#neighbours, (place) => dialOnce(place, 'lan', signal));
+      const task = searchOnLan(topic, (place) => {
+        this.#neighbours.add(`${place.host} ${String(place.port)}`, place);
+        dialMore();
+      });
+      this.#meeting.closeWithIt(() => task.close());
+      if (!(await task.isUsable(signal))) throw new XferError('no-network');
+      await sleep(ANSWER_MS, undefined, { signal });
+      this.#unexplored.delete('lan');
+      // Those that could not be reached are tried again.
+      for (;;) {
+        dialMore();
+        await sleep(LOOKUP_MS, undefined, { signal });
+      }
+    }, onClosed);
   }
 
   dial(endpoint: Parameters<typeof dial>[0]): void {
@@ -155,7 +192,8 @@ class Joiner {
   /** Ends the search where going on is pointless. */
   readonly check = (): void => {
     const nowMs = performance.now();
-    const isBusy = this.#dialing > 0 || this.#pairing > 0 || this.#candidates.hasOpen;
+    const hasOpen = this.#candidates.hasOpen || this.#neighbours.hasOpen;
+    const isBusy = this.#dialing > 0 || this.#pairing > 0 || hasOpen;
     if (
       !isBusy &&
       !this.#unexplored.has('dht') &&
@@ -166,7 +204,7 @@ class Joiner {
       this.#saidWaiting = true;
       this.#options.onEvent({ type: 'waiting' });
     }
-    if (this.#candidates.size > CROWD) this.#crowdedSinceMs ??= nowMs;
+    if (this.#candidates.size + this.#neighbours.size > CROWD) this.#crowdedSinceMs ??= nowMs;
     const isCrowded = this.#crowdedSinceMs !== undefined && nowMs - this.#crowdedSinceMs > CROWDED_MS;
     if (this.#refusal === undefined) {
       if (isCrowded) this.#meeting.fail(new XferError('no-peer'));
@@ -177,27 +215,31 @@ class Joiner {
     if (isExplored || isCrowded || nowMs - firstMs > CROWDED_MS) this.#meeting.fail(error);
   };
 
-  #dialMore(dht: DhtNode): void {
+  #dialMore<T>(candidates: Candidates<T>, connect: Connect<T>): void {
     while (this.#dialing < DIALS_AT_ONCE && this.#pairing < PAIRINGS_AT_ONCE && !this.#meeting.isOver) {
-      const candidate = this.#candidates.next(performance.now());
+      const candidate = candidates.next(performance.now());
       if (candidate === undefined) return;
-      void this.#dialAndTry(dht, candidate);
+      void this.#dialAndTry(candidates, candidate, connect);
     }
   }
 
-  async #dialAndTry(dht: DhtNode, candidate: Candidate<DhtPeer>): Promise<void> {
+  async #dialAndTry<T>(
+    candidates: Candidates<T>,
+    candidate: Candidate<T>,
+    connect: Connect<T>,
+  ): Promise<void> {
     let connection: Connection | undefined;
     this.#dialing += 1;
     try {
-      connection = await dht.connect(candidate.value, this.#meeting.signal);
+      connection = await connect(candidate.value);
     } catch {
       // Stale, made up or too slow: tried again later.
     }
     this.#dialing -= 1;
     const attempt = connection === undefined ? undefined : this.#attempt(connection);
-    if (attempt !== undefined) this.#dialMore(dht);
-    this.#candidates.settle(candidate, (await attempt) ?? 'failed', performance.now());
-    this.#dialMore(dht);
+    if (attempt !== undefined) this.#dialMore(candidates, connect);
+    candidates.settle(candidate, (await attempt) ?? 'failed', performance.now());
+    this.#dialMore(candidates, connect);
   }
 
   /** One pairing. Never rejects. */

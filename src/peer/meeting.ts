@@ -11,6 +11,7 @@ import type * as authentication from './authenticate.js';
 import type { Connection, Transport } from './connection.js';
 import type { Bootstrap, DhtNode } from './dht.js';
 import { listen, type Listener } from './direct.js';
+import type * as localNetwork from './lan.js';
 import type { LaneRoute, PathEvent } from './lanes.js';
 import type { Reunion, ReunionEvent } from './reunion.js';
 import { deferred } from '../transfer/deferred.js';
@@ -37,6 +38,8 @@ export type PeerEvent =
 export interface WaysToMeet {
   /** Nodes of a private DHT as `host:port`, the public DHT, or no DHT at all. */
   readonly bootstrap: Bootstrap | 'off';
+  /** Whether the local network is asked, by multicast. */
+  readonly lan: boolean;
   /** Waits for a direct TCP connection. */
   readonly listen?: Endpoint;
   /** Dials a direct TCP connection until it is there. */
@@ -83,6 +86,9 @@ export class Meeting {
   #waysLeft = 0;
   #pairingListener: Listener | undefined;
   #laneListener: Listener | undefined;
+  #lanListener: Listener | undefined;
+  readonly #closers: (() => Promise<void>)[] = [];
+  readonly #closing: Promise<void>[] = [];
 
   constructor(side: Side, options: WaysToMeet, dht: DhtNode | undefined) {
     this.#side = side;
@@ -147,6 +153,25 @@ export class Meeting {
     return this.#pairingListener;
   }
 
+  /** Listens for who finds this side on the local network. `undefined` where the meeting is over. Throws as `listen` does. */
+  async listenOnLan(
+    admission: Admission,
+    onConnection: (connection: Connection) => void,
+  ): Promise<Listener | undefined> {
+    const { bootstrap, lanePort } = this.#options;
+    if (this.#over.signal.aborted) return undefined;
+    const port = bootstrap === 'off' ? (lanePort ?? 0) : 0;
+    this.#lanListener = await listen({ host: undefined, port }, admission, onConnection, 'lan');
+    if (this.isOver) this.#closeListeners();
+    return this.#lanListener;
+  }
+
+  /** Calls `close` when the meeting is over, and waits for it at the end of everything. */
+  closeWithIt(close: () => Promise<void>): void {
+    if (this.isOver) this.#closing.push(close());
+    else this.#closers.push(close);
+  }
+
   /** Whether this peer is the one: the first who comes. */
   win(connection: Connection, authenticated: authentication.Authenticated): boolean {
     if (this.isOver) return false;
@@ -171,7 +196,7 @@ export class Meeting {
       },
       keepTogether: (isSender, patienceMs) =>
         this.#keepTogether(authenticated, listenPort, isSender, patienceMs),
-      closed: Promise.all([closed, connection.closed]).then(() => undefined),
+      closed: Promise.all([closed, connection.closed]).then(() => this.#closed()),
     });
     this.#end(new XferError('code-used'));
     return true;
@@ -190,7 +215,7 @@ export class Meeting {
     try {
       return await this.#outcome.promise;
     } catch (error) {
-      await this.#dht?.close();
+      await Promise.all([this.#dht?.close(), this.#closed()]);
       throw error;
     }
   }
@@ -198,11 +223,12 @@ export class Meeting {
   /** How lanes of a session can come about that began with this connection. Takes a listener over. */
   #laneRoute(connection: Connection): LaneRoute {
     const { isDialler, remote, transport } = connection;
-    if (transport === 'direct' && isDialler) return { by: 'dialling', to: remote };
-    if (transport === 'direct') {
+    if (transport !== 'dht' && isDialler) return { by: 'dialling', to: remote };
+    if (transport !== 'dht') {
       if (this.#options.lanes === 0) return { by: 'listening', listener: undefined };
-      const listener = this.#pairingListener;
-      this.#pairingListener = undefined;
+      const listener = transport === 'lan' ? this.#lanListener : this.#pairingListener;
+      if (transport === 'lan') this.#lanListener = undefined;
+      else this.#pairingListener = undefined;
       listener?.endPairing();
       return { by: 'listening', listener };
     }
@@ -236,11 +262,12 @@ export class Meeting {
     patienceMs: number,
   ): Promise<Reunion> {
     const { Reunion } = await import('./reunion.js');
-    const { bootstrap, listen: endpoint, connect, onEvent } = this.#options;
+    const { bootstrap, lan, listen: endpoint, connect, onEvent } = this.#options;
     return new Reunion(channel, sessionKey, {
       side: this.#side,
       ways: {
         bootstrap,
+        lan,
         listen: endpoint === undefined ? undefined : { ...endpoint, port: listenPort ?? endpoint.port },
         connect: connect === undefined ? undefined : target(connect),
       },
@@ -259,22 +286,29 @@ export class Meeting {
     });
   }
 
+  async #closed(): Promise<void> {
+    await Promise.all(this.#closing);
+  }
+
   #closeListeners(): void {
     this.#pairingListener?.close();
     this.#laneListener?.close();
+    this.#lanListener?.close();
   }
 
   #end(reason: XferError): void {
     this.#closeListeners();
+    for (const close of this.#closers.splice(0)) this.#closing.push(close());
     this.#stopListening();
     this.#over.abort(reason);
   }
 }
 
 /** The transports that these ways use. */
-export function transportsOf({ bootstrap, listen, connect }: WaysToMeet): Transport[] {
+export function transportsOf({ bootstrap, lan, listen, connect }: WaysToMeet): Transport[] {
   return [
     ...(bootstrap === 'off' ? [] : ['dht' as const]),
+    ...(lan ? ['lan' as const] : []),
     ...(listen === undefined && connect === undefined ? [] : ['direct' as const]),
   ];
 }
@@ -288,18 +322,25 @@ export function goneSignal(connection: Connection): AbortSignal {
   return gone.signal;
 }
 
+/** What of the ways to meet finds the other side by the topic. */
+export interface Finders {
+  readonly dht: DhtNode | undefined;
+  readonly lan: typeof localNetwork | undefined;
+}
+
 /**
- * Joins a DHT, where one is wanted, and loads what makes the topic of a code with so many words. Its packages take a
- * while, so only then.
+ * Joins a DHT and gets ready for the local network, where they are wanted, and loads what makes the topic of a code with so many
+ * words. The packages take a while, so only then.
  */
-export async function openDhtFor({ bootstrap }: WaysToMeet, words: number): Promise<DhtNode | undefined> {
-  if (bootstrap === 'off') return undefined;
-  const [{ openDht }] = await Promise.all([
-    import('./dht.js'),
+export async function openFinders({ bootstrap, lan }: WaysToMeet, words: number): Promise<Finders> {
+  if (bootstrap === 'off' && !lan) return { dht: undefined, lan: undefined };
+  const [dhtModule, lanModule] = await Promise.all([
+    bootstrap === 'off' ? undefined : import('./dht.js'),
+    lan ? import('./lan.js') : undefined,
     loadHashing(),
     isStretched(words) ? loadPairingSodium() : undefined,
   ]);
-  return openDht(bootstrap);
+  return { dht: bootstrap === 'off' ? undefined : dhtModule?.openDht(bootstrap), lan: lanModule };
 }
 
 /**

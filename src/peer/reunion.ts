@@ -6,6 +6,7 @@ import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Topic } from '../crypto/code.js';
 import type { SessionKey, Side } from '../crypto/key-schedule.js';
+import { loadHashing } from '../crypto/sodium.js';
 import { XferError } from '../errors.js';
 import type { Path } from '../transfer/ports.js';
 import type { Endpoint } from './address.js';
@@ -15,11 +16,14 @@ import type { Guess } from './budget.js';
 import type { Paired, SealedChannel } from './channel.js';
 import type { Connection } from './connection.js';
 import type { Bootstrap, DhtNode } from './dht.js';
-import { dial, listen, type Listener } from './direct.js';
+import { dial, dialOnce, listen, type Listener } from './direct.js';
+import type { LanPlace, LanTask } from './lan.js';
 
 /** Ways to meet again. At least one is there. */
 export interface ReunionWays {
   readonly bootstrap: Bootstrap | 'off';
+  /** Whether the local network is asked. */
+  readonly lan: boolean;
   /** Where the other side dialled, and will again. */
   readonly listen: Endpoint | undefined;
   /** Where the other side listens. */
@@ -43,6 +47,8 @@ export interface ReunionOptions {
 
 /** Between two tries of one way. */
 const RETRY_MS = 500;
+/** Dials of those who answer on the local network, at once. */
+const MOST_DIALS = 8;
 /** From the joiner's proof to its first record. */
 const FIRST_RECORD_MS = 10_000;
 
@@ -125,7 +131,7 @@ export class Reunion {
   async #search(signal: AbortSignal): Promise<Met> {
     const done = new AbortController();
     const searching = AbortSignal.any([signal, done.signal]);
-    const { bootstrap, listen: endpoint, connect } = this.#options.ways;
+    const { bootstrap, lan, listen: endpoint, connect } = this.#options.ways;
     // Every try listens.
     setMaxListeners(0, searching);
     const closers: (() => unknown)[] = [];
@@ -156,6 +162,7 @@ export class Reunion {
         const keys = this.#keys;
         if (connect !== undefined) void this.#dial(connect, attempt, keys, searching);
         if (endpoint !== undefined) void this.#listen(endpoint, attempt, keys, searching, closers);
+        if (lan) for (const key of keys) void this.#useLan(attempt, key, searching, closers);
         if (bootstrap !== 'off') {
           for (const key of keys) void this.#useDht(bootstrap, attempt, key, searching, closers);
         }
@@ -223,6 +230,43 @@ export class Reunion {
     const close = (): void => listener?.close();
     if (signal.aborted) close();
     else closers.push(close);
+  }
+
+  async #useLan(
+    attempt: Attempt,
+    key: SessionKey,
+    signal: AbortSignal,
+    closers: (() => unknown)[],
+  ): Promise<void> {
+    const topic = key.reunionSecrets().topic as Topic;
+    const [{ announceOnLan, searchOnLan }] = await Promise.all([import('./lan.js'), loadHashing()]);
+    const isOver = (): boolean => signal.aborted;
+    if (isOver()) return;
+    const keep = (task: LanTask): void => {
+      closers.push(() => (this.#open = Promise.all([this.#open, task.close()])));
+    };
+    if (this.#options.side === 'host') {
+      const anywhere = { host: undefined, port: 0 };
+      const take = (connection: Connection): void => void attempt(connection, [key]);
+      const listener = await listen(anywhere, new Admission(), take, 'lan');
+      if (isOver()) {
+        listener.close();
+        return;
+      }
+      closers.push(() => listener.close());
+      keep(announceOnLan(topic, listener.port));
+      return;
+    }
+    const dialled = new Set<string>();
+    const dialPlace = async (place: LanPlace): Promise<void> => {
+      const name = `${place.host} ${String(place.port)}`;
+      if (isOver() || dialled.has(name) || dialled.size >= MOST_DIALS) return;
+      dialled.add(name);
+      const connection = await dialOnce(place, 'lan', signal).catch(() => undefined);
+      if (connection !== undefined) await attempt(connection, [key]);
+      dialled.delete(name);
+    };
+    keep(searchOnLan(topic, (place) => void dialPlace(place)));
   }
 
   async #useDht(

@@ -24,7 +24,7 @@ export interface HostRun extends Run {
 
 export function host(ways: Ways): HostRun {
   const run = start((watch) =>
-    hostSession({ words: 2, bootstrap: 'off', expireMs: 60_000, ...ways, ...watch }),
+    hostSession({ words: 2, bootstrap: 'off', lan: false, expireMs: 60_000, ...ways, ...watch }),
   );
   const code = run.event('code').then((event) => event.code);
   // A host that ends before it shows one is the business of who waits for it.
@@ -39,6 +39,7 @@ export function host(ways: Ways): HostRun {
 export function join(code: string, ways: Ways): Run {
   const options: Omit<JoinOptions, 'onEvent' | 'signal'> = {
     bootstrap: 'off',
+    lan: false,
     expireMs: 60_000,
     ...ways,
     code: parseCode(code),

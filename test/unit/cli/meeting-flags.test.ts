@@ -3,7 +3,7 @@ import { meetingOptions, type MeetingFlags } from '../../../src/cli/meeting-flag
 import type { Config } from '../../../src/index.js';
 
 function options(flags: MeetingFlags, config: Config = {}, isHost = true): unknown {
-  return meetingOptions(flags, config, {}, isHost);
+  return meetingOptions(flags, config, { XFER_LAN: 'off' }, isHost);
 }
 
 test('without flags nothing is decided', () => {
@@ -104,4 +104,19 @@ test.each<[MeetingFlags, string]>([
   [{ port: '7337', connect: 'host:1' }, 'usage'],
 ])('%j is refused', (flags, code) => {
   expect(() => options(flags)).toThrow(expect.objectContaining({ code }) as Error);
+});
+
+describe('the local network', () => {
+  const on = (flags: MeetingFlags, env: NodeJS.ProcessEnv = {}): unknown =>
+    meetingOptions(flags, {}, env, true);
+
+  test('is asked unless XFER_LAN says no', () => {
+    expect(on({})).toEqual({ lan: true });
+    expect(on({}, { XFER_LAN: 'off' })).toEqual({});
+  });
+
+  test('alone is asked with --local, which XFER_LAN=off contradicts', () => {
+    expect(on({ local: true })).toEqual({ local: true, lan: true });
+    expect(() => on({ local: true }, { XFER_LAN: 'off' })).toThrow(/usage/);
+  });
 });
