@@ -1,5 +1,5 @@
 /** A file that is here already, read to find out what of a new one it has. */
-import { close, closeSync, constants, fstatSync, openSync, read, type Stats } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, read, readSync, type Stats } from 'node:fs';
 import { promisify } from 'node:util';
 import type { OlderCopy } from '../transfer/ports.js';
 import type { OpenFolder } from './directory.js';
@@ -7,7 +7,8 @@ import { errnoOf } from './disk-errors.js';
 import { keepMetadata, type Metadata } from './part-file.js';
 
 const readAsync = promisify(read);
-const closeAsync = promisify(close);
+/** Read at once, in bytes. */
+const SMALL_BYTES = 1 << 18;
 
 /** It may be a link (not followed) or a FIFO (opening it must not wait for a writer). */
 const OPEN_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
@@ -60,9 +61,7 @@ export class DiskOlderCopy implements OlderCopy {
     let length = 0;
     try {
       for (let got = -1; got !== 0 && length < into.length && this.#fd !== undefined; length += got) {
-        const call = readAsync(this.#fd, into, length, into.length - length, offset + length);
-        this.#busy = call.catch(() => undefined);
-        got = (await call).bytesRead;
+        got = await this.#readSome(this.#fd, into.subarray(length), offset + length);
       }
     } catch (thrown) {
       if (errnoOf(thrown) === undefined) throw thrown;
@@ -75,8 +74,16 @@ export class DiskOlderCopy implements OlderCopy {
     if (fd === undefined) return;
     this.#fd = undefined;
     await this.#busy;
-    await closeAsync(fd);
+    closeSync(fd);
     this.#onClosed(this);
+  }
+
+  async #readSome(fd: number, into: Uint8Array, offset: number): Promise<number> {
+    // Small files come by the thousands: another thread takes longer to be asked than the disk to answer.
+    if (into.length <= SMALL_BYTES) return readSync(fd, into, 0, into.length, offset);
+    const call = readAsync(fd, into, 0, into.length, offset);
+    this.#busy = call.catch(() => undefined);
+    return (await call).bytesRead;
   }
 
   #adopt(stat: Stats, { mode, mtimeMs }: Metadata): void {

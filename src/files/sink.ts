@@ -172,6 +172,7 @@ class DiskSink implements FileSink {
   }
 
   async openOlder(entry: Entry): Promise<OlderCopy[]> {
+    await breathe();
     const folder = this.#naming(entry, () => this.#tree.folder(entry.parent));
     const copies = [this.#openCopy(folder, this.#tree.nameOf(entry), this.#metadata(entry))];
     // An empty staging folder is made for nothing: there may be nothing to write.

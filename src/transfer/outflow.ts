@@ -63,7 +63,7 @@ export class Outflow {
     this.#events = events;
     const controller = new Controller(now);
     this.#batchPacker = new Packer(compression, controller, 'batches');
-    this.#survey = new Survey(source, outbox, hasher);
+    this.#survey = new Survey(source, outbox, now, hasher);
     this.#file = new FileOutflow(source, outbox, {
       compression,
       controller,

@@ -106,6 +106,8 @@ class Receiving {
   /** Bytes that arrived in each root. */
   readonly #rootBytes = new Map<number, number>();
   #updatedMs = 0;
+  /** Wanted files that are here as they are. */
+  readonly #unchanged = { files: 0, bytes: 0 };
 
   constructor(channel: Channel, inbox: Inbox, sink: FileSink, review: Review, options: ReceiverOptions) {
     this.sink = sink;
@@ -214,13 +216,12 @@ class Receiving {
   }
 
   #leaveUnchanged(entry: Entry): void {
-    const { choice } = this.#taken();
     const size = entry.size ?? 0;
-    choice.files--;
-    choice.bytes -= size;
+    this.#unchanged.files++;
+    this.#unchanged.bytes += size;
     this.#tally.alreadyFiles++;
     this.#tally.alreadyBytes += size;
-    if (entry.parent === ROOT) choice.arrivedRoots.push(entry);
+    if (entry.parent === ROOT) this.#taken().choice.arrivedRoots.push(entry);
   }
 
   /** True for the sender's last word. */
@@ -348,8 +349,8 @@ class Receiving {
 
   /** How far this side is. */
   #progress(): Progress {
-    const { files } = this.#tally;
-    const bytes = this.#tally.bytes + (this.#taking?.intake.pendingBytes ?? 0);
+    const files = this.#tally.files + this.#unchanged.files;
+    const bytes = this.#tally.bytes + this.#unchanged.bytes + (this.#taking?.intake.pendingBytes ?? 0);
     const { files: totalFiles, bytes: totalBytes } = this.#taking?.choice ?? { files: 0, bytes: 0 };
     const totalKnown = this.#review.complete && this.#reviewed.length === 0;
     return { files, bytes, totalFiles, totalBytes, totalKnown };

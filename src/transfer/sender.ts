@@ -109,8 +109,6 @@ class Sending {
         );
       },
       unchanged: ({ size = 0 }) => {
-        this.#totalFiles--;
-        this.#totalBytes -= size;
         this.#tally.alreadyFiles++;
         this.#tally.alreadyBytes += size;
       },

@@ -7,7 +7,7 @@ import { XferError } from '../errors.js';
 import { deferred, type Deferred } from './deferred.js';
 import { entryFailure } from './entry-failure.js';
 import { TRANSFER } from './inbox.js';
-import { MAX_SPANS, type Span } from './messages.js';
+import type { Span } from './messages.js';
 import type { Outbox } from './outbox.js';
 import type { Entry, FileSource, LeafHasher } from './ports.js';
 import { Reading } from './reading.js';
@@ -17,8 +17,12 @@ import { malformed } from './wire.js';
 
 /** After so many spans comes content: what the receiver needs of files has to be remembered until it is sent. */
 const MOST_SPANS = 1 << 16;
+/** So many spans are said at once, so that the other side reads its files while this one goes on reading its own. */
+const SAID_AT_ONCE = 256;
+/** Who reads for long says what there is so far: silence would be a stall. */
+const SAY_EVERY_MS = 2_000;
 /** Messages that may wait for an answer. */
-const MOST_UNANSWERED = 16;
+const MOST_UNANSWERED = 64;
 
 /** A span and where it begins. */
 export interface PlacedSpan extends Span {
@@ -57,7 +61,9 @@ interface Said {
 export class Survey {
   readonly #source: FileSource;
   readonly #outbox: Outbox;
+  readonly #now: () => number;
   readonly #hasher: LeafHasher | undefined;
+  #saidMs = 0;
   /** The message that is being filled. */
   #files: { readonly entry: number; readonly spans: Span[] }[] = [];
   #said: Said[] = [];
@@ -66,9 +72,10 @@ export class Survey {
   #answer: Deferred<void> | undefined;
   #failure: XferError | undefined;
 
-  constructor(source: FileSource, outbox: Outbox, hasher: LeafHasher | undefined) {
+  constructor(source: FileSource, outbox: Outbox, now: () => number, hasher: LeafHasher | undefined) {
     this.#source = source;
     this.#outbox = outbox;
+    this.#now = now;
     this.#hasher = hasher;
   }
 
@@ -79,6 +86,7 @@ export class Survey {
       return;
     }
     const asked = new Set(older.map(({ index }) => index));
+    this.#saidMs = this.#now();
     for (let first = 0; first < files.length;) {
       const surveyed = new Map<number, Surveyed>();
       let next = first;
@@ -161,7 +169,7 @@ export class Survey {
     if (last?.entry !== entry.index) this.#files.push((last = { entry: entry.index, spans: [] }));
     last.spans.push(span);
     this.#said.push({ file, span });
-    if (this.#said.length === MAX_SPANS) await this.#say();
+    if (this.#said.length === SAID_AT_ONCE || this.#now() - this.#saidMs > SAY_EVERY_MS) await this.#say();
   }
 
   /** Sends the message that is being filled. */
@@ -171,6 +179,7 @@ export class Survey {
     this.#unanswered.push(this.#said);
     this.#files = [];
     this.#said = [];
+    this.#saidMs = this.#now();
     await this.#outbox.put({ type: 'spans', transfer: TRANSFER, files });
     await this.#answers(MOST_UNANSWERED);
   }

@@ -4,7 +4,7 @@
  */
 import type { Span } from './messages.js';
 import { CHUNK_BYTES, type Entry, type OlderCopy } from './ports.js';
-import { Splitter, spanLengths } from './splitter.js';
+import { Splitter, UNCUT_BYTES, spanDigest, spanLengths } from './splitter.js';
 import { malformed } from './wire.js';
 
 /** More spans of a copy are not remembered. */
@@ -39,6 +39,15 @@ class SpanIndex {
     onRead: () => Promise<void>,
   ): Promise<SpanIndex> {
     const index = new SpanIndex();
+    if (size <= UNCUT_BYTES) {
+      // But one span: of a copy of another size it is none.
+      for (const [copy, older] of copies.entries()) {
+        if (older.size !== size) continue;
+        const bytes = await older.read(Buffer.allocUnsafe(size), 0);
+        if (bytes.length === size) index.#add({ copy, offset: 0, length: size }, keyOf(spanDigest(bytes)));
+      }
+      return index;
+    }
     const memory = Buffer.allocUnsafeSlow(CHUNK_BYTES);
     for (const [copy, older] of copies.entries()) {
       let end = 0;
