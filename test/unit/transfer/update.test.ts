@@ -91,7 +91,7 @@ describe('a file that is there as it is', () => {
     );
     expect(sink.adopted).toHaveLength(4999);
     expect(contentBytes(sender)).toBeLessThan(100);
-    expect(said(sender, 'spans').length).toBeLessThan(10);
+    expect(said(sender, 'spans').length).toBeLessThan(30);
   });
 });
 
@@ -115,7 +115,8 @@ describe('a file that changed', () => {
   ])('and %s moves little more than that', async (_, now) => {
     const { sender, receiver, sink } = await updated({ big: now, other: Buffer.from('o') }, { big: old });
     const moved = contentBytes(sender);
-    expect(moved).toBeLessThan(512 * KIB);
+    // Some spans at each seam, of which none is longer than a quarter of this.
+    expect(moved).toBeLessThan(MIB);
     expect(sink.adopted).toEqual([]);
     const taken = now.length - chunksOf(sender).reduce((sum, { body }) => sum + body.rawLength, 0);
     const outcome = { files: 2, bytes: now.length + 1, continuedBytes: taken, alreadyFiles: 0 };
