@@ -45,17 +45,21 @@ interface Outcome {
   readonly exitCode: number;
 }
 
-/** Sends `from` and receives it with `flags`; gives what each side said in the end, and the bytes on the line. `kill` stops it when the receiver said `seen`. */
+/** One connection, so that what was carried is what has come. Sends `from` and receives it with `flags`; gives what each side said in the end, and the bytes on the line. `kill` stops it when the receiver said `seen`. */
 async function bring(
   flags: readonly string[],
   kill?: { readonly afterBytes: number; readonly seen: RegExp },
 ): Promise<{ sent: Outcome; received: Outcome; lineBytes: number }> {
-  const { host: sender, code, port } = await listening(['send', from, '--json', '--patience', '0']);
+  const {
+    host: sender,
+    code,
+    port,
+  } = await listening(['send', from, '--json', '--patience', '0', '--lanes', '0']);
   const proxy = await TcpProxy.start(port, kill?.afterBytes ?? Infinity);
   try {
     const join = joining(['send'], code, proxy.port);
     const receiver = await xfer(
-      ['receive', ...join, '--yes', '--json', '--patience', '0', '--out', to, ...flags],
+      ['receive', ...join, '--yes', '--json', '--patience', '0', '--lanes', '0', '--out', to, ...flags],
       { env: { XFER_HOME: home } },
     );
     if (kill !== undefined) {
