@@ -4,6 +4,7 @@ import type { Readable, Writable } from 'node:stream';
 import { XferError } from '../errors.js';
 import {
   CHUNK_BYTES,
+  NOTHING_KEPT,
   ROOT,
   type Entry,
   type FileSink,
@@ -200,11 +201,11 @@ abstract class SingleSink implements FileSink, PartFile {
   async keep(): Promise<void> {}
 
   async finish(): Promise<Kept> {
-    return { bytes: 0, any: false };
+    return NOTHING_KEPT;
   }
 
   async abort(): Promise<Kept> {
-    return { bytes: 0, any: false };
+    return NOTHING_KEPT;
   }
 
   isMadeAnew(): boolean {

@@ -16,7 +16,6 @@ import {
 import path from 'node:path';
 import { errnoOf, writeError } from './disk-errors.js';
 import {
-  isStagingId,
   JOURNAL_NAME,
   MOST_JOURNAL_BYTES,
   emptyJournal,
@@ -24,9 +23,9 @@ import {
   PART_NAME,
   type Journal,
 } from './journal.js';
-import { isAlive, OWNER_PATTERN } from './owner.js';
+import { isAlive } from './owner.js';
+import { isStagingId, parseStagingName, stagingName } from './staging-name.js';
 
-const PREFIX = '.xfer-';
 const REGISTER_MODE = 0o700;
 
 /** A staging folder that nobody works in. */
@@ -38,26 +37,19 @@ export interface Interrupted {
   readonly journal: Journal;
 }
 
-/** The name of a staging folder: its own, and that of the process that works in it. */
-export function stagingName(id: string, owner?: string): string {
-  return `${PREFIX}${id}${owner === undefined ? '' : `.${owner}`}`;
-}
-
 /** The staging folders in `folder` that are this user's and that no process works in, the last one first. */
 export function findInterrupted(folder: string): Interrupted[] {
   const found: Interrupted[] = [];
   for (const name of namesIn(folder)) {
-    const one = name.startsWith(PREFIX) ? examine(folder, name) : undefined;
+    const one = examine(folder, name);
     if (one !== undefined) found.push(one);
   }
   return found.sort((a, b) => b.journal.startedMs - a.journal.startedMs);
 }
 
 function examine(folder: string, name: string): Interrupted | undefined {
-  const rest = name.slice(PREFIX.length);
-  const id = rest.slice(0, 16);
-  const owner = rest.length > id.length ? rest.slice(id.length + 1) : undefined;
-  if (!isStagingId(id) || (owner !== undefined && !OWNER_PATTERN.test(owner))) return undefined;
+  const { id, owner } = parseStagingName(name) ?? {};
+  if (id === undefined) return undefined;
   const location = path.join(folder, name);
   try {
     const stat = lstatSync(location);
@@ -88,13 +80,6 @@ export function readJournal(location: string): { text: string; touchedMs: number
   } finally {
     closeSync(fd);
   }
-}
-
-/** Bytes of the newest part file for `path` that an interrupted transfer in `folder` left; 0 for none. */
-export function heldBytes(folder: string, { name, journal }: Interrupted, path: string): number {
-  const part = journal.parts.findLast((each) => each.path === path);
-  if (part === undefined) return 0;
-  return lstatSync(`${folder}/${name}/${part.name}`, { throwIfNoEntry: false })?.size ?? 0;
 }
 
 /** Whether a file or folder can have been made by nobody but this user. */
@@ -166,19 +151,19 @@ export class Register {
     for (const id of namesIn(this.#folder)) {
       if (!isStagingId(id)) continue;
       const target = readFileSync(path.join(this.#folder, id), 'utf8');
-      if (namesIn(target).some((name) => name.startsWith(stagingName(id)))) folders.add(target);
-      else if (errnoOf(whyNot(target)) !== 'EACCES') this.forget(id);
+      if (mayHold(target, id)) folders.add(target);
+      else this.forget(id);
     }
     return [...folders];
   }
 }
 
-function whyNot(folder: string): unknown {
+/** Whether a staging folder is there, or nobody may look. */
+function mayHold(folder: string, id: string): boolean {
   try {
-    readdirSync(folder);
-    return undefined;
+    return readdirSync(folder).some((name) => name.startsWith(stagingName(id)));
   } catch (thrown) {
-    return thrown;
+    return errnoOf(thrown) === 'EACCES';
   }
 }
 

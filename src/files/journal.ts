@@ -6,7 +6,6 @@ export const JOURNAL_NAME = 'journal';
 /** Some two million files. A longer one is not believed. */
 export const MOST_JOURNAL_BYTES = 2 ** 27;
 
-const ID = /^[0-9a-f]{16}$/;
 export const PART_NAME = /^\d{1,9}\.part$/;
 const PAIR_BYTES = 16;
 
@@ -111,10 +110,6 @@ export class Arrived {
   has({ ino, birthtimeMs }: FileIdentity): boolean {
     return this.#births.get(ino) === birthtimeMs;
   }
-}
-
-export function isStagingId(text: string): boolean {
-  return ID.test(text);
 }
 
 function read(line: string | undefined): Record<string, unknown> | undefined {

@@ -10,7 +10,7 @@ const SILENT_MS = 300_000;
 export const SHOW_EVERY_MS = 60_000;
 
 /** Process, its start, machine and boot, as a part of a name of a folder. */
-export const OWNER_PATTERN = /^(\d{1,10})\.(\d{1,20})\.([0-9a-f]{8})\.([0-9a-f]{8})$/;
+const OWNER_PATTERN = /^(\d{1,10})\.(\d{1,20})\.([0-9a-f]{8})\.([0-9a-f]{8})$/;
 
 let own: string | undefined;
 
@@ -18,6 +18,10 @@ let own: string | undefined;
 export function ownerTag(): string {
   own ??= [process.pid, statOf('self')?.[START] ?? '0', machine(), boot()].join('.');
   return own;
+}
+
+export function isOwnerTag(text: string): boolean {
+  return OWNER_PATTERN.test(text);
 }
 
 /** Whether the process of that name still runs. `touchedMs` is when it last wrote, in milliseconds since 1970. */

@@ -3,6 +3,7 @@
  * honest sender makes ends the session, one that this system cannot keep leaves its entry out.
  */
 import { type ErrorCode, XferError } from '../errors.js';
+import { looksLikeStaging } from './staging-name.js';
 
 /** Whose rules for names hold. Every system but Windows and macOS keeps what Linux keeps. */
 export type NamePlatform = 'linux' | 'darwin' | 'win32';
@@ -10,9 +11,6 @@ export type NamePlatform = 'linux' | 'darwin' | 'win32';
 export const MAX_NAME_BYTES = 255;
 export const MAX_PATH_BYTES = 4096;
 export const MAX_DEPTH = 64;
-
-/** Folders of part files and journals: one that arrives must not pass for what an interrupted transfer of our own left. */
-const STAGING_NAME = /^\.xfer-[0-9a-f]{16}(?:\.|$)/i;
 
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
 const LONE_SURROGATE = /\p{Surrogate}/u;
@@ -30,7 +28,7 @@ const TRAILING_DOT_OR_SPACE = /[. ]$/;
  */
 export function checkName(name: string, platform: NamePlatform): 'ok' | { readonly refused: ErrorCode } {
   if (isHostile(name)) throw new XferError('protocol', { subject: name });
-  if (STAGING_NAME.test(name)) return { refused: 'name-refused' };
+  if (looksLikeStaging(name)) return { refused: 'name-refused' };
   return platform === 'linux' || isKept(name, platform) ? 'ok' : { refused: 'name-refused' };
 }
 
@@ -53,7 +51,7 @@ function isKept(name: string, platform: 'darwin' | 'win32'): boolean {
 
 /** True where every one of the systems that xfer runs on could keep the name, and no honest sender minds it. */
 export function isPortable(name: string): boolean {
-  return !isHostile(name) && !STAGING_NAME.test(name) && isKept(name, 'win32');
+  return !isHostile(name) && !looksLikeStaging(name) && isKept(name, 'win32');
 }
 
 /**

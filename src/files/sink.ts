@@ -1,6 +1,7 @@
 /** Folders of this machine as the place where a transfer arrives. */
 import type { XferError } from '../errors.js';
 import {
+  NOTHING_KEPT,
   ROOT,
   type ConflictPolicy,
   type Entry,
@@ -15,7 +16,7 @@ import {
 import type { OpenFolder } from './directory.js';
 import { errnoOf, writeError } from './disk-errors.js';
 import { DiskHeldPart, DiskPartFile } from './disk-part-file.js';
-import { findInterrupted, heldBytes, Register, type Interrupted } from './interrupted.js';
+import { findInterrupted, Register, type Interrupted } from './interrupted.js';
 import type { FileIdentity } from './journal.js';
 import { DiskOlderCopy } from './older-copy.js';
 import { breathe } from './pace.js';
@@ -56,8 +57,6 @@ export function openSink(offer: Pick<FileSource, 'roots'>, options: SinkOptions 
 const MOST_SYNCED = 4_000;
 const MOST_UNSYNCED = 64;
 
-const NOTHING_KEPT: Kept = { bytes: 0, any: false };
-
 /** Where nobody else hears of it. */
 function throwAny(error?: XferError): void {
   if (error !== undefined) throw error;
@@ -72,6 +71,8 @@ class DiskSink implements FileSink {
   readonly #register: Register | undefined;
   /** What an interrupted transfer of one of these roots left. */
   readonly #interrupted: Interrupted | undefined;
+  /** Files of which it left a part. */
+  readonly #partPaths: ReadonlySet<string>;
   #staging: Staging | undefined;
   readonly #parts = new Set<DiskPartFile | DiskHeldPart>();
   /** Files from before that are read. */
@@ -93,6 +94,7 @@ class DiskSink implements FileSink {
     this.#roots = roots.map(({ name }) => name);
     this.#register = register === undefined ? undefined : new Register(register);
     this.#interrupted = target.isNew ? undefined : this.#findInterrupted();
+    this.#partPaths = new Set(this.#interrupted?.journal.parts.map((part) => part.path));
     this.#tree = new TargetTree(target, roots, platform ?? thisPlatform(), umask, {
       renamed: this.#interrupted?.journal.renamed ?? new Map(),
       // Neither that file nor the sender's was changed since.
@@ -151,9 +153,10 @@ class DiskSink implements FileSink {
   }
 
   heldBytes(entry: Entry): number {
-    if (this.#interrupted === undefined) return 0;
     const path = this.#tree.pathBelow(entry);
-    return this.#staging?.heldBytes(path) ?? heldBytes(this.#target.folder, this.#interrupted, path);
+    if (!this.#partPaths.has(path)) return 0;
+    this.#staging ??= this.#claim();
+    return this.#staging?.heldBytes(path) ?? 0;
   }
 
   async openHeld(entry: Entry): Promise<HeldPart | undefined> {

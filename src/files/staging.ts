@@ -20,14 +20,7 @@ import type { Kept } from '../transfer/ports.js';
 import { LEAF_BYTES } from '../transfer/resume.js';
 import { OpenFolder } from './directory.js';
 import { errnoOf } from './disk-errors.js';
-import {
-  emptyStaging,
-  isPrivate,
-  readJournal,
-  stagingName,
-  type Interrupted,
-  type Register,
-} from './interrupted.js';
+import { emptyStaging, isPrivate, readJournal, type Interrupted, type Register } from './interrupted.js';
 import {
   encodeArrived,
   encodeLine,
@@ -39,6 +32,7 @@ import {
 } from './journal.js';
 import { ownerTag, SHOW_EVERY_MS } from './owner.js';
 import { OpenPart, removePart } from './part-file.js';
+import { stagingName } from './staging-name.js';
 
 const JOURNAL_FLAGS = constants.O_RDWR | constants.O_APPEND | constants.O_NOFOLLOW;
 

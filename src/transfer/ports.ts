@@ -287,6 +287,8 @@ export interface Kept {
   readonly any: boolean;
 }
 
+export const NOTHING_KEPT: Kept = { bytes: 0, any: false };
+
 /** Largest raw content of one record, in bytes. */
 export const CHUNK_BYTES = 1 << 20;
 /** Largest manifest part, in bytes before compression. */

@@ -368,7 +368,7 @@ describe('the owner', () => {
   test.skipIf(process.platform !== 'linux')(
     'is dead when it was killed, though nobody has looked at it yet',
     async () => {
-      const parent = spawn('sh', ['-c', 'sleep 0 & echo $!; exec sleep 30'], {
+      const parent = spawn('sh', ['-c', 'sleep 0.3 & echo $!; exec sleep 30'], {
         stdio: ['ignore', 'pipe', 'ignore'],
       });
       const [pid] = (await once(parent.stdout, 'data')) as [Buffer];

@@ -1,0 +1,33 @@
+/** What a staging folder is called: an id of its own, and the process that works in it, as long as one does. */
+import { isOwnerTag } from './owner.js';
+
+const PREFIX = '.xfer-';
+const ID = /^[0-9a-f]{16}$/;
+/** What may pass for one, on file systems that know no capitals too. */
+const LIKENESS = /^\.xfer-[0-9a-f]{16}(?:\.|$)/i;
+
+export interface StagingName {
+  readonly id: string;
+  readonly owner: string | undefined;
+}
+
+export function stagingName(id: string, owner?: string): string {
+  return `${PREFIX}${id}${owner === undefined ? '' : `.${owner}`}`;
+}
+
+/** `undefined` for any other name. */
+export function parseStagingName(name: string): StagingName | undefined {
+  if (!name.startsWith(PREFIX)) return undefined;
+  const [id = '', ...rest] = name.slice(PREFIX.length).split('.');
+  const owner = rest.length === 0 ? undefined : rest.join('.');
+  return ID.test(id) && (owner === undefined || isOwnerTag(owner)) ? { id, owner } : undefined;
+}
+
+export function isStagingId(text: string): boolean {
+  return ID.test(text);
+}
+
+/** What arrives under such a name could pass for what an interrupted transfer of our own left. */
+export function looksLikeStaging(name: string): boolean {
+  return LIKENESS.test(name);
+}
