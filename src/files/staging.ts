@@ -60,6 +60,8 @@ export class Staging {
   #wasClaimed = false;
   /** There are roots in the journal that were not offered this time. */
   #otherRoots = false;
+  /** The journal may end inside a line. */
+  #isTorn = false;
   readonly #pulse: NodeJS.Timeout;
 
   private constructor(
@@ -174,7 +176,7 @@ export class Staging {
 
   /** Files that are about to get their names: before, or a crash in between would leave files that nobody knows. */
   noteArrived(files: readonly FileIdentity[]): void {
-    writeSync(this.#journal, encodeArrived(files));
+    this.#append(encodeArrived(files));
   }
 
   /** A root has another name here. */
@@ -291,7 +293,7 @@ export class Staging {
     for (const { name, path } of journal?.parts ?? []) {
       if (this.#isPart(name)) this.#remember(path, name);
     }
-    if (!endsLine(this.#journal)) writeSync(this.#journal, '\n');
+    this.#isTorn = !endsLine(this.#journal);
     this.#write({ xfer: 1, roots: this.#options.roots, started: Date.now() });
   }
 
@@ -301,7 +303,15 @@ export class Staging {
   }
 
   #write(line: JournalLine): void {
-    writeSync(this.#journal, encodeLine(line));
+    this.#append(encodeLine(line));
+  }
+
+  /** Appends a line whole, or throws: a disk that is almost full takes a part of it, and says nothing. */
+  #append(line: string): void {
+    const bytes = Buffer.from(this.#isTorn ? `\n${line}` : line);
+    this.#isTorn = true;
+    for (let done = 0; done < bytes.length;) done += writeSync(this.#journal, bytes, done);
+    this.#isTorn = false;
   }
 
   /** For processes that cannot look whether this one runs. */

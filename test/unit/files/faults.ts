@@ -15,6 +15,28 @@ export async function withFailing<T>(call: Call, errno: string, work: () => Prom
   return withCall(call, failing, work);
 }
 
+/**
+ * Runs `work` on a disk that takes no more than `most` bytes of what is written with one call, and throws `errno` in place of the call
+ * with the number `failing`.
+ */
+export async function withShortWrites<T>(
+  most: number,
+  work: () => Promise<T>,
+  failing?: { readonly at: number; readonly errno: string },
+): Promise<T> {
+  const { writeSync } = fs;
+  let calls = 0;
+  const short = (fd: number, content: string | Uint8Array, offset = 0, ...rest: number[]): number => {
+    if (++calls === failing?.at) {
+      throw Object.assign(new Error(`${failing.errno}: writeSync`), { code: failing.errno });
+    }
+    const bytes = Buffer.from(content);
+    const length = Math.min(most, rest[0] ?? Infinity, bytes.length - offset);
+    return writeSync(fd, bytes, offset, length, rest[1]);
+  };
+  return withCall('writeSync', short, work);
+}
+
 /** Runs `work` on a file system that takes names for one that differ in the case of ASCII letters only. */
 export async function withFoldedNames<T>(below: string, work: () => Promise<T>): Promise<T> {
   const lstat = fs.lstatSync;

@@ -23,7 +23,7 @@ import { isAlive, ownerTag } from '../../../src/files/owner.js';
 import { openSink, type SinkOptions } from '../../../src/files/sink.js';
 import { ROOT, type Entry, type FileSink, type Prospect } from '../../../src/transfer/ports.js';
 import { temporaryFolder } from '../../support/temporary-folder.js';
-import { withFailing } from './faults.js';
+import { withFailing, withShortWrites } from './faults.js';
 
 const MIB = 2 ** 20;
 const isWindows = process.platform === 'win32';
@@ -355,6 +355,24 @@ describe('a staging folder', () => {
     });
     await sink.abort(true);
     expect(readdirSync(folder)).toEqual([]);
+  });
+
+  test('row 35: a disk that takes a part of what is written loses no line of the journal', async () => {
+    await withShortWrites(7, interrupt);
+    expect((await arrive()).prospects).toEqual(['merges', 'new', 'arrived']);
+    expect(leftoversIn([folder])[0]?.parts).toHaveLength(1);
+  });
+
+  test('row 35: what is written behind half a line of the journal is a line of its own', async () => {
+    const { sink } = await arrive();
+    const part = await sink.create(LARGE);
+    await part.write(Buffer.alloc(5 * MIB, 'x'));
+    // The disk has no room for the whole line, and a moment later it has.
+    const full = withShortWrites(7, () => part.commit(), { at: 3, errno: 'ENOSPC' });
+    await expect(full).rejects.toMatchObject({ code: 'disk-full' });
+    await sink.writeWhole(SMALL, Buffer.from('small'));
+    await sink.abort(true);
+    expect((await arrive()).prospects).toEqual(['merges', 'new', 'arrived']);
   });
 });
 
