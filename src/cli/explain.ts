@@ -342,6 +342,7 @@ export function explainKept(error: Pick<XferError, 'code' | 'subject' | 'detail'
 const MENDED_FIRST: Partial<Record<ErrorCode, string>> = {
   'disk-full': 'make space',
   'disk-failed': 'check the disk',
+  'permission-denied': 'check whose it is',
   stalled: 'check the connection on both sides',
 };
 

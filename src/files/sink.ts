@@ -1,4 +1,5 @@
 /** Folders of this machine as the place where a transfer arrives. */
+import { accessSync, constants } from 'node:fs';
 import type { XferError } from '../errors.js';
 import {
   NOTHING_KEPT,
@@ -146,8 +147,8 @@ class DiskSink implements FileSink {
 
   async create(entry: Entry): Promise<PartFile> {
     return this.#naming(entry, () => {
-      // What is in the way shows before the content comes.
-      this.#tree.folder(entry.parent);
+      // What is in the way, or not allowed, shows before the content comes.
+      accessSync(this.#tree.folder(entry.parent).prefix, constants.W_OK | constants.X_OK);
       return this.#open(entry, this.#stage().createPart(this.#tree.pathBelow(entry), entry.size));
     });
   }

@@ -1,11 +1,12 @@
 /** A transfer between two programs over a line that a test can hold or cut, and what must hold of what it leaves. */
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { createHash } from 'node:crypto';
 import { afterEach, expect } from 'vitest';
+import { differences, treeOf, type TreeEntry } from '../../scripts/tree.js';
 import { joining, listening } from './direct.js';
 import { TcpProxy } from './tcp-proxy.js';
-import { expectSameTree, namesIn } from './trees.js';
+import { namesIn } from './trees.js';
 import { xfer, type StartOptions, type XferProcess } from './xfer-process.js';
 
 export interface RunOptions {
@@ -53,12 +54,27 @@ export async function statuses({ sender, receiver }: Run, patienceMs?: number): 
   return Promise.all([sender.status(patienceMs), receiver.status(patienceMs)]);
 }
 
-/** Fails unless both sides end well, and `to` holds what was sent and nothing else. */
-export async function expectArrival(run: Run, from: string, to: string): Promise<void> {
+/**
+ * Fails unless both sides end well, and `to` holds what was sent and nothing else. With `merged`, folders were there before, and
+ * their times are their own.
+ */
+export async function expectArrival(
+  run: Run,
+  from: string,
+  to: string,
+  { merged = false }: { readonly merged?: boolean } = {},
+): Promise<void> {
   expect(await statuses(run), `${run.sender.screen}\n${run.receiver.screen}`).toEqual([0, 0]);
   const root = path.basename(from);
-  await expectSameTree(path.join(to, root), from);
-  expect(await namesIn(to)).toEqual([root, ...(await namesIn(from)).map((name) => `${root}/${name}`)]);
+  const [expected, actual] = [await treeOf(from), await treeOf(path.join(to, root))];
+  if (merged) for (const tree of [expected, actual]) forgetFolderTimes(tree);
+  expect(differences(expected, actual)).toEqual([]);
+  // Nothing else beside it, hidden or not.
+  expect(await readdir(to)).toEqual([root]);
+}
+
+function forgetFolderTimes(tree: Map<string, TreeEntry>): void {
+  for (const [name, entry] of tree) if (entry.type === 'folder') tree.set(name, { ...entry, mtimeMs: 0 });
 }
 
 /** What the last line of `--json` says. */

@@ -1,6 +1,7 @@
 /** Starts the built program as a person or a script does, with nothing of this machine's configuration. */
 import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { chown } from 'node:fs/promises';
 import path from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import * as pty from '@lydell/node-pty';
@@ -28,6 +29,8 @@ export interface StartOptions {
   readonly keepInputOpen?: boolean;
   /** Starts the program below another one, such as `['prlimit', '--fsize=1000']`. */
   readonly wrapper?: readonly string[];
+  /** Whose process it is; this user's if not given. Only root may choose. */
+  readonly user?: { readonly uid: number; readonly gid: number };
   /** Given to node before the program, such as `['--import', file]`. */
   readonly nodeArgs?: readonly string[];
 }
@@ -128,7 +131,7 @@ export class XferProcess extends Running {
   constructor(command: readonly string[], cwd: string, env: Record<string, string>, options: StartOptions) {
     super();
     const [file = '', ...args] = command;
-    const child = spawn(file, args, { cwd, env, stdio: ['pipe', 'pipe', 'pipe'] });
+    const child = spawn(file, args, { cwd, env, stdio: ['pipe', 'pipe', 'pipe'], ...options.user });
     this.#child = child;
     this.pid = child.pid ?? -1;
     this.ended = new Promise((resolve, reject) => {
@@ -226,6 +229,7 @@ export async function xferOnTerminal(
 async function surroundings(args: readonly string[], options: StartOptions) {
   if (!existsSync(PROGRAM)) throw new Error('dist/ is not built: run `npm run build` first');
   const home = await temporaryFolder();
+  if (options.user !== undefined) await chown(home, options.user.uid, options.user.gid);
   const env: Record<string, string> = {
     PATH: process.env['PATH'] ?? '',
     LANG: 'C.UTF-8',
