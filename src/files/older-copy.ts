@@ -13,6 +13,12 @@ const SMALL_BYTES = 1 << 18;
 /** It may be a link (not followed) or a FIFO (opening it must not wait for a writer). */
 const OPEN_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
+/** What a file gets that is the very one that is offered. */
+export interface Offered extends Metadata {
+  /** It has been found to be that. */
+  onAdopted(): void;
+}
+
 export class DiskOlderCopy implements OlderCopy {
   readonly size: number;
   readonly adopt?: () => Promise<void>;
@@ -24,31 +30,35 @@ export class DiskOlderCopy implements OlderCopy {
   private constructor(
     fd: number,
     stat: Stats,
-    metadata: Metadata | undefined,
+    offered: Offered | undefined,
     onClosed: (copy: DiskOlderCopy) => void,
   ) {
     this.#fd = fd;
     this.size = stat.size;
     this.#onClosed = onClosed;
-    if (metadata !== undefined) this.adopt = async () => this.#adopt(stat, metadata);
+    if (offered === undefined) return;
+    this.adopt = async () => {
+      this.#adopt(stat, offered);
+      offered.onAdopted();
+    };
   }
 
   /**
    * Opens a file; `undefined` where there is none that can be read.
    *
-   * @param metadata What it gets where it is the very file that is offered; `undefined` where it is no file of its own.
+   * @param offered What is offered in its place; `undefined` where it is no file of its own.
    */
   static open(
     folder: OpenFolder,
     name: string,
-    metadata: Metadata | undefined,
+    offered: Offered | undefined,
     onClosed: (copy: DiskOlderCopy) => void,
   ): DiskOlderCopy | undefined {
     let fd: number | undefined;
     try {
       fd = openSync(`${folder.prefix}/${name}`, OPEN_FLAGS);
       const stat = fstatSync(fd);
-      if (stat.isFile()) return new DiskOlderCopy(fd, stat, metadata, onClosed);
+      if (stat.isFile()) return new DiskOlderCopy(fd, stat, offered, onClosed);
     } catch {
       // Whatever has its name has nothing to give.
     }

@@ -19,7 +19,7 @@ import { errnoOf, writeError } from './disk-errors.js';
 import { DiskHeldPart, DiskPartFile } from './disk-part-file.js';
 import { findInterrupted, Register, type Interrupted } from './interrupted.js';
 import type { FileIdentity } from './journal.js';
-import { DiskOlderCopy } from './older-copy.js';
+import { DiskOlderCopy, type Offered } from './older-copy.js';
 import { breathe } from './pace.js';
 import { identityOf, type Metadata, type OpenPart } from './part-file.js';
 import { thisPlatform, type NamePlatform } from './paths.js';
@@ -178,7 +178,8 @@ class DiskSink implements FileSink {
   async openOlder(entry: Entry): Promise<OlderCopy[]> {
     await breathe();
     const folder = this.#naming(entry, () => this.#tree.folder(entry.parent));
-    const copies = [this.#openCopy(folder, this.#tree.nameOf(entry), this.#metadata(entry))];
+    const offered = { ...this.#metadata(entry), onAdopted: () => this.#dropParts(entry) };
+    const copies = [this.#openCopy(folder, this.#tree.nameOf(entry), offered)];
     // An empty staging folder is made for nothing: there may be nothing to write.
     this.#staging ??= this.#claim();
     const part = this.#staging?.earlierPart(this.#tree.pathBelow(entry));
@@ -258,8 +259,8 @@ class DiskSink implements FileSink {
     return this.#pending;
   }
 
-  #openCopy(folder: OpenFolder, name: string, metadata: Metadata | undefined): DiskOlderCopy | undefined {
-    const copy = DiskOlderCopy.open(folder, name, metadata, (closed) => this.#copies.delete(closed));
+  #openCopy(folder: OpenFolder, name: string, offered: Offered | undefined): DiskOlderCopy | undefined {
+    const copy = DiskOlderCopy.open(folder, name, offered, (closed) => this.#copies.delete(closed));
     if (copy !== undefined) this.#copies.add(copy);
     return copy;
   }
@@ -269,12 +270,8 @@ class DiskSink implements FileSink {
       place: async () => {
         if (this.#isSyncing) await part.sync();
         const identity = part.complete(this.#metadata(entry));
-        const staging = this.#stage();
-        // Its name may become another one.
-        const path = this.#tree.pathBelow(entry);
-        staging.noteArrived([identity]);
+        this.#stage().noteArrived([identity]);
         await this.#place(entry, part);
-        staging.removeParts(path);
       },
       explain: (thrown) => writeError(thrown, this.pathOf(entry)),
       closed: () => this.#parts.delete(file),
@@ -313,8 +310,14 @@ class DiskSink implements FileSink {
   }
 
   #placed(entry: Entry, name: string): void {
+    this.#dropParts(entry);
     this.#tree.placed(entry, name);
     this.#stage().countArrived();
+  }
+
+  /** A file that is here has no use for parts, however it came: it may have been larger when they were begun. */
+  #dropParts(entry: Entry): void {
+    if (this.#staging?.hasParts === true) this.#staging.removeParts(this.#tree.pathBelow(entry));
   }
 
   /** Into a folder that was there before and is another file system. */

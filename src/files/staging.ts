@@ -194,6 +194,11 @@ export class Staging {
     this.#arrived++;
   }
 
+  /** Whether there is anything to remove. */
+  get hasParts(): boolean {
+    return this.#parts.size > 0;
+  }
+
   /** The parts of a file that has its name are of no use any more. */
   removeParts(path: string): void {
     for (const name of this.#parts.get(path) ?? []) removePart(this.#folder, name);

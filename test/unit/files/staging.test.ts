@@ -133,6 +133,28 @@ describe('after an interruption', () => {
     expect(readFileSync(at('r/large'))[0]).toBe('z'.charCodeAt(0));
   });
 
+  test('row 31: no part stays of a file that comes in one piece now', async () => {
+    await interrupt();
+    const small = ENTRIES.map((entry) => (entry === LARGE ? { ...LARGE, size: 3 } : entry));
+    const { sink } = await arrive({}, small);
+    await sink.writeWhole(small[1]!, Buffer.from('new'));
+    await sink.finish();
+    expect(readdirSync(folder)).toEqual(['r']);
+    expect(readFileSync(at('r/large'), 'utf8')).toBe('new');
+  });
+
+  test('row 31: no part stays of a file of which an older copy is the very one', async () => {
+    await interrupt();
+    writeFileSync(at('r/large'), Buffer.alloc(5 * MIB, 'old'));
+    const { sink } = await arrive();
+    for (const copy of await sink.openOlder(LARGE)) {
+      await copy.adopt?.();
+      await copy.close();
+    }
+    await sink.finish();
+    expect(readdirSync(folder)).toEqual(['r']);
+  });
+
   test.each([
     ['by its content', () => writeFileSync(at('r/small'), 'SMALL')],
     ['by another file of its size and time', () => {
