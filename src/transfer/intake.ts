@@ -150,7 +150,6 @@ export class Intake {
 
   /** The sender cannot send an entry, or the rest of it. */
   async takeFailure(index: number, reason: ErrorCode): Promise<void> {
-    await this.#abandonMatching();
     const file = this.#open;
     const begun = file?.entry ?? this.#compared?.entry;
     if (begun !== undefined && begun.index !== index) throw malformed('a failure of another file');
@@ -177,7 +176,6 @@ export class Intake {
   }
 
   async #begin(index: number): Promise<IncomingFile> {
-    await this.#abandonMatching();
     if (this.#compared !== undefined) throw malformed('content before all leaves');
     const entry = await this.#shift(index);
     this.#events.started(entry);
@@ -234,11 +232,12 @@ export class Intake {
   /** Looks at what is here of a file whose spans come now. */
   async #beginMatching(index: number): Promise<void> {
     await this.#abandonMatching();
-    await this.#peek();
+    const next = await this.#peek();
     // Whoever cannot read a file says nothing of it.
     const place = this.#older.findIndex((each) => each.index === index);
     const [entry] = this.#older.splice(0, place + 1).slice(place);
     if (place === -1 || entry === undefined) throw malformed('spans that nobody asked for');
+    if (next === undefined || index < next.index) throw malformed('spans of a file that came');
     const copies = await this.#sink.openOlder(entry);
     this.#matching = await Matching.begin(entry, copies, this.#room, () => this.#events.working());
   }
@@ -259,7 +258,7 @@ export class Intake {
     }
   }
 
-  /** The sender said no more of it: it will send all of it, or cannot. */
+  /** The sender said no more of it, and content came or another file: it will send all of it, or cannot. */
   async #abandonMatching(): Promise<void> {
     await this.#matching?.abandon();
     this.#matching = undefined;
@@ -305,6 +304,7 @@ export class Intake {
   async #shift(index: number): Promise<Entry> {
     const entry = await this.#peek();
     if (entry?.index !== index) throw malformed('a file that is not the one to come');
+    await this.#abandonMatching();
     this.#next++;
     return entry;
   }

@@ -8,6 +8,7 @@ import type { ControlMessage, Span } from '../../../src/transfer/messages.js';
 import type { Chunk, OlderCopy } from '../../../src/transfer/ports.js';
 import { Splitter, spanDigest } from '../../../src/transfer/splitter.js';
 import { Matching, type Room } from '../../../src/transfer/update.js';
+import { batchOf } from '../../support/hostile-world.js';
 import type { Item } from '../../support/memory-channel.js';
 import { MemorySink, type SinkFaults } from '../../support/memory-sink.js';
 import { MemoryPipe, MemorySource, flatten, type Tree } from '../../support/memory-source.js';
@@ -19,12 +20,14 @@ import {
   transfer,
   type Side,
 } from '../../support/memory-transfer.js';
+import { noise } from '../../support/trees.js';
 import { file, offerOf, opening, stored } from './offers.js';
 
 const KIB = 1 << 10;
 const MIB = 1 << 20;
 const number = 1;
-const old = randomBytes(4 * MIB + 12_345);
+// The same each time: where it is cut decides how much more travels than what changed.
+const old = noise(4 * MIB + 12_345, 'old');
 const update = async (): Promise<Decision> => ({ accept: true, conflicts: 'update' });
 
 const contentBytes = ({ channel }: Side): number =>
@@ -371,6 +374,21 @@ describe('a hostile sender', () => {
       type: 'skipped',
       skipped: { path: 'big', reason: 'target-changed' },
     });
+  });
+
+  it.each<[string, (small: Uint8Array) => Item[]]>([
+    ['came', (small) => [chunk(0, small, digestOf(small))]],
+    ['came with others', (small) => [batchOf([[0, small]])]],
+    ['failed', () => [{ type: 'entry-failed', transfer: number, entry: 0, reason: 'source-vanished' }]],
+  ])('that says what the spans of a file are that %s is refused', async (_, content) => {
+    const small = old.subarray(0, 1_000);
+    const sink = new MemorySink({ older: { a: small } });
+    const [receiver, peer] = receiveFromScript(sink, { decide: update });
+    await peer.say(...opening([file('a', small), file('b', 10)]));
+    await peer.hear('want');
+    await peer.say(...content(small), spans(0, spanOf(small)));
+    expect(await ending(receiver)).toBe('protocol');
+    expect(sink.adopted).toEqual([]);
   });
 
   it('that sends all of a file all the same is right to', async () => {
