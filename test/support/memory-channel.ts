@@ -17,6 +17,8 @@ export class MemoryChannel implements Channel {
   readonly sent: Item[] = [];
   /** Most cost that was ever under way to this end. */
   peakCost = 0;
+  /** Cost of everything that ever arrived at this end. */
+  arrivedCost = 0;
   isDestroyed = false;
   /** May change or drop (`undefined`) what this end sends. */
   onSend: (item: Item) => Item | undefined = (item) => item;
@@ -29,7 +31,6 @@ export class MemoryChannel implements Channel {
   #wakeReceiver = (): void => {};
   #wakeSenders: (() => void)[] = [];
   #sending: Promise<void> = Promise.resolve();
-  #cost = 0;
   #released = 0;
   #window = FIRST_CREDIT;
   #spent = 0;
@@ -116,8 +117,8 @@ export class MemoryChannel implements Channel {
   }
 
   #arrive(received: Received): void {
-    this.#cost += received.cost;
-    this.peakCost = Math.max(this.peakCost, this.#cost - this.#released);
+    this.arrivedCost += received.cost;
+    this.peakCost = Math.max(this.peakCost, this.arrivedCost - this.#released);
     this.#arrived.push(received);
     this.#wakeReceiver();
   }
