@@ -1,26 +1,14 @@
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { listening } from '../support/direct.js';
+import { watchPeak } from '../support/memory-peak.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
-import { xfer, type XferProcess } from '../support/xfer-process.js';
+import { xfer } from '../support/xfer-process.js';
 
 const MIB = 2 ** 20;
-
-/** The most memory a process had, in bytes, as far as it was seen while it ran. */
-function watchPeak(side: XferProcess): () => number {
-  let peak = 0;
-  const timer = setInterval(() => {
-    void readFile(`/proc/${side.pid}/status`, 'utf8').then(
-      (status) => (peak = Math.max(peak, Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1] ?? 0) * 1024)),
-      () => clearInterval(timer),
-    );
-  }, 50);
-  void side.ended.finally(() => clearInterval(timer));
-  return () => peak;
-}
 
 describe.skipIf(process.platform !== 'linux')('neither side holds in memory', () => {
   it('a large file', async () => {
