@@ -80,9 +80,9 @@ describe.skipIf(process.platform !== 'linux')('a tree of very many files', () =>
       const mostBytes = peaks.map((peak) => peak());
       for (const bytes of mostBytes) expect(bytes).toBeLessThan(300 * MIB);
       if (!isSoak) return;
-      console.log(
+      process.stdout.write(
         `${there} of ${COUNT} files were there; the resume took ${(tookMs / 1000).toFixed(1)} s; ` +
-          `peaks ${mostBytes.map((bytes) => Math.round(bytes / MIB)).join(', ')} MiB`,
+          `peaks ${mostBytes.map((bytes) => Math.round(bytes / MIB)).join(', ')} MiB\n`,
       );
     },
     isSoak ? 1_800_000 : 60_000,
