@@ -1,9 +1,16 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test } from 'vitest';
 import { XferError } from '../../../src/errors.js';
-import { checkName, collisionKey, isPortable, type NamePlatform } from '../../../src/files/paths.js';
+import {
+  checkName,
+  collisionKey,
+  foldsNames,
+  isPortable,
+  thisPlatform,
+  type NamePlatform,
+} from '../../../src/files/paths.js';
 
 interface Vector {
   readonly row: number;
@@ -100,6 +107,7 @@ describe('collisionKey', () => {
     ['README', 'readme'],
     ['caf\u00e9', 'cafe\u0301'],
     ['straße', 'STRASSE'],
+    ['straße', 'STRA\u1e9eE'],
     ['\u017f', 's'],
     ['\u212a', 'k'],
     ['\ufb01le', 'file'],
@@ -124,5 +132,27 @@ describe('collisionKey', () => {
         expect(collisionKey(name.toUpperCase())).toBe(collisionKey(name.toUpperCase().toLowerCase()));
       }),
     );
+  });
+});
+
+describe('the rules of the system', () => {
+  const { platform } = process;
+
+  afterEach(() => {
+    Object.defineProperty(process, 'platform', { value: platform });
+  });
+
+  test.each([
+    ['win32', 'win32'],
+    ['darwin', 'darwin'],
+    ['linux', 'linux'],
+    ['freebsd', 'linux'],
+  ])('on %s are those of %s', (system, rules) => {
+    Object.defineProperty(process, 'platform', { value: system });
+    expect(thisPlatform()).toBe(rules);
+  });
+
+  test('row 42: only those of Linux tell the cases of letters apart', () => {
+    expect(platforms.filter(foldsNames)).toEqual(['darwin', 'win32']);
   });
 });
