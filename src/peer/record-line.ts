@@ -149,7 +149,8 @@ class MessageReader {
   #takeBody(data: Uint8Array, at: number): number {
     const end = Math.min(data.length, at + this.#length - this.#filled);
     const piece = data.subarray(at, end);
-    if (this.#filled > 0 || piece.length < this.#length) {
+    // Each of several pieces is shorter than the message, the last one too.
+    if (piece.length < this.#length) {
       this.#buffer ??= Buffer.allocUnsafeSlow(MAX_MESSAGE_BYTES);
       this.#buffer.set(piece, this.#filled);
     }

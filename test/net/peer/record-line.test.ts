@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
-import { duplexPair, type Duplex } from 'node:stream';
+import { Duplex, duplexPair } from 'node:stream';
 import fc from 'fast-check';
-import { afterEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, describe, expect, test, vi, type Mock } from 'vitest';
 import { toXferError } from '../../../src/errors.js';
 import { NoisePrelude } from '../../../src/peer/noise-prelude.js';
 import { MAX_MESSAGE_BYTES } from '../../../src/peer/noise.js';
@@ -11,6 +11,8 @@ import { RecordLine } from '../../../src/peer/record-line.js';
 interface End {
   readonly line: RecordLine;
   readonly messages: Buffer[];
+  /** Called whenever there is room again. */
+  readonly onDrain: Mock<() => void>;
   readonly over: Promise<string>;
 }
 
@@ -19,16 +21,17 @@ const NOTHING = Buffer.alloc(0);
 /** A record line over one end of a duplex in memory, which does all that a line asks of a socket. */
 function lineOver(raw: Duplex, received: Uint8Array = NOTHING): End {
   const messages: Buffer[] = [];
+  const onDrain = vi.fn<() => void>();
   let settle: (how: string) => void = () => undefined;
   const over = new Promise<string>((resolve) => (settle = resolve));
   const line = new RecordLine(raw, received, {
     onMessage: (message) => void messages.push(Buffer.from(message)),
-    onDrain: () => undefined,
+    onDrain,
     onEnd: () => settle('end'),
     onError: (error) => settle(toXferError(error).code),
     onClose: () => settle('close'),
   });
-  return { line, messages, over };
+  return { line, messages, onDrain, over };
 }
 
 const framed = (message: Uint8Array): Buffer => {
@@ -75,15 +78,57 @@ describe('records over TCP', () => {
   });
 
   test('are written whole, small pieces joined with their neighbours', async () => {
+    const written: Buffer[] = [];
+    const raw = new Duplex({
+      read: () => undefined,
+      write: (piece: Buffer, _, done) => {
+        written.push(piece);
+        done();
+      },
+    });
+    const { line } = lineOver(raw);
+    const [large, larger] = [Buffer.alloc(100_000, 7), Buffer.alloc(200_000, 8)];
+    const message = [Buffer.from('a'), Buffer.from('b'), large, larger, Buffer.from('c'), large];
+    line.send(message);
+    expect(await line.flush()).toBe(true);
+    expect(Buffer.concat(written)).toEqual(framed(Buffer.concat(message)));
+    expect(written.map(({ length }) => length)).toEqual([4 + 2, 100_000, 200_000, 1, 100_000]);
+    raw.destroy();
+  });
+
+  test('are too many when more than 2 MiB wait for the system, until no more do', async () => {
+    const [near, far] = duplexPair();
+    const { line, onDrain } = lineOver(far);
+    const taken = Array.from({ length: 6 }, () => line.send([Buffer.alloc(2 ** 20)]));
+    expect(taken).toEqual([true, false, false, false, false, false]);
+    await settled();
+    expect(onDrain).not.toHaveBeenCalled();
+    let read = 0;
+    let readAtDrain = 0;
+    onDrain.mockImplementation(() => void (readAtDrain = read));
+    near.on('data', (piece: Buffer) => (read += piece.length));
+    expect(await line.flush()).toBe(true);
+    expect(read).toBe(6 * (4 + 2 ** 20));
+    expect(onDrain).toHaveBeenCalledTimes(1);
+    expect(readAtDrain).toBeGreaterThanOrEqual(4 * 2 ** 20);
+    expect(readAtDrain).toBeLessThan(read);
+    expect(line.send([Buffer.alloc(2 ** 20)])).toBe(true);
+    near.destroy();
+  });
+
+  test('are flushed when all of them were written, and at once when there are none', async () => {
     const [near, far] = duplexPair();
     const { line } = lineOver(far);
-    const large = Buffer.alloc(200_000, 7);
-    line.send([Buffer.from('a'), Buffer.from('b'), large, Buffer.from('c')]);
-    const bytes: Buffer[] = [];
-    near.on('data', (piece: Buffer) => bytes.push(piece));
     expect(await line.flush()).toBe(true);
+    for (const text of ['one', 'two', 'three']) line.send([Buffer.from(text)]);
+    const flushed = line.flush();
     await settled();
-    expect(Buffer.concat(bytes)).toEqual(framed(Buffer.concat([Buffer.from('ab'), large, Buffer.from('c')])));
+    near.resume();
+    expect(await flushed).toBe(true);
+    near.pause();
+    for (const text of ['four', 'five']) line.send([Buffer.from(text)]);
+    line.destroy();
+    expect(await line.flush()).toBe(false);
   });
 
   test('that were not written when the line broke are not flushed', async () => {
@@ -127,6 +172,46 @@ describe('records over TCP', () => {
     expect(await over).toBe('end');
   });
 
+  test('an end of our own is the last that is said', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] });
+    const [near, far] = duplexPair();
+    const { line, over } = lineOver(far);
+    let how: string | undefined;
+    void over.then((theirs) => (how = theirs));
+    const ended = once(near, 'end');
+    near.resume();
+    line.end();
+    await ended;
+    await vi.advanceTimersByTimeAsync(5_000);
+    await settled();
+    expect(how).toBeUndefined();
+    near.destroy();
+  });
+
+  test('a line over a socket that is gone already closes', async () => {
+    const [, far] = duplexPair();
+    far.destroy();
+    await settled();
+    expect(await lineOver(far).over).toBe('close');
+  });
+
+  test('a line keeps itself alive only where nothing else was sent', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] });
+    const [near, far] = duplexPair();
+    const { line } = lineOver(far);
+    const sent: Buffer[] = [];
+    near.on('data', (piece: Buffer) => sent.push(piece));
+    const message = framed(Buffer.from('news'));
+    line.send([Buffer.from('news')]);
+    await vi.advanceTimersByTimeAsync(5_000);
+    await settled();
+    expect(Buffer.concat(sent)).toEqual(message);
+    await vi.advanceTimersByTimeAsync(5_000);
+    await settled();
+    expect(Buffer.concat(sent)).toEqual(Buffer.concat([message, framed(NOTHING)]));
+    far.destroy();
+  });
+
   test('row 28: a line keeps itself alive; a peer that is silent for 15 s is gone', async () => {
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] });
     const [near, far] = duplexPair();
@@ -154,6 +239,8 @@ describe('records over TCP', () => {
     const { over } = lineOver(far);
     let isOver = false;
     void over.then(() => (isOver = true));
+    // What came before the line, if only nothing, is heard before the sleep.
+    await settled();
     const awake = performance.now.bind(performance);
     const napping = vi.spyOn(performance, 'now').mockImplementation(() => awake() + 3_600_000);
     await vi.advanceTimersByTimeAsync(5_000);
