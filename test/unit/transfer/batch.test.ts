@@ -28,6 +28,36 @@ describe('a batch', () => {
     expect(writer.finish().length).toBeLessThan(CHUNK_BYTES);
   });
 
+  it('goes with half a MiB or 1,024 files in it, and is used again', () => {
+    const writer = new BatchWriter();
+    for (const [content, files] of [
+      [Buffer.alloc(MAX_BATCHED_BYTES), 2],
+      [Buffer.alloc(1), 1024],
+    ] as const) {
+      for (let entry = 0; entry < files; entry++) {
+        expect(writer.full).toBe(false);
+        writer.add(entry, content);
+      }
+      expect(writer.full).toBe(true);
+      expect(writer.count).toBe(files);
+      expect(writer.length).toBeGreaterThan(files * content.length);
+      expect(decodeBatch(writer.finish(), files)).toHaveLength(files);
+      writer.clear();
+      expect([writer.count, writer.length]).toEqual([0, 0]);
+    }
+  });
+
+  it.each([
+    ['the same one twice', [3, 3]],
+    ['a smaller one after a larger', [3, 500, 4]],
+  ])('does not hold %s', (_, entries) => {
+    const writer = new BatchWriter();
+    for (const entry of entries) writer.add(entry, Buffer.from(`content of ${entry}`));
+    expect(() => decodeBatch(writer.finish(), entries.length)).toThrow(
+      expect.objectContaining({ code: 'protocol' }),
+    );
+  });
+
   it('row 22: of which any bit is another is refused', () => {
     const writer = new BatchWriter();
     for (const entry of [3, 4, 500]) writer.add(entry, Buffer.from(`content of ${entry}`));
@@ -43,7 +73,10 @@ describe('a batch', () => {
 
   it('row 24: holds no more than 8,192 files', () => {
     const writer = new BatchWriter();
-    for (let entry = 0; entry <= 8192; entry++) writer.add(entry, Buffer.alloc(0));
+    for (let entry = 0; entry < 8192; entry++) writer.add(entry, Buffer.alloc(0));
+    expect(decodeBatch(writer.finish(), 8192)).toHaveLength(8192);
+    writer.clear();
+    for (let entry = 0; entry < 8193; entry++) writer.add(entry, Buffer.alloc(0));
     expect(() => decodeBatch(writer.finish(), 8193)).toThrow(expect.objectContaining({ code: 'limit' }));
   });
 

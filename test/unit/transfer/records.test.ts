@@ -124,6 +124,13 @@ describe('a record', () => {
     );
   });
 
+  it('reaches to the end of the largest file there may be, and not beyond', () => {
+    const hole = { kind: 'hole', sequence: 0, transfer: 1, entry: 0, length: 5 } as const;
+    const last = Number.MAX_SAFE_INTEGER - 5;
+    expect(decodeRecord(joined({ ...hole, offset: last }))).toMatchObject({ offset: last, length: 5 });
+    expectError('protocol', () => decodeRecord(joined({ ...hole, offset: last + 1 })));
+  });
+
   it('does not copy its body', () => {
     const bytes = Buffer.alloc(1 << 20);
     const one: WireRecord = { kind: 'batch', sequence: 0, transfer: 1, count: 1, body: { compression: 'stored', rawLength: bytes.length, bytes } }; // prettier-ignore

@@ -127,7 +127,13 @@ describe('a reader', () => {
     expect(codeOf(() => read('05').list(4, () => 0))).toBe('limit');
   });
 
-  it('refuses an unknown choice', () => {
+  it('reads items of a byte each', () => {
+    const from = read('020102');
+    expect(from.list(2, () => from.u8())).toEqual([1, 2]);
+  });
+
+  it('reads a choice, and refuses an unknown one', () => {
+    expect(read('01').choice(['a', 'b'])).toBe('b');
     expect(codeOf(() => read('02').choice(['a', 'b']))).toBe('protocol');
   });
 });
@@ -139,5 +145,19 @@ describe('a writer', () => {
     to.u16(2);
     expect([...to.cut(1)]).toEqual([0, 2]);
     expect([...to.finish()]).toEqual([1]);
+    expect(to.length).toBe(1);
+  });
+
+  it('is used again', () => {
+    const to = new ByteWriter();
+    to.u16(0xffff);
+    to.clear();
+    to.u8(1);
+    expect([...to.finish()]).toEqual([1]);
+  });
+
+  it.each(['u8', 'u16', 'u32'] as const)('row 21: writes no number that %s cannot hold', (field) => {
+    const above = 2 ** Number(field.slice(1));
+    for (const value of [above, -1]) expect(codeOf(() => written((to) => to[field](value)))).toBe('internal');
   });
 });
