@@ -10,7 +10,7 @@ const noExit = {
 };
 
 export default defineConfig(
-  globalIgnores(['dist/', 'coverage/', 'reports/']),
+  globalIgnores(['dist/', 'coverage/', 'reports/', '.stryker-tmp/']),
   tseslint.configs.strictTypeChecked,
   tseslint.configs.stylisticTypeChecked,
   {
@@ -72,7 +72,7 @@ export default defineConfig(
   },
   {
     // Programs of their own that talk to whoever runs them.
-    files: ['scripts/**', 'bench/**', 'examples/**', 'fuzz/**'],
+    files: ['scripts/**', 'bench/**', 'examples/**', 'fuzz/**', 'mutation/**'],
     rules: { 'no-console': 'off' },
   },
 );

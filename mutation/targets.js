@@ -1,0 +1,18 @@
+/** Which files are mutated, and the tests that must notice: those named for the file, so that a run is short and what it says is strict. */
+/** @type {Readonly<Record<string, readonly string[]>>} */
+export const TARGETS = {
+  // The path check.
+  'src/files/paths.ts': ['test/unit/files/paths.test.ts'],
+  'src/files/staging-name.ts': ['test/unit/files/paths.test.ts', 'test/unit/files/staging.test.ts'],
+  // Decoders.
+  'src/peer/record-line.ts': ['test/net/peer/record-line.test.ts'],
+  'src/transfer/wire.ts': ['test/unit/transfer/wire.test.ts'],
+  'src/transfer/batch.ts': ['test/unit/transfer/batch.test.ts'],
+  'src/transfer/records.ts': ['test/unit/transfer/records.test.ts'],
+  'src/transfer/message-codec.ts': ['test/unit/transfer/records.test.ts'],
+  // State machines.
+  'src/peer/resequencer.ts': ['test/unit/peer/channel-lanes.test.ts'],
+  'src/peer/credit.ts': ['test/unit/peer/credit.test.ts', 'test/unit/peer/channel.test.ts'],
+  'src/peer/admission.ts': ['test/unit/peer/admission.test.ts'],
+  'src/peer/budget.ts': ['test/unit/peer/budget.test.ts'],
+};
