@@ -11,8 +11,22 @@ export const TARGETS = {
   'src/transfer/records.ts': ['test/unit/transfer/records.test.ts'],
   'src/transfer/message-codec.ts': ['test/unit/transfer/records.test.ts'],
   // State machines.
-  'src/peer/resequencer.ts': ['test/unit/peer/channel-lanes.test.ts'],
-  'src/peer/credit.ts': ['test/unit/peer/credit.test.ts', 'test/unit/peer/channel.test.ts'],
+  'src/peer/resequencer.ts': ['test/unit/peer/resequencer.test.ts'],
+  'src/peer/credit.ts': ['test/unit/peer/credit.test.ts'],
   'src/peer/admission.ts': ['test/unit/peer/admission.test.ts'],
   'src/peer/budget.ts': ['test/unit/peer/budget.test.ts'],
+  'src/peer/incoming.ts': [
+    'test/unit/peer/channel.test.ts',
+    'test/unit/peer/channel-hostile.test.ts',
+    'test/unit/peer/channel-lanes.test.ts',
+    'test/unit/peer/channel-reunion.test.ts',
+  ],
+  'src/transfer/want.ts': [
+    'test/unit/transfer/want.test.ts',
+    'test/unit/transfer/hostile-receiver.test.ts',
+    'test/unit/transfer/resume.test.ts',
+    'test/unit/transfer/update.test.ts',
+  ],
+  'src/transfer/resume.ts': ['test/unit/transfer/resume.test.ts'],
+  'src/transfer/update.ts': ['test/unit/transfer/update.test.ts'],
 };

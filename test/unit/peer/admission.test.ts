@@ -36,3 +36,16 @@ test('a place that is given back is free', () => {
   }
   expect(dropped).toBe(0);
 });
+
+test('row 30: of the most crowded prefix the oldest goes, of equally crowded ones the first', () => {
+  const admission = new Admission();
+  const dropped: string[] = [];
+  const admit = (prefix: string, name: string): void =>
+    void admission.admit(prefix, () => dropped.push(name));
+  admit('first', 'first');
+  for (let index = 0; index < 3; index++) admit('crowd', `crowd ${index}`);
+  for (let index = 4; index < MAX_STRANGERS; index++) admit(`one ${index}`, `one ${index}`);
+  expect(dropped).toEqual([]);
+  for (const newcomer of ['new 0', 'new 1', 'new 2', 'new 3']) admit(newcomer, newcomer);
+  expect(dropped).toEqual(['crowd 0', 'crowd 1', 'first', 'crowd 2']);
+});

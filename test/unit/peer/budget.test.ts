@@ -1,7 +1,14 @@
-import { setMaxListeners } from 'node:events';
+import { getEventListeners, setMaxListeners } from 'node:events';
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
-import { GUESSES, GuessBudget, type Clock, type Guess, type Guesser } from '../../../src/peer/budget.js';
+import { describe, expect, test, vi } from 'vitest';
+import {
+  GUESSES,
+  GuessBudget,
+  systemClock,
+  type Clock,
+  type Guess,
+  type Guesser,
+} from '../../../src/peer/budget.js';
 
 const never = new AbortController().signal;
 setMaxListeners(0, never);
@@ -181,19 +188,61 @@ describe('guess budget', () => {
     expect(fifth.atMs).toBe(60_000);
   });
 
-  test('who leaves the queue takes no guess, and a guess is settled once', async () => {
+  test('who leaves the queue takes no guess, and keeps nobody else from one', async () => {
     const clock = new FakeClock();
     const budget = new GuessBudget(['dht'], clock);
     const guesses = await Promise.all(['a', 'b', 'c'].map((prefix) => budget.reserve(from(prefix), never)));
     const leaving = new AbortController();
-    const left = watch(budget, clock, from('d'), leaving.signal);
+    const before = watch(budget, clock, from('d'));
+    const left = watch(budget, clock, from('e'), leaving.signal);
+    const behind = ['f', 'g'].map((prefix) => watch(budget, clock, from(prefix)));
     leaving.abort(new Error('gone'));
     await clock.pass(0);
     expect(left.error).toMatchObject({ message: 'gone' });
-    for (const guess of guesses) {
-      guess.giveBack();
-      guess.spend();
-    }
+    for (const guess of guesses) guess.giveBack();
+    await clock.pass(0);
+    expect([before, ...behind].map(({ atMs }) => atMs)).toEqual([0, 0, 0]);
+    expect(left.guess).toBeUndefined();
+  });
+
+  test('nothing stays at the signal of who got a guess', async () => {
+    const budget = new GuessBudget(['dht'], new FakeClock());
+    const { signal } = new AbortController();
+    await budget.reserve(from('a'), signal);
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
+  });
+
+  test('a guess is settled once', async () => {
+    const budget = new GuessBudget(['dht'], new FakeClock());
+    const guess = await budget.reserve(from('a'), never);
+    guess.giveBack();
+    guess.spend();
     expect(budget.left).toBe(GUESSES);
+  });
+
+  test('what is given back is free for the same transport', async () => {
+    const budget = new GuessBudget(['dht', 'direct'], new FakeClock());
+    for (let right = 0; right < 20; right++) (await budget.reserve(from(String(right)), never)).giveBack();
+    for (let wrong = 0; wrong < 4; wrong++) (await budget.reserve(from(`wrong ${wrong}`), never)).spend();
+    expect(budget.left).toBe(GUESSES - 4);
+  });
+
+  test('time is that of the machine where no other is given', async () => {
+    vi.useFakeTimers();
+    try {
+      const budget = new GuessBudget(['dht']);
+      (await budget.reserve(from('a'), never)).spend();
+      const again = watch(budget, systemClock, from('a'));
+      await vi.advanceTimersByTimeAsync(1_999);
+      expect(again.guess).toBeUndefined();
+      await vi.advanceTimersByTimeAsync(1);
+      expect(again.guess).toBeDefined();
+      const called = vi.fn();
+      systemClock.after(10, called)();
+      await vi.advanceTimersByTimeAsync(10);
+      expect(called).not.toHaveBeenCalled();
+    } finally {
+      vi.useRealTimers();
+    }
   });
 });

@@ -186,6 +186,11 @@ describe('a control message', () => {
     }));
     expectError('limit', () => encodeMessage({ type: 'offer', transfer: 1, kind: 'files', roots }));
     expectError('limit', () => decodeMessage(Buffer.alloc((1 << 16) + 1)));
+    // What the others leave room for to the byte: one of 20 letters, and 3 bytes beside them.
+    const fitting = [...roots.slice(0, 636), { name: 'a'.repeat(20), type: 'file' as const, size: 1 }];
+    const largest = encodeMessage({ type: 'offer', transfer: 1, kind: 'files', roots: fitting });
+    expect(largest.length).toBe(1 << 16);
+    expect(decodeMessage(largest)).toMatchObject({ roots: fitting });
   });
 
   it('reads a code that it does not know as peer-failed', () => {
