@@ -27,11 +27,16 @@ export function findRoot(given: string, portable: boolean): Root {
   return { name, given, location, stat };
 }
 
-/** The root as it is now. What is gone or has become something else stays as it was: reading it will say so. */
+/** The root as it is now. What is gone, cannot be reached or has become something else stays as it was: reading it will say so. */
 export function lookAgain(root: Root): Root {
-  const stat = lstatSync(root.location, { throwIfNoEntry: false });
-  const isSame = root.stat.isDirectory() ? stat?.isDirectory() : stat?.isFile();
-  return stat !== undefined && isSame === true ? { ...root, stat } : root;
+  let stat: Stats;
+  try {
+    stat = lstatSync(root.location);
+  } catch {
+    return root;
+  }
+  const isSame = root.stat.isDirectory() ? stat.isDirectory() : stat.isFile();
+  return isSame ? { ...root, stat } : root;
 }
 
 /** Throws `same-name` where two roots would arrive as one. */

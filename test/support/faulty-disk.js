@@ -37,7 +37,7 @@ function note(call, args, result) {
   if (call === 'closeSync') open.delete(Number(args[0]));
 }
 
-const WAITING = ['openSync', 'mkdirSync', 'writeSync', 'readSync', 'fchmodSync', 'chmodSync', 'futimesSync', 'utimesSync', 'fstatSync', 'lstatSync', 'statfsSync', 'linkSync', 'unlinkSync', 'renameSync', 'rmdirSync', 'readdirSync', 'readFileSync', 'accessSync']; // prettier-ignore
+const WAITING = ['openSync', 'opendirSync', 'statSync', 'realpathSync', 'mkdirSync', 'writeSync', 'readSync', 'fchmodSync', 'chmodSync', 'futimesSync', 'utimesSync', 'fstatSync', 'lstatSync', 'statfsSync', 'linkSync', 'unlinkSync', 'renameSync', 'rmdirSync', 'readdirSync', 'readFileSync', 'accessSync']; // prettier-ignore
 for (const call of WAITING) {
   const before = /** @type {(...args: unknown[]) => unknown} */ (/** @type {any} */ (original)[call]);
   /** @param {unknown[]} args */

@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import path from 'node:path';
 
-type Call = 'linkSync' | 'openSync' | 'writeSync' | 'fchmodSync' | 'futimesSync';
+type Call = 'linkSync' | 'lstatSync' | 'openSync' | 'writeSync' | 'fchmodSync' | 'futimesSync';
 
 /**
  * Runs `work` while the system refuses calls of that name with `errno`. Only in this process, for every module
@@ -50,7 +50,7 @@ export async function withFoldedNames<T>(below: string, work: () => Promise<T>):
   return withCall('lstatSync', folded, work);
 }
 
-async function withCall<T>(call: Call | 'lstatSync', other: unknown, work: () => Promise<T>): Promise<T> {
+async function withCall<T>(call: Call, other: unknown, work: () => Promise<T>): Promise<T> {
   const original: unknown = fs[call];
   Object.assign(fs, { [call]: other });
   syncBuiltinESMExports();

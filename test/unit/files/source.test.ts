@@ -24,6 +24,7 @@ import { openSource } from '../../../src/files/source.js';
 import type { Entry, FileSource } from '../../../src/transfer/ports.js';
 import { temporaryFolder } from '../../support/temporary-folder.js';
 import { codeOf, readAll, readPieces, scan } from './collect.js';
+import { withFailing } from './faults.js';
 
 const isWindows = process.platform === 'win32';
 const isLinux = process.platform === 'linux';
@@ -427,6 +428,21 @@ describe('reading', () => {
     expect(await codeOf(() => source.open(byPath.get('a')!))).toBe('source-vanished');
     expect(await codeOf(() => source.open(byPath.get('b')!))).toBe('source-changed');
   });
+
+  test.each(['EACCES', 'EIO', 'ENOTDIR'])(
+    'a root that the system refuses to look at with %s is offered as it was, and reading it says why',
+    async (errno) => {
+      make({ 'r/a': 'hello', b: 'hello' });
+      const source = await openSource({ paths: [at('r'), at('b')] });
+      const roots = await withFailing('lstatSync', errno, async () => source.roots);
+      expect(roots.map(({ name, size }) => [name, size])).toEqual([
+        ['r', undefined],
+        ['b', 5],
+      ]);
+      rmSync(at('b'));
+      expect(await codeOf(async () => source.open(await entryAt(source, 'b')))).toBe('source-vanished');
+    },
+  );
 
   test('a file or folder that is gone has vanished', async () => {
     make({ 'r/a': 'hello', 'r/sub/b': 'hello', c: '' });
