@@ -69,20 +69,20 @@ export function parseJournal(text: string): Journal | undefined {
     if (typeof part === 'string' && PART_NAME.test(part) && typeof path === 'string' && isCount(size))
       parts.push({ name: part, path, size });
     else if (typeof root === 'string' && typeof as === 'string') renamed.set(root, as);
-    else if (typeof arrived === 'string') arrivals.push(wholePairs(Buffer.from(arrived, 'base64')));
+    else if (typeof arrived === 'string') arrivals.push(Buffer.from(arrived, 'base64'));
   }
   return {
     roots: [...roots],
     startedMs: header['started'],
     parts,
     renamed,
-    arrived: new Arrived(Buffer.concat(arrivals)),
+    arrived: new Arrived(arrivals),
   };
 }
 
 /** Of a staging folder in which nothing is written yet. */
 export function emptyJournal(startedMs: number): Journal {
-  return { roots: [], startedMs, parts: [], renamed: new Map(), arrived: new Arrived(Buffer.alloc(0)) };
+  return { roots: [], startedMs, parts: [], renamed: new Map(), arrived: new Arrived([]) };
 }
 
 /** What a file or folder is known by, whatever it is called: a later one may get the same inode, but not with the same birth. */
@@ -92,23 +92,54 @@ export interface FileIdentity {
   readonly birthtimeMs: number;
 }
 
-/** Files that got their names, and folders that were made: millions of them. */
+/** Files that got their names, and folders that were made: millions of them, so in one table of numbers. */
 export class Arrived {
-  readonly #births = new Map<number, number>();
+  /** Pairs of inode and birth, each at the place that its inode leads to or at the next free one. */
+  readonly #pairs: Float64Array;
+  readonly #places: number;
+  #size = 0;
 
-  /** @param bytes Pairs of inode and birth, as little-endian doubles. */
-  constructor(bytes: Buffer) {
-    for (let at = 0; at + PAIR_BYTES <= bytes.length; at += PAIR_BYTES) {
-      this.#births.set(bytes.readDoubleLE(at), bytes.readDoubleLE(at + PAIR_BYTES / 2));
+  /** @param pieces Pairs of inode and birth, as little-endian doubles. */
+  constructor(pieces: readonly Buffer[]) {
+    const most = pieces.reduce((sum, { length }) => sum + Math.floor(length / PAIR_BYTES), 0);
+    // A third is free, so that a search is short and has an end.
+    this.#places = Math.ceil(1.5 * most) + 1;
+    this.#pairs = new Float64Array(2 * this.#places).fill(NaN);
+    for (const piece of pieces) {
+      for (let at = 0; at + PAIR_BYTES <= piece.length; at += PAIR_BYTES) {
+        this.#add(piece.readDoubleLE(at), piece.readDoubleLE(at + PAIR_BYTES / 2));
+      }
     }
   }
 
   get size(): number {
-    return this.#births.size;
+    return this.#size;
   }
 
   has({ ino, birthtimeMs }: FileIdentity): boolean {
-    return this.#births.get(ino) === birthtimeMs;
+    return this.#pairs[this.#find(ino) + 1] === birthtimeMs;
+  }
+
+  /** An inode that comes again is that of a later file. */
+  #add(ino: number, birthtimeMs: number): void {
+    // Of no file, and not to be told from a free place.
+    if (Number.isNaN(ino)) return;
+    const at = this.#find(ino);
+    if (this.#pairs[at] !== ino) this.#size++;
+    this.#pairs[at] = ino;
+    this.#pairs[at + 1] = birthtimeMs;
+  }
+
+  /** Where the pair of an inode stands, or would. */
+  #find(ino: number): number {
+    // Those of one folder may differ in a few bits only, low or high ones.
+    const mixed = Math.imul(ino ^ Math.imul(ino / 2 ** 32, 0x85ebca6b), 0x9e3779b1);
+    let place = ((mixed ^ (mixed >>> 15)) >>> 0) % this.#places;
+    for (;;) {
+      const there = this.#pairs[2 * place];
+      if (there === ino || there === undefined || Number.isNaN(there)) return 2 * place;
+      place = (place + 1) % this.#places;
+    }
   }
 }
 
@@ -120,10 +151,6 @@ function read(line: string | undefined): Record<string, unknown> | undefined {
   } catch {
     return undefined;
   }
-}
-
-function wholePairs(bytes: Buffer): Buffer {
-  return bytes.subarray(0, bytes.length - (bytes.length % PAIR_BYTES));
 }
 
 function isNames(value: unknown): value is string[] {
