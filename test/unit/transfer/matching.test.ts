@@ -141,7 +141,7 @@ describe('a file that changed', () => {
     const [head, tail] = [old.subarray(0, start(5)), old.subarray(start(5))];
     const copies = [head, tail].map((content) => new Copy(content, { hasPlace: false }));
     const { outcome } = await matched(old, ...copies);
-    expect((outcome as { copy: number }[]).map(({ copy }) => copy)).toEqual([0, 1]);
+    expect((outcome as readonly { copy: number }[]).map(({ copy }) => copy)).toEqual([0, 1]);
   });
 
   it('needs a span of another length than the one that has its digest', async () => {
