@@ -21,12 +21,7 @@ export const TARGETS = {
     'test/unit/peer/channel-lanes.test.ts',
     'test/unit/peer/channel-reunion.test.ts',
   ],
-  'src/transfer/want.ts': [
-    'test/unit/transfer/want.test.ts',
-    'test/unit/transfer/hostile-receiver.test.ts',
-    'test/unit/transfer/resume.test.ts',
-    'test/unit/transfer/update.test.ts',
-  ],
-  'src/transfer/resume.ts': ['test/unit/transfer/resume.test.ts'],
-  'src/transfer/update.ts': ['test/unit/transfer/update.test.ts'],
+  'src/transfer/want.ts': ['test/unit/transfer/want.test.ts', 'test/unit/transfer/manifest.test.ts'],
+  'src/transfer/resume.ts': ['test/unit/transfer/comparison.test.ts'],
+  'src/transfer/update.ts': ['test/unit/transfer/matching.test.ts'],
 };

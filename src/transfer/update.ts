@@ -73,9 +73,9 @@ class SpanIndex {
     return place?.length === length ? place : undefined;
   }
 
-  /** Whether the first copy has the span at the same place among its own. */
-  hasAt(number: number, { digest }: Span): boolean {
-    return this.#sequence[number] === keyOf(digest);
+  /** Whether the first copy has the span, as long as it is said to be, at the same place among its own. */
+  hasAt(number: number, span: Span): boolean {
+    return this.#sequence[number] === keyOf(span.digest) && this.find(span) !== undefined;
   }
 
   #add(place: Place, key: string): void {

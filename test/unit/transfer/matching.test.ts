@@ -141,13 +141,24 @@ describe('a file that changed', () => {
     const [head, tail] = [old.subarray(0, start(5)), old.subarray(start(5))];
     const copies = [head, tail].map((content) => new Copy(content, { hasPlace: false }));
     const { outcome } = await matched(old, ...copies);
-    expect((outcome as readonly { copy: number }[]).map(({ copy }) => copy)).toEqual([0, 1]);
+    expect(outcome).toMatchObject([{ copy: 0 }, { copy: 1 }]);
   });
 
-  it('needs a span of another length than the one that has its digest', async () => {
+  it('row 22: needs a span of another length than the one that has its digest', async () => {
+    const [first, second] = pieces as [Span, Span];
     const matching = await begin(old.length, [new Copy(old)]);
-    const [{ digest }] = pieces as [Span];
-    expect(matching.needs({ length: pieces[0]!.length + 1, digest })).toBe(false);
+    expect(matching.needs({ ...first, length: first.length + 1 })).toBe(true);
+    expect(matching.needs({ ...second, length: second.length - 1 })).toBe(true);
+  });
+
+  it('row 22: is not adopted by its beginning, said as if that were all of it', async () => {
+    const { most } = spanLengths(old.length);
+    const copy = new Copy(old);
+    const matching = await begin(old.length, [copy]);
+    for (let at = 0; !matching.isDone; at++)
+      matching.needs({ digest: pieces[at]!.digest, length: Math.min(most, old.length - at * most) });
+    expect(await matching.finish()).not.toBe('adopted');
+    expect(copy.log).toEqual(['close']);
   });
 
   it('is the same only where every span is at its place', async () => {
