@@ -7,6 +7,8 @@ import { errnoOf } from './disk-errors.js';
 import { keepMetadata, type Metadata } from './part-file.js';
 
 const readAsync = promisify(read);
+const UNTOUCHABLE = new Set(['EACCES', 'EPERM', 'EROFS']);
+
 /** Read at once, in bytes. */
 const SMALL_BYTES = 1 << 18;
 
@@ -15,6 +17,8 @@ const OPEN_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBL
 
 /** What a file gets that is the very one that is offered. */
 export interface Offered extends Metadata {
+  /** What is thrown where its mode and its time cannot be set. */
+  explain(thrown: unknown): Error;
   /** It has been found to be that. */
   onAdopted(): void;
 }
@@ -96,13 +100,14 @@ export class DiskOlderCopy implements OlderCopy {
     return (await call).bytesRead;
   }
 
-  #adopt(stat: Stats, { mode, mtimeMs }: Metadata): void {
+  #adopt(stat: Stats, { mode, mtimeMs, explain }: Offered): void {
     const isKept = (stat.mode & 0o777) === mode && Math.floor(stat.mtimeMs) === mtimeMs;
     if (isKept || this.#fd === undefined) return;
     try {
       keepMetadata(this.#fd, mode, mtimeMs);
-    } catch {
+    } catch (thrown) {
       // It is the file that was offered, also where nobody may touch it.
+      if (!UNTOUCHABLE.has(errnoOf(thrown) ?? '')) throw explain(thrown);
     }
   }
 }

@@ -178,7 +178,11 @@ class DiskSink implements FileSink {
   async openOlder(entry: Entry): Promise<OlderCopy[]> {
     await breathe();
     const folder = this.#naming(entry, () => this.#tree.folder(entry.parent));
-    const offered = { ...this.#metadata(entry), onAdopted: () => this.#dropParts(entry) };
+    const offered = {
+      ...this.#metadata(entry),
+      explain: (thrown: unknown) => writeError(thrown, this.pathOf(entry)),
+      onAdopted: () => this.#dropParts(entry),
+    };
     const copies = [this.#openCopy(folder, this.#tree.nameOf(entry), offered)];
     // An empty staging folder is made for nothing: there may be nothing to write.
     this.#staging ??= this.#claim();
