@@ -100,14 +100,15 @@ export class DiskOlderCopy implements OlderCopy {
     return (await call).bytesRead;
   }
 
-  #adopt(stat: Stats, { mode, mtimeMs, explain }: Offered): void {
+  #adopt(stat: Stats, offered: Offered): void {
+    const { mode, mtimeMs } = offered;
     const isKept = (stat.mode & 0o777) === mode && Math.floor(stat.mtimeMs) === mtimeMs;
     if (isKept || this.#fd === undefined) return;
     try {
       keepMetadata(this.#fd, mode, mtimeMs);
     } catch (thrown) {
       // It is the file that was offered, also where nobody may touch it.
-      if (!UNTOUCHABLE.has(errnoOf(thrown) ?? '')) throw explain(thrown);
+      if (!UNTOUCHABLE.has(errnoOf(thrown) ?? '')) throw offered.explain(thrown);
     }
   }
 }
