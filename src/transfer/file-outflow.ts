@@ -49,6 +49,7 @@ export class FileOutflow {
   readonly #outbox: Outbox;
   readonly #options: FileOutflowOptions;
   #asked: Asked | undefined;
+  #failure: XferError | undefined;
 
   constructor(source: FileSource, outbox: Outbox, options: FileOutflowOptions) {
     this.#source = source;
@@ -123,6 +124,7 @@ export class FileOutflow {
 
   /** Waits for no answer any more. */
   stop(error: XferError): void {
+    this.#failure = error;
     this.#asked?.answer.reject(error);
   }
 
@@ -133,6 +135,7 @@ export class FileOutflow {
     this.#asked = { entry: entry.index, leaves, answer };
     for (let piece = await reading.next(end); piece !== undefined; piece = await reading.next(end)) {
       piece.release();
+      if (this.#failure !== undefined) throw this.#failure;
       await digests.sendFull();
     }
     await reading.settled();

@@ -54,14 +54,21 @@ interface Wanted {
  * @throws XferError `declined` with the reason in `detail`, `interrupted`, `peer-failed` with the peer's code in
  *   `detail`, `peer-interrupted`, `peer-gone`, `protocol`, and whatever the source throws for the whole of it.
  */
-export function sendFiles(
+export async function sendFiles(
   channel: Channel,
   source: FileSource,
   options: SenderOptions,
 ): Promise<TransferOutcome> {
-  return conduct(channel, options.signal, BREACHES, (inbox) =>
-    new Sending(channel, inbox, source, options).run(),
-  );
+  let sending: Sending | undefined;
+  try {
+    return await conduct(channel, options.signal, BREACHES, (inbox) => {
+      sending = new Sending(channel, inbox, source, options);
+      return sending.run();
+    });
+  } finally {
+    // The channel is dead by now where this failed. Only a pipe that gives nothing is read until it is closed.
+    if (sending !== undefined && options.kind !== 'pipe') await atLast(sending.settled());
+  }
 }
 
 class Sending {
@@ -78,6 +85,7 @@ class Sending {
   readonly #parts: SentPart[] = [];
   readonly #wanted: Wanted[] = [];
   #wake = (): void => {};
+  #work: Promise<void>[] = [];
   #state: 'scanning' | 'scanned' | 'sent' | 'failed' = 'scanning';
   #accepted = false;
   #nextWant = 0;
@@ -127,8 +135,8 @@ class Sending {
       );
       onEvent({ type: 'offer', kind, roots });
       await this.#outbox.put({ type: 'offer', transfer: TRANSFER, kind, roots });
-      const work = Promise.all([this.#listen(), this.#scan(), this.#sendWanted()]);
-      await Promise.race([work, this.#outbox.failure]);
+      this.#work = [this.#listen(), this.#scan(), this.#sendWanted()];
+      await Promise.race([Promise.all(this.#work), this.#outbox.failure]);
       // The receiver's last word is said: an end that gets lost on the way changes nothing.
       await atLast(
         this.#channel.end().then(() => this.#inbox.drain()),
@@ -138,8 +146,14 @@ class Sending {
     } catch (error) {
       this.#state = 'failed';
       this.#outflow.stop(toXferError(error));
+      this.#wake();
       throw error;
     }
+  }
+
+  /** Resolves when nothing of it is at work. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#work);
   }
 
   async #scan(): Promise<void> {
@@ -174,7 +188,7 @@ class Sending {
       digest,
     });
     this.#sayScanning(files, bytes, true);
-    this.#state = 'scanned';
+    if (this.#state === 'scanning') this.#state = 'scanned';
     this.#wake();
   }
 
@@ -190,6 +204,7 @@ class Sending {
   /** Sends content as it is wanted, then that this was all. */
   async #sendWanted(): Promise<void> {
     for (;;) {
+      if (this.#state === 'failed') return;
       const wanted = this.#wanted.shift();
       if (wanted !== undefined) {
         await this.#outflow.send(await wantedFiles(wanted));

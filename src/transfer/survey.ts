@@ -152,6 +152,7 @@ export class Survey {
         if (piece.data instanceof Uint8Array) splitter.update(piece.data);
         else splitter.updateZeros(piece.length);
         piece.release();
+        if (this.#failure !== undefined) throw this.#failure;
         // The last one is not said before it is known that the file stayed what it is: with it the receiver has heard of all of it.
         for (const span of spans.splice(0, spans.length - 1)) await this.#add(entry, file, span);
       }

@@ -1,8 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import type { ControlMessage } from '../../../src/transfer/messages.js';
+import { ROOT } from '../../../src/transfer/ports.js';
 import type { Item } from '../../support/memory-channel.js';
 import { MemorySource, type Tree } from '../../support/memory-source.js';
 import { ending, sendToScript } from '../../support/memory-transfer.js';
+import { noise } from '../../support/trees.js';
+import { settle } from '../../support/turns.js';
+import { WatchedSource, type Listed } from '../../support/watched-source.js';
 
 const transfer = 1;
 const tree: Tree = { d: { a: Buffer.from('a'), b: Buffer.from('b') }, e: Buffer.alloc(300_000) };
@@ -16,6 +20,11 @@ const want = (part: number, ...runs: [number, number][]): Item => ({
   older: [],
 });
 const all = want(0, [0, 4]);
+const listed = (index: number, name: string, size: number): Listed => ({
+  entry: { index, parent: ROOT, type: 'file', name, size, mtimeMs: 0, mode: 0o644 },
+  path: name,
+  content: { zeros: 0, rest: noise(size, name) },
+});
 const received = (files: number, bytes: number, missing = 0): Item => ({ type: 'received', transfer, files, bytes, missing }); // prettier-ignore
 
 describe('a receiver by hand', () => {
@@ -91,4 +100,25 @@ describe('a receiver by hand', () => {
     await peer.channel.end();
     expect(await ending(sender)).toBe('peer-gone');
   });
+
+  it.each(['held', 'older'] as const)(
+    'that breaks the rules while a file is opened that it %s',
+    async (what) => {
+      const source = new WatchedSource([[listed(0, 'big', 2 ** 21)]]);
+      const [sender, peer] = sendToScript(source, { compress: false });
+      await peer.say(answer(true));
+      await peer.hear('manifest-end');
+      source.reads.set(0);
+      await peer.say({ ...want(0, [0, 1]), ...(what === 'held' ? { held: [[0, 1]] } : { older: [[0, 1]] }) });
+      await settle();
+      await peer.say(answer(true));
+      await settle();
+      source.reads.set(Infinity);
+      expect(await ending(sender)).toBe('protocol');
+      expect([source.opened.get(0), source.openFiles]).toEqual([1, 0]);
+      const { readBytes } = source;
+      await settle();
+      expect([source.openFiles, source.readBytes]).toEqual([0, readBytes]);
+    },
+  );
 });
