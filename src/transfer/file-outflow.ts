@@ -28,10 +28,11 @@ const NOTHING: Uint8Array = new Uint8Array(0);
 /** A record of 1 MiB has no more spans than that. */
 const MOST_TOGETHER = 64;
 
-/** What the receiver was told of the leaves that it holds. */
+/** What the receiver is told of the leaves that it holds. */
 interface Asked {
   readonly entry: number;
   readonly leaves: number;
+  readonly report: LeafReport;
   readonly answer: Deferred<number>;
 }
 
@@ -114,10 +115,11 @@ export class FileOutflow {
     }
   }
 
-  /** Takes what the receiver keeps of a file. Throws `protocol` where it was not asked, or keeps more than it was told of. */
+  /** Takes what the receiver keeps of a file. Throws `protocol` where it was not told of all that it holds, or keeps more. */
   takeKept(entry: number, leaves: number): void {
     const asked = this.#asked;
-    if (asked?.entry !== entry || leaves > asked.leaves) throw malformed('keeps what it was not told of');
+    if (asked?.entry !== entry || leaves > asked.leaves || asked.report.said < asked.leaves)
+      throw malformed('keeps what it was not told of');
     this.#asked = undefined;
     asked.answer.resolve(leaves);
   }
@@ -132,7 +134,7 @@ export class FileOutflow {
   async #agree(entry: Entry, reading: Reading, digests: LeafReport, leaves: number): Promise<number> {
     const end = leaves * LEAF_BYTES;
     const answer = deferred<number>();
-    this.#asked = { entry: entry.index, leaves, answer };
+    this.#asked = { entry: entry.index, leaves, report: digests, answer };
     for (let piece = await reading.next(end); piece !== undefined; piece = await reading.next(end)) {
       piece.release();
       if (this.#failure !== undefined) throw this.#failure;

@@ -7,10 +7,16 @@ export class LeafReport {
   readonly #outbox: Outbox;
   readonly #entry: number;
   #digests: Uint8Array[] = [];
+  #said = 0;
 
   constructor(outbox: Outbox, entry: number) {
     this.#outbox = outbox;
     this.#entry = entry;
+  }
+
+  /** How many were said. */
+  get said(): number {
+    return this.#said;
   }
 
   add(digest: Uint8Array): void {
@@ -29,6 +35,7 @@ export class LeafReport {
 
   #send(): Promise<void> {
     const digests = this.#digests.splice(0, MAX_LEAVES);
+    this.#said += digests.length;
     return this.#outbox.put({ type: 'leaves', transfer: TRANSFER, entry: this.#entry, digests });
   }
 }

@@ -85,7 +85,7 @@ export class Outflow {
     }
   }
 
-  /** Takes what the receiver keeps of a file. Throws `protocol` where it was not asked, or keeps more than it was told of. */
+  /** Takes what the receiver keeps of a file. Throws `protocol` where it was not told of all that it holds, or keeps more. */
   takeKept(entry: number, leaves: number): void {
     this.#file.takeKept(entry, leaves);
   }

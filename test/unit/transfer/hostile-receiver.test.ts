@@ -11,7 +11,7 @@ import { WatchedSource, type Listed } from '../../support/watched-source.js';
 const transfer = 1;
 const tree: Tree = { d: { a: Buffer.from('a'), b: Buffer.from('b') }, e: Buffer.alloc(300_000) };
 const answer = (accepted: boolean): Item => ({ type: 'answer', transfer, accepted, reason: undefined });
-const want = (part: number, ...runs: [number, number][]): Item => ({
+const want = (part: number, ...runs: [number, number][]): Extract<Item, { type: 'want' }> => ({
   type: 'want',
   transfer,
   part,
@@ -99,6 +99,24 @@ describe('a receiver by hand', () => {
     const [sender, peer] = sendToScript(new MemorySource(tree));
     await peer.channel.end();
     expect(await ending(sender)).toBe('peer-gone');
+  });
+
+  it('row 20: keeps leaves before it was told of the last one', async () => {
+    const rest = listed(0, 'far', 5);
+    const far = { zeros: 2 ** 26 + 2 ** 20, rest: rest.content!.rest };
+    const size = far.zeros + far.rest.length;
+    const source = new WatchedSource([[{ ...rest, entry: { ...rest.entry, size }, content: far }]]);
+    const [sender, peer] = sendToScript(source);
+    await peer.say(answer(true));
+    await peer.hear('manifest-end');
+    // Two reads are all that the first 64 leaves take.
+    source.reads.set(3);
+    await peer.say({ ...want(0, [0, 1]), held: [[0, 65]] });
+    expect((await peer.hear('leaves')).digests).toHaveLength(64);
+    await peer.say({ type: 'keep', transfer, entry: 0, leaves: 1 });
+    await settle();
+    source.reads.set(Infinity);
+    expect(await ending(sender)).toBe('protocol');
   });
 
   it.each(['held', 'older'] as const)(
