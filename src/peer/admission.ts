@@ -4,49 +4,75 @@
 export const MAX_STRANGERS = 64;
 export const MAX_STRANGERS_PER_PREFIX = 16;
 
+/**
+ * How many of them may have come so far: connected; through the Noise handshake; to a proof that is yet to be checked.
+ * What is left belongs to those who have not.
+ */
+const MOST_AT_STAGE: readonly number[] = [MAX_STRANGERS, 48, 32];
+
+/** What a stranger holds until it is authenticated or gone. */
+export interface Place {
+  /** The stranger came a stage further. */
+  advance(): void;
+  /** Gives the place back; again is harmless. */
+  leave(): void;
+}
+
 interface Stranger {
   readonly prefix: string;
   readonly drop: () => void;
+  stage: number;
 }
 
 /**
- * Holds the connections that wait to be authenticated. Who comes when it is full takes the place of the oldest of
- * the most crowded prefix, so that a flood drops its own and not the one honest peer.
+ * Holds the connections that wait to be authenticated. Who comes when it is full takes the place of the one who got least
+ * far, of the most crowded prefix, the oldest: a flood drops its own and not the one honest peer, and who only connects
+ * drops nobody who does more.
  */
 export class Admission {
   /** In the order they came. */
   readonly #strangers = new Set<Stranger>();
 
-  /**
-   * Admits one more, dropping another where there are too many. The returned function gives the place back, when the
-   * peer is authenticated or gone; again is harmless.
-   */
-  admit(prefix: string, drop: () => void): () => void {
-    const stranger = { prefix, drop };
+  /** Admits one more, dropping another where there are too many. */
+  admit(prefix: string, drop: () => void): Place {
+    const stranger: Stranger = { prefix, drop, stage: 0 };
     this.#strangers.add(stranger);
-    if (this.#of(prefix).length > MAX_STRANGERS_PER_PREFIX) this.#drop(this.#of(prefix)[0]);
-    if (this.#strangers.size > MAX_STRANGERS) this.#drop(this.#of(this.#mostCrowded())[0]);
-    return () => {
-      this.#strangers.delete(stranger);
+    const ofPrefix = this.#those((other) => other.prefix === prefix);
+    if (ofPrefix.length > MAX_STRANGERS_PER_PREFIX) this.#dropLeastOf(ofPrefix);
+    this.#makeRoom(0);
+    return {
+      advance: () => {
+        stranger.stage++;
+        if (this.#strangers.has(stranger)) this.#makeRoom(stranger.stage);
+      },
+      leave: () => {
+        this.#strangers.delete(stranger);
+      },
     };
   }
 
-  #of(prefix: string): Stranger[] {
-    return [...this.#strangers].filter((stranger) => stranger.prefix === prefix);
+  #makeRoom(stage: number): void {
+    const there = this.#those((stranger) => stranger.stage >= stage);
+    if (there.length > (MOST_AT_STAGE[stage] ?? 0)) this.#dropLeastOf(there);
   }
 
-  #mostCrowded(): string {
-    const counts = new Map<string, number>();
-    for (const { prefix } of this.#strangers) counts.set(prefix, (counts.get(prefix) ?? 0) + 1);
-    let most = { prefix: '', count: 0 };
-    // Of equals the one that came first.
-    for (const [prefix, count] of counts) if (count > most.count) most = { prefix, count };
-    return most.prefix;
+  #those(are: (stranger: Stranger) => boolean): Stranger[] {
+    return [...this.#strangers].filter(are);
   }
 
-  #drop(stranger: Stranger | undefined): void {
-    if (stranger === undefined) return;
-    this.#strangers.delete(stranger);
-    stranger.drop();
+  #dropLeastOf(strangers: readonly Stranger[]): void {
+    const least = Math.min(...strangers.map(({ stage }) => stage));
+    const dropped = firstOfMostCrowded(strangers.filter(({ stage }) => stage === least));
+    if (dropped === undefined) return;
+    this.#strangers.delete(dropped);
+    dropped.drop();
   }
+}
+
+/** Of equally crowded prefixes the one whose first came first. */
+function firstOfMostCrowded(strangers: readonly Stranger[]): Stranger | undefined {
+  const counts = new Map<string, number>();
+  for (const { prefix } of strangers) counts.set(prefix, (counts.get(prefix) ?? 0) + 1);
+  const most = Math.max(...counts.values());
+  return strangers.find(({ prefix }) => counts.get(prefix) === most);
 }

@@ -118,6 +118,7 @@ export async function pairAsHost(
 
     const confirm = await receiveMessage(connection);
     const confirmation = decodeConfirm(confirm);
+    connection.advance();
     const guess = await reserve();
     try {
       pairing.verify(confirmation);

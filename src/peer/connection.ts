@@ -2,6 +2,7 @@
 import { XferError } from '../errors.js';
 import type { Path } from '../transfer/ports.js';
 import { canonicalAddress, formatAddress, prefixOf } from './address.js';
+import type { Place } from './admission.js';
 import { deferred, type Deferred } from '../transfer/deferred.js';
 import type { Line, LineEvents } from './line.js';
 import type { NoiseStream } from './noise.js';
@@ -13,8 +14,8 @@ export interface Origin {
   readonly transport: Transport;
   readonly host: string;
   readonly port: number;
-  /** Called once, when the peer confirmed that it knows the code or the connection closed. */
-  readonly onSettled?: () => void;
+  /** What it holds among strangers, where it came from one. */
+  readonly place?: Place;
   /** The line that takes over from the Noise stream when the pairing is confirmed; the stream is not used again. */
   readonly takeOver?: (events: LineEvents) => Line;
 }
@@ -52,6 +53,7 @@ export class Connection {
   #failure: XferError | undefined;
   #receiver: Deferred<Uint8Array | undefined> | undefined;
   #drain: Deferred<void> | undefined;
+  readonly #place: Place | undefined;
   readonly #settle: () => void;
 
   private constructor(noise: NoiseStream, origin: Origin, settle: () => void) {
@@ -60,6 +62,7 @@ export class Connection {
     }
     this.#noise = noise;
     this.#takeOver = origin.takeOver;
+    this.#place = origin.place;
     this.#settle = settle;
     this.transport = origin.transport;
     this.path = origin.transport === 'dht' ? 'dht' : 'direct';
@@ -98,16 +101,22 @@ export class Connection {
     const opened = await stream.opened;
     clearTimeout(slow);
     if (!opened || stream.destroying) throw new XferError('peer-gone');
-    const { onSettled, ...where } = origin();
+    const where = origin();
+    where.place?.advance();
     const deadline = setTimeout(() => {
       stream.destroy(new XferError('peer-gone', { detail: 'not confirmed in time' }));
     }, UNCONFIRMED_MS);
     const settle = (): void => {
       clearTimeout(deadline);
-      onSettled?.();
+      where.place?.leave();
     };
     stream.once('close', settle);
     return new Connection(stream, where, settle);
+  }
+
+  /** A stranger gave what may prove that it knows the code: it is not dropped for those who did not. */
+  advance(): void {
+    this.#place?.advance();
   }
 
   /**

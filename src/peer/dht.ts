@@ -86,9 +86,9 @@ export class DhtNode {
       if (!(stream instanceof NoiseStream))
         throw new XferError('internal', { subject: 'stream not bounded' });
       const { host } = remoteOf(stream);
-      const leave = admission.admit(prefixOf(host), () => stream.destroy());
-      stream.once('close', leave);
-      Connection.open(stream, () => ({ transport: 'dht', ...remoteOf(stream), onSettled: leave })).then(
+      const place = admission.admit(prefixOf(host), () => stream.destroy());
+      stream.once('close', () => place.leave());
+      Connection.open(stream, () => ({ transport: 'dht', ...remoteOf(stream), place })).then(
         onConnection,
         () => stream.destroy(),
       );

@@ -4,6 +4,7 @@
  */
 import type { Socket } from 'node:net';
 import { XferError } from '../errors.js';
+import type { Place } from './admission.js';
 import { Connection, type Transport } from './connection.js';
 import type { LineEvents } from './line.js';
 import { NoisePrelude } from './noise-prelude.js';
@@ -14,14 +15,14 @@ export interface SocketOrigin {
   readonly transport: Exclude<Transport, 'dht'>;
   /** Where it was dialled, since a socket forgets the zone of an address. */
   readonly host?: string;
-  readonly onSettled?: () => void;
+  readonly place?: Place;
 }
 
 /** Waits for the Noise handshake over a socket behind the hello. Throws `peer-gone` where it does not come about. */
 export async function openOver(
   socket: Socket,
   isInitiator: boolean,
-  { host, transport, onSettled }: SocketOrigin,
+  { host, transport, place }: SocketOrigin,
 ): Promise<Connection> {
   // While this file was loaded.
   if (socket.destroyed) throw new XferError('peer-gone');
@@ -30,7 +31,7 @@ export async function openOver(
     transport,
     host: host ?? socket.remoteAddress ?? '',
     port: socket.remotePort ?? 0,
-    ...(onSettled === undefined ? {} : { onSettled }),
+    ...(place === undefined ? {} : { place }),
     takeOver: (events: LineEvents) => new RecordLine(socket, prelude.release(), events),
   };
   return Connection.open(new NoiseStream(isInitiator, prelude, { keepAlive: 0 }), () => origin);

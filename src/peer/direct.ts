@@ -5,7 +5,7 @@ import { networkInterfaces } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { XferError } from '../errors.js';
 import { formatAddress, isLinkLocal, prefixOf, type Endpoint } from './address.js';
-import type { Admission } from './admission.js';
+import type { Admission, Place } from './admission.js';
 import { UNCONFIRMED_MS, type Connection } from './connection.js';
 import type { SocketOrigin } from './direct-connection.js';
 import { hello, readHello, type HelloKind } from './hello.js';
@@ -90,8 +90,8 @@ class Entrance {
     socket.setNoDelay(true);
     // What happens between one reader of the socket and the next ends in its close.
     socket.on('error', ignore);
-    const leave = this.#admission.admit(prefixOf(socket.remoteAddress ?? ''), () => socket.destroy());
-    socket.once('close', leave);
+    const place = this.#admission.admit(prefixOf(socket.remoteAddress ?? ''), () => socket.destroy());
+    socket.once('close', () => place.leave());
     this.#strangers.set(socket, undefined);
     const slow = setTimeout(() => socket.destroy(), UNCONFIRMED_MS);
     try {
@@ -100,9 +100,9 @@ class Entrance {
       if (kind === 'lane') {
         const takeLane = this.#takeLane ?? (await this.#laneTaker(socket));
         await takeLane(socket);
-        leave();
+        place.leave();
       } else {
-        await this.#pair(socket, leave);
+        await this.#pair(socket, place);
       }
     } catch {
       socket.destroy();
@@ -138,11 +138,11 @@ class Entrance {
     return early.promise;
   }
 
-  async #pair(socket: Socket, leave: () => void): Promise<void> {
+  async #pair(socket: Socket, place: Place): Promise<void> {
     const onConnection = this.#onConnection;
     if (onConnection === undefined) throw new XferError('protocol', { subject: 'hello' });
     const { openOver } = await import('./direct-connection.js');
-    const connection = await openOver(socket, false, { transport: this.#transport, onSettled: leave });
+    const connection = await openOver(socket, false, { transport: this.#transport, place });
     // Who is too late to pair is nobody.
     if (this.#onConnection === onConnection) onConnection(connection);
     else connection.destroy();

@@ -30,9 +30,10 @@ test('a place that is given back is free', () => {
   const admission = new Admission();
   let dropped = 0;
   for (let index = 0; index < 1_000; index++) {
-    const leave = admission.admit('203.0.113', () => (dropped += 1));
-    leave();
-    leave();
+    const place = admission.admit('203.0.113', () => (dropped += 1));
+    place.leave();
+    place.leave();
+    place.advance();
   }
   expect(dropped).toBe(0);
 });
@@ -48,4 +49,39 @@ test('row 30: of the most crowded prefix the oldest goes, of equally crowded one
   expect(dropped).toEqual([]);
   for (const newcomer of ['new 0', 'new 1', 'new 2', 'new 3']) admit(newcomer, newcomer);
   expect(dropped).toEqual(['crowd 0', 'crowd 1', 'first', 'crowd 2']);
+});
+
+/** Strangers of so many prefixes, each of its own. */
+function crowd(admission: Admission, count: number, stages: number, onDrop: (index: number) => void): void {
+  for (let index = 0; index < count; index++) {
+    const place = admission.admit(`crowd ${stages} ${index}`, () => onDrop(index));
+    for (let stage = 0; stage < stages; stage++) place.advance();
+  }
+}
+
+test('row 30: who only connects drops nobody who has come further', () => {
+  const admission = new Admission();
+  const dropped: string[] = [];
+  admission.admit('honest', () => dropped.push('honest')).advance();
+  crowd(admission, 2_000, 0, (index) => dropped.push(String(index)));
+  expect(dropped).toHaveLength(2_001 - MAX_STRANGERS);
+  expect(dropped).not.toContain('honest');
+});
+
+test('row 30: who has come far leaves room for newcomers, and they for each other', () => {
+  const admission = new Admission();
+  const dropped: string[] = [];
+  crowd(admission, 1_000, 1, (index) => dropped.push(`handshake ${index}`));
+  crowd(admission, 1_000, 2, (index) => dropped.push(`proof ${index}`));
+  // The last proof drove out another one, after it had driven out a handshake.
+  expect(dropped).toHaveLength(2_000 - 47);
+  dropped.length = 0;
+  const honest = admission.admit('honest', () => dropped.push('honest'));
+  crowd(admission, 15, 0, (index) => dropped.push(String(index)));
+  expect(dropped).toEqual([]);
+  honest.advance();
+  honest.advance();
+  expect(dropped).toEqual(['proof 968']);
+  crowd(admission, 1_000, 1, () => undefined);
+  expect(dropped).not.toContain('honest');
 });
