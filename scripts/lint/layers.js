@@ -32,7 +32,13 @@ export const LAYERS = [
   { where: 'peer/', may: ['errors.ts', 'crypto/', 'transfer/'], notBuiltins: [...DISK, ...PROCESSES] },
   {
     where: 'files/',
-    may: ['errors.ts', 'transfer/ports.ts', 'transfer/manifest.ts', 'transfer/resume.ts'],
+    may: [
+      'errors.ts',
+      'transfer/ports.ts',
+      'transfer/manifest.ts',
+      'transfer/entry-table.ts',
+      'transfer/resume.ts',
+    ],
     notBuiltins: [...NETWORK, 'cluster'],
   },
   { where: 'share/', may: ['errors.ts', 'crypto/', 'transfer/', 'peer/', 'files/'] },

@@ -2,10 +2,10 @@
 import type { Stats } from 'node:fs';
 import path from 'node:path';
 import { XferError } from '../errors.js';
+import { Column, EntryTable } from '../transfer/entry-table.js';
 import { ROOT, type Entry } from '../transfer/ports.js';
 import { FolderCache, OpenFolder } from './directory.js';
 import { readError } from './disk-errors.js';
-import { Column, EntryTable } from './entry-table.js';
 import { MAX_DEPTH, MAX_PATH_BYTES } from './paths.js';
 import type { Root } from './roots.js';
 import type { Found } from './source-file.js';

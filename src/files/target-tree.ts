@@ -5,11 +5,11 @@
 import { lstatSync, mkdirSync, rmdirSync, type Stats } from 'node:fs';
 import path from 'node:path';
 import { XferError } from '../errors.js';
+import { Column, EntryTable } from '../transfer/entry-table.js';
 import { ROOT, type ConflictPolicy, type Entry, type FileSource, type Prospect } from '../transfer/ports.js';
 import { FolderCache, OpenFolder } from './directory.js';
 import { errnoOf } from './disk-errors.js';
 import { syncFileSystem, syncFolder } from './durable.js';
-import { Column, EntryTable } from './entry-table.js';
 import { freeNames } from './free-names.js';
 import { breathe } from './pace.js';
 import { keepMetadata } from './part-file.js';

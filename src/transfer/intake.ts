@@ -80,6 +80,7 @@ export class Intake {
   /** What is wanted of the next part. */
   expect(part: ReviewedPart, wish: Wish): void {
     if (wish.runs.length > 0) this.#wanted.push({ part, wish });
+    else this.#review.forget(part);
     for (const [entry, leaves] of wish.held) this.#held.set(entry, leaves);
   }
 
@@ -324,6 +325,7 @@ export class Intake {
     const wanted = this.#wanted.shift();
     if (wanted === undefined) return false;
     const entries = await this.#review.entriesOf(wanted.part);
+    this.#review.forget(wanted.part);
     this.#expected = filesIn(entries, wanted.wish.runs);
     this.#older = filesIn(entries, wanted.wish.older);
     this.#next = 0;

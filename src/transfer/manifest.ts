@@ -1,6 +1,7 @@
 /** The list of what is sent, in parts: docs/protocol.md section 8. */
 import { Blake3, equalBytes } from '../crypto/digest.js';
 import { XferError } from '../errors.js';
+import { Column } from './entry-table.js';
 import { ENTRY_TYPES, MAX_NAME_BYTES, decodeSize, encodeSize } from './message-codec.js';
 import type { ControlMessage, OfferKind, OfferedRoot } from './messages.js';
 import {
@@ -134,7 +135,7 @@ export class ManifestDecoder {
   readonly #kind: OfferKind;
   readonly #roots: readonly OfferedRoot[];
   /** `FOLDER` and `LISTED` of each entry. */
-  #flags = new Uint8Array(1024);
+  readonly #flags = new Column((length) => new Uint8Array(length));
   #parent: number | undefined;
   readonly #rootNames = new Set<string>();
   /** The entry before, in the same folder. */
@@ -159,7 +160,7 @@ export class ManifestDecoder {
       this.#previousName = entry.name;
       // Totals that a person said yes to hold only where every size is stated.
       if (entry.size === undefined && this.#kind !== 'pipe') throw malformed('a file of unknown size');
-      this.#note(entry);
+      if (entry.type === 'folder') this.#flags.set(entry.index, FOLDER);
       this.totals.count(entry);
     }
     this.totals.countPart(bytes);
@@ -181,8 +182,8 @@ export class ManifestDecoder {
     if (parent !== ROOT) {
       if (this.#parent === undefined) throw malformed('a manifest that does not begin with its roots');
       if (parent >= this.totals.entries) throw malformed('an entry before its folder');
-      if (this.#flags[parent] !== FOLDER) throw malformed('a folder listed twice, or a file as one');
-      this.#flags[parent] = FOLDER | LISTED;
+      if (this.#flags.at(parent) !== FOLDER) throw malformed('a folder listed twice, or a file as one');
+      this.#flags.set(parent, FOLDER | LISTED);
     } else if (this.#parent !== undefined) {
       throw malformed('roots listed twice');
     }
@@ -197,15 +198,6 @@ export class ManifestDecoder {
     }
     if (this.#rootNames.size === this.#rootNames.add(entry.name).size)
       throw malformed('two roots of one name');
-  }
-
-  #note(entry: Entry): void {
-    if (entry.index >= this.#flags.length) {
-      const larger = new Uint8Array(2 * this.#flags.length);
-      larger.set(this.#flags);
-      this.#flags = larger;
-    }
-    if (entry.type === 'folder') this.#flags[entry.index] = FOLDER;
   }
 }
 

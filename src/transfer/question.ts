@@ -4,20 +4,27 @@ import type { Decision, OfferSummary, OfferWatch } from './events.js';
 export type Decide = (offer: OfferSummary, watch: OfferWatch) => Promise<Decision>;
 
 export class Question {
-  readonly #answered: Promise<void>;
   #decision: Decision | undefined;
+  #failure: { readonly thrown: unknown } | undefined;
   #onUpdate = (_offer: OfferSummary): void => {};
+  /** Wakes whoever waits for the answer. */
+  #wake = (): void => {};
 
   /** @param signal Aborted when nobody needs the answer any more. */
   constructor(decide: Decide, offer: OfferSummary, signal: AbortSignal) {
     const onUpdate = (callback: (offer: OfferSummary) => void): void => {
       this.#onUpdate = callback;
     };
-    this.#answered = decide(offer, { onUpdate, signal }).then((decision) => {
-      this.#decision = decision;
-    });
-    // It is looked at between two items of the peer; until then nobody hears of a rejection.
-    this.#answered.catch(() => {});
+    decide(offer, { onUpdate, signal }).then(
+      (decision) => {
+        this.#decision = decision;
+        this.#wake();
+      },
+      (thrown: unknown) => {
+        this.#failure = { thrown };
+        this.#wake();
+      },
+    );
   }
 
   /** Tells whoever thinks better figures. */
@@ -27,7 +34,18 @@ export class Question {
 
   /** The decision, or `undefined` when `other` came first. Throws what the question threw. */
   async answerOr(other: Promise<unknown>): Promise<Decision | undefined> {
-    await Promise.race([this.#answered, other]);
+    // Not a race with the answer, which would remember each of the many that came before it.
+    if (!this.#isAnswered) {
+      await new Promise<void>((resolve, reject) => {
+        this.#wake = resolve;
+        other.then(() => resolve(), reject);
+      });
+    }
+    if (this.#failure !== undefined) throw this.#failure.thrown;
     return this.#decision;
+  }
+
+  get #isAnswered(): boolean {
+    return this.#decision !== undefined || this.#failure !== undefined;
   }
 }

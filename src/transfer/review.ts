@@ -1,6 +1,7 @@
 /** What the receiver learns of an offer before it says yes; nothing on the disk changes. */
-import { ERROR_CODES } from '../errors.js';
+import { ERROR_CODES, XferError } from '../errors.js';
 import { unpack } from './compression.js';
+import { Column, EntryTable } from './entry-table.js';
 import type { OfferSummary } from './events.js';
 import { ManifestDecoder, decodeEntries, type ManifestEnd } from './manifest.js';
 import type { Offer } from './offer.js';
@@ -29,6 +30,14 @@ export interface ReviewedPart {
   readonly body: Packed;
 }
 
+/**
+ * What may be kept of a manifest at once, in bytes: bodies of parts as they came, and its folders. Two million files under
+ * names that do not compress, such as digests, take less.
+ */
+export const MAX_KEPT_BYTES = 96 * 2 ** 20;
+/** What a folder takes beside its name. */
+const FOLDER_BYTES = 64;
+
 /** How many of each kind the summary names. */
 const MAX_NAMED = 100;
 
@@ -41,8 +50,10 @@ export class Review {
   readonly #sink: FileSink;
   readonly #options: ReviewOptions;
   readonly #manifest: ManifestDecoder;
-  readonly #folders = new Map<number, Entry>();
-  #marks = new Uint8Array(1024);
+  readonly #roots: Entry[] = [];
+  readonly #table = new EntryTable();
+  readonly #marks = new Column((length) => new Uint8Array(length));
+  #keptBytes = 0;
   #parts = 0;
   #end: ManifestEnd | undefined;
   #freeBytes: number | undefined;
@@ -72,20 +83,30 @@ export class Review {
     return this.#end !== undefined;
   }
 
-  /** Examines the next part. Throws `protocol` and `limit`, and what the sink throws. */
+  /** Examines the next part, and keeps it until it is forgotten. Throws `protocol` and `limit`, and what the sink throws. */
   async examine({ part, count, body }: ManifestPart): Promise<ReviewedPart> {
     if (this.complete || part !== this.#parts) throw malformed('a manifest part out of place');
     this.#parts++;
     const first = this.#manifest.totals.entries;
     for (const entry of this.#manifest.decode(await unpack(body), count)) {
-      if (entry.type === 'folder') this.#folders.set(entry.index, entry);
       const prospect = await this.#sink.examine(entry);
-      if (entry.parent === ROOT && prospect.status === 'new') this.#newRoots++;
+      this.#table.add(entry);
+      if (entry.type === 'folder') this.#keep(FOLDER_BYTES + Buffer.byteLength(entry.name));
+      if (entry.parent === ROOT) {
+        this.#roots.push(entry);
+        if (prospect.status === 'new') this.#newRoots++;
+      }
       const wanted = this.#isWanted(entry);
       this.#mark(entry.index, prospect, wanted);
       if (wanted) this.#count(entry, prospect);
     }
+    this.#keep(body.bytes.length);
     return { part, first, body: { ...body, bytes: Uint8Array.from(body.bytes) } };
+  }
+
+  /** A part that was examined is needed no more. */
+  forget({ body }: ReviewedPart): void {
+    this.#keptBytes -= body.bytes.length;
   }
 
   /** Takes the manifest's end. Throws `integrity` and `protocol`. */
@@ -132,11 +153,11 @@ export class Review {
   }
 
   wants(entry: Entry): boolean {
-    return ((this.#marks[entry.index] ?? 0) & WANTED) !== 0;
+    return (this.#marks.at(entry.index) & WANTED) !== 0;
   }
 
   prospectOf(entry: Entry): Prospect {
-    const place = (this.#marks[entry.index] ?? 0) & ~WANTED;
+    const place = this.#marks.at(entry.index) & ~WANTED;
     const status = STATUSES[place];
     if (status !== undefined) return { status };
     return { status: 'refused', reason: ERROR_CODES[place - STATUSES.length] ?? 'name-refused' };
@@ -144,14 +165,13 @@ export class Review {
 
   /** The entry's path in the offer. Foreign text. */
   pathOf(entry: Entry): string {
-    const parent = this.#folders.get(entry.parent);
-    return parent === undefined ? entry.name : `${this.pathOf(parent)}/${entry.name}`;
+    const folders = this.#table.chain(entry.parent).map((folder) => this.#table.nameOf(folder));
+    return [...folders, entry.name].join('/');
   }
 
   /** The root that the entry is in. */
   rootOf(entry: Entry): Entry {
-    const parent = this.#folders.get(entry.parent);
-    return parent === undefined ? entry : this.rootOf(parent);
+    return (entry.parent === ROOT ? undefined : this.#roots[this.#table.rootOf(entry.parent)]) ?? entry;
   }
 
   #isWanted(entry: Entry): boolean {
@@ -159,16 +179,16 @@ export class Review {
   }
 
   #mark(index: number, prospect: Prospect, wanted: boolean): void {
-    if (index >= this.#marks.length) {
-      const larger = new Uint8Array(2 * this.#marks.length);
-      larger.set(this.#marks);
-      this.#marks = larger;
-    }
     const place =
       prospect.status === 'refused'
         ? STATUSES.length + ERROR_CODES.indexOf(prospect.reason)
         : STATUSES.indexOf(prospect.status);
-    this.#marks[index] = place | (wanted ? WANTED : 0);
+    this.#marks.set(index, place | (wanted ? WANTED : 0));
+  }
+
+  #keep(bytes: number): void {
+    this.#keptBytes += bytes;
+    if (this.#keptBytes > MAX_KEPT_BYTES) throw new XferError('limit', { detail: MAX_KEPT_BYTES });
   }
 
   #count(entry: Entry, prospect: Prospect): void {

@@ -1,5 +1,5 @@
 /** Entries of a manifest by their number, in columns: a million of them must not take a million objects. */
-import { ROOT, type Entry } from '../transfer/ports.js';
+import { ROOT, type Entry } from './ports.js';
 
 const FIRST_CAPACITY = 1024;
 
