@@ -34,9 +34,9 @@ export interface ReviewedPart {
  * What may be kept of a manifest at once, in bytes: bodies of parts as they came, and its folders. Two million files under
  * names that do not compress, such as digests, take less.
  */
-export const MAX_KEPT_BYTES = 96 * 2 ** 20;
-/** What a folder takes beside its name. */
-const FOLDER_BYTES = 64;
+export const MAX_KEPT_BYTES = 80 * 2 ** 20;
+/** What a folder takes beside its name, here and in a sink. */
+const FOLDER_BYTES = 128;
 
 /** How many of each kind the summary names. */
 const MAX_NAMED = 100;
