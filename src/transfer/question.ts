@@ -33,12 +33,12 @@ export class Question {
   }
 
   /** The decision, or `undefined` when `other` came first. Throws what the question threw. */
-  async answerOr(other: Promise<unknown>): Promise<Decision | undefined> {
+  async answerOr(other: () => Promise<unknown>): Promise<Decision | undefined> {
     // Not a race with the answer, which would remember each of the many that came before it.
     if (!this.#isAnswered) {
       await new Promise<void>((resolve, reject) => {
         this.#wake = resolve;
-        other.then(() => resolve(), reject);
+        other().then(() => resolve(), reject);
       });
     }
     if (this.#failure !== undefined) throw this.#failure.thrown;

@@ -144,7 +144,7 @@ class Receiving {
     await this.#review.measure();
     for (;;) {
       if (!this.#isAsked && (this.#options.early || this.#review.complete)) await this.#ask(watch);
-      const decision = await this.#question?.answerOr(this.#inbox.peek());
+      const decision = await this.#question?.answerOr(() => this.#inbox.peek());
       if (decision !== undefined) {
         this.#question = undefined;
         if (!decision.accept) return this.#decline(decision.reason);
