@@ -69,10 +69,15 @@ declare module 'hyperdht' {
     /** `false` where others can reach this machine unasked. */
     readonly firewalled?: boolean;
     readonly keyPair?: KeyPair;
+    readonly port?: number;
+    /** Whether another port will do where that one is taken. */
+    readonly anyPort?: boolean;
   }
 
   export default class HyperDHT extends EventEmitter {
     constructor(options?: HyperDHTOptions);
+    /** The first node of a network, or one of several that begin it; `host` is its address as others see it. */
+    static bootstrapper(port: number, host: string, options?: HyperDHTOptions): HyperDHT;
     static keyPair(seed?: Uint8Array): KeyPair;
     /** The address of this machine as other nodes see it; `null` until they agree. */
     readonly host: string | null;

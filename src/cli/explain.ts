@@ -116,9 +116,14 @@ const TEXTS: Readonly<Record<ErrorCode, Text>> = {
 
   // Meeting.
   'no-network': {
-    sentence: 'the network cannot be reached',
-    advice:
-      'check the connection; in one local network use --listen on one side and --connect on the other, which need no internet',
+    sentence: ({ subject }) =>
+      subject === ''
+        ? 'the network cannot be reached'
+        : 'nothing answers over UDP, which this network may not let through',
+    advice: ({ subject }) =>
+      subject === ''
+        ? 'check the connection; in one local network use --listen on one side and --connect on the other, which need no internet'
+        : 'TCP may get through: use --listen on the side that can be reached from the other, and there --connect HOST:PORT',
     exitCode: 3,
   },
   'no-peer': {

@@ -32,6 +32,9 @@ export interface NarratorOptions {
 /** `listen` of whoever listens on all addresses. */
 const ANYWHERE = { host: undefined, port: 0 };
 
+const UNREACHABLE =
+  'somebody seems to be there, but no connection comes about; still trying. If one of you can be reached from outside, use --listen there and --connect on the other side';
+
 const PATH_NAMES: Readonly<Record<Path, string>> = {
   direct: 'directly',
   dht: 'through the network of peers (dht)',
@@ -164,6 +167,9 @@ export class Narrator implements Reporter {
       case 'waiting':
         this.say('nobody is there under this code yet; still looking');
         break;
+      case 'unreachable':
+        for (const line of wrap(UNREACHABLE, this.width)) this.say(line);
+        break;
       case 'wrong-guess':
         this.say(`somebody tried a wrong code; after ${formatCount(event.left)} more the code is dead`);
         break;
@@ -271,7 +277,7 @@ export class Narrator implements Reporter {
   }
 
   #dhtSilence(): string {
-    const text = 'the network that helps peers to meet (dht) does not answer';
+    const text = 'the network that helps peers to meet (dht) does not answer over UDP';
     return this.#options.meeting.lan === true ? `${text}; still looking on the local network` : text;
   }
 

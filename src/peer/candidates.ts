@@ -18,7 +18,7 @@ export interface Candidate<T> {
 
 interface Entry<T> extends Candidate<T> {
   value: T;
-  state: 'waiting' | 'trying' | 'refused';
+  state: 'waiting' | 'trying' | 'lingering' | 'refused';
   failures: number;
   retryMs: number;
 }
@@ -57,6 +57,12 @@ export class Candidates<T> {
     const entry = best[Math.floor(random() * best.length)];
     if (entry !== undefined) entry.state = 'trying';
     return entry;
+  }
+
+  /** An attempt takes long: nobody waits for its end any more. */
+  linger({ id }: Candidate<T>): void {
+    const entry = this.#entries.get(id);
+    if (entry !== undefined) entry.state = 'lingering';
   }
 
   settle({ id }: Candidate<T>, outcome: AttemptOutcome, nowMs: number): void {

@@ -263,10 +263,19 @@ async function bind(server: Server, { host, port }: Endpoint): Promise<void> {
 
 /** Addresses that another machine may use; loopback where there is no other. */
 function addressesOfThisMachine(): string[] {
+  const usable = usableAddresses();
+  return usable.length === 0 ? ['127.0.0.1'] : usable;
+}
+
+function usableAddresses(): string[] {
   const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
   const usable = all.filter(({ address, internal }) => !internal && !isLinkLocal(address));
-  if (usable.length === 0) return ['127.0.0.1'];
   return usable.map(({ address }) => address);
+}
+
+/** Whether this machine is in any network. */
+export function isInNetwork(): boolean {
+  return usableAddresses().length > 0;
 }
 
 function codeOf(error: unknown): string {

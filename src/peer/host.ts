@@ -123,7 +123,7 @@ class Host {
           if (!this.#meeting.isOver) onEvent({ type: 'dht-unreachable' });
           this.#isAlone = true;
           this.#sayAddresses();
-          throw new XferError('no-network');
+          throw this.#meeting.silence();
         }
         if (!this.#meeting.isOver) onEvent({ type: 'dht-ready' });
       },

@@ -20,6 +20,7 @@ import {
   transportsOf,
   type Finders,
   type PairedChannel,
+  type PeerEvent,
   type WaysToMeet,
 } from './meeting.js';
 
@@ -34,6 +35,10 @@ const LOOKUP_MS = 500;
 const ANSWER_MS = 1_500;
 const REDIAL_MS = 500;
 const DIALS_AT_ONCE = 8;
+/** A dial that takes longer makes room for others, and goes on beside them. */
+const DIAL_MS = 5_000;
+/** Dials that go on, at once. */
+const LINGERING_AT_ONCE = 8;
 /** Connections that are being paired, at once. */
 const PAIRINGS_AT_ONCE = 32;
 const CHECK_MS = 250;
@@ -50,8 +55,8 @@ const CROWD = 8;
  * Looks for the host that shows `code`. A host may start later than its joiner.
  *
  * @throws XferError `wrong-code` where everybody found refused the code, `code-dead` after 8 such, `no-peer` where
- * nobody was found in time or a crowd of candidates led nowhere for 60 s, `version-unsupported`, `no-network`,
- * `peer-unreachable`, `port-in-use`, `bad-address`, `interrupted`. Nothing stays open then.
+ * nobody was found in time or a crowd of candidates led nowhere for 60 s, `peer-unreachable` where no connection to somebody came about,
+ * `version-unsupported`, `no-network`, `port-in-use`, `bad-address`, `interrupted`. Nothing stays open then.
  */
 export async function joinSession(options: JoinOptions): Promise<PairedChannel> {
   // While it dials and looks. A failure shows where a peer is met.
@@ -74,7 +79,7 @@ export async function joinSession(options: JoinOptions): Promise<PairedChannel> 
   }
   const check = setInterval(joiner.check, CHECK_MS);
   const expiry = setTimeout(() => {
-    meeting.fail(new XferError('no-peer'));
+    meeting.fail(joiner.absence);
   }, options.expireMs);
   try {
     return await meeting.outcome();
@@ -86,7 +91,7 @@ export async function joinSession(options: JoinOptions): Promise<PairedChannel> 
 }
 
 /** Opens a connection to a candidate. */
-type Connect<T> = (value: T) => Promise<Connection>;
+type Connect<T> = (value: T, signal: AbortSignal) => Promise<Connection>;
 
 class Joiner {
   readonly #options: JoinOptions;
@@ -97,9 +102,10 @@ class Joiner {
   readonly #neighbours = new Candidates<LanPlace>();
   readonly #startedMs = performance.now();
   #dialing = 0;
+  #lingering = 0;
   #pairing = 0;
   #crowdedSinceMs: number | undefined;
-  #saidWaiting = false;
+  readonly #said = new Set<PeerEvent['type']>();
   /** Ways that have not yet shown whether there is somebody. */
   #unexplored = new Set<'dht' | 'lan' | 'connect'>();
   #refusal: { readonly error: XferError; readonly firstMs: number; lastMs: number } | undefined;
@@ -123,7 +129,7 @@ class Joiner {
         const { onEvent } = this.#options;
         if (!(await dht.isReachable())) {
           if (!this.#meeting.isOver) onEvent({ type: 'dht-unreachable' });
-          throw new XferError('no-network');
+          throw this.#meeting.silence();
         }
         if (!this.#meeting.isOver) onEvent({ type: 'dht-ready' });
         while (!this.#meeting.isOver) {
@@ -131,7 +137,7 @@ class Joiner {
             this.#candidates.add(b4a.toString(peer.publicKey, 'hex'), peer);
           }
           this.#unexplored.delete('dht');
-          this.#dialMore(this.#candidates, (peer) => dht.connect(peer, this.#meeting.signal));
+          this.#dialMore(this.#candidates, (peer, signal) => dht.connect(peer, signal));
           await sleep(LOOKUP_MS, undefined, { signal: this.#meeting.signal });
         }
       },
@@ -152,7 +158,7 @@ class Joiner {
     this.#unexplored.add('lan');
     this.#meeting.goBy(async () => {
       const dialMore = (): void =>
-        this.#dialMore(this.#neighbours, (place) => dialOnce(place, 'lan', signal));
+        this.#dialMore(this.#neighbours, (place, signal) => dialOnce(place, 'lan', signal));
       const task = searchOnLan(topic, (place) => {
         this.#neighbours.add(`${place.host} ${String(place.port)}`, place);
         dialMore();
@@ -197,14 +203,12 @@ class Joiner {
     if (
       !isBusy &&
       !this.#unexplored.has('dht') &&
-      !this.#saidWaiting &&
       this.#refusal === undefined &&
       nowMs - this.#startedMs > WAITING_MS
     ) {
-      this.#saidWaiting = true;
-      this.#options.onEvent({ type: 'waiting' });
+      this.#say(this.#found > 0 ? 'unreachable' : 'waiting');
     }
-    if (this.#candidates.size + this.#neighbours.size > CROWD) this.#crowdedSinceMs ??= nowMs;
+    if (this.#found > CROWD) this.#crowdedSinceMs ??= nowMs;
     const isCrowded = this.#crowdedSinceMs !== undefined && nowMs - this.#crowdedSinceMs > CROWDED_MS;
     if (this.#refusal === undefined) {
       if (isCrowded) this.#meeting.fail(new XferError('no-peer'));
@@ -214,6 +218,23 @@ class Joiner {
     const isExplored = !isBusy && this.#unexplored.size === 0 && nowMs - lastMs > SETTLE_MS;
     if (isExplored || isCrowded || nowMs - firstMs > CROWDED_MS) this.#meeting.fail(error);
   };
+
+  /** How many may be the host. */
+  get #found(): number {
+    return this.#candidates.size + this.#neighbours.size;
+  }
+
+  /** Why nobody was met in all this time. */
+  get absence(): XferError {
+    return new XferError(this.#found > 0 ? 'peer-unreachable' : 'no-peer');
+  }
+
+  /** Says it once. */
+  #say(type: 'unreachable' | 'waiting'): void {
+    if (this.#said.has(type)) return;
+    this.#said.add(type);
+    this.#options.onEvent({ type });
+  }
 
   #dialMore<T>(candidates: Candidates<T>, connect: Connect<T>): void {
     while (this.#dialing < DIALS_AT_ONCE && this.#pairing < PAIRINGS_AT_ONCE && !this.#meeting.isOver) {
@@ -228,18 +249,42 @@ class Joiner {
     candidate: Candidate<T>,
     connect: Connect<T>,
   ): Promise<void> {
-    let connection: Connection | undefined;
-    this.#dialing += 1;
-    try {
-      connection = await connect(candidate.value);
-    } catch {
-      // Stale, made up or too slow: tried again later.
-    }
-    this.#dialing -= 1;
+    const connection = await this.#dial(candidates, candidate, connect);
     const attempt = connection === undefined ? undefined : this.#attempt(connection);
     if (attempt !== undefined) this.#dialMore(candidates, connect);
     candidates.settle(candidate, (await attempt) ?? 'failed', performance.now());
     this.#dialMore(candidates, connect);
+  }
+
+  /** One dial; `undefined` for who is stale, made up or too slow. They are tried again later. */
+  async #dial<T>(
+    candidates: Candidates<T>,
+    candidate: Candidate<T>,
+    connect: Connect<T>,
+  ): Promise<Connection | undefined> {
+    const tooSlow = new AbortController();
+    let isLingering = false;
+    const slow = setTimeout(() => {
+      if (this.#lingering >= LINGERING_AT_ONCE) {
+        tooSlow.abort();
+        return;
+      }
+      isLingering = true;
+      candidates.linger(candidate);
+      this.#lingering += 1;
+      this.#dialing -= 1;
+      this.#dialMore(candidates, connect);
+    }, DIAL_MS);
+    this.#dialing += 1;
+    try {
+      return await connect(candidate.value, AbortSignal.any([this.#meeting.signal, tooSlow.signal]));
+    } catch {
+      return undefined;
+    } finally {
+      clearTimeout(slow);
+      if (isLingering) this.#lingering -= 1;
+      else this.#dialing -= 1;
+    }
   }
 
   /** One pairing. Never rejects. */

@@ -5,12 +5,12 @@ import { isStretched } from '../crypto/code.js';
 import { loadHashing, loadPairingSodium } from '../crypto/sodium.js';
 import { XferError, toXferError } from '../errors.js';
 import type { Channel, Path } from '../transfer/ports.js';
-import { isLoopback, type Endpoint } from './address.js';
+import { hostOf, isLoopback, type Endpoint } from './address.js';
 import { Admission } from './admission.js';
 import type * as authentication from './authenticate.js';
 import type { Connection, Transport } from './connection.js';
 import type { Bootstrap, DhtNode } from './dht.js';
-import { listen, type Listener } from './direct.js';
+import { isInNetwork, listen, type Listener } from './direct.js';
 import type * as localNetwork from './lan.js';
 import type { LaneRoute, PathEvent } from './lanes.js';
 import type { Reunion, ReunionEvent } from './reunion.js';
@@ -28,6 +28,8 @@ export type PeerEvent =
   | { readonly type: 'dht-unreachable' }
   /** Joiner: nobody is there yet. It keeps looking. */
   | { readonly type: 'waiting' }
+  /** Joiner: somebody seems to be there, and no connection comes about. It keeps trying. */
+  | { readonly type: 'unreachable' }
   /** Host: somebody used a wrong code. `left` more and the code is dead. */
   | { readonly type: 'wrong-guess'; readonly left: number }
   /** File bytes take another way than before: lanes, or the pairing connection where there are none. */
@@ -119,6 +121,13 @@ export class Meeting {
   /** Why it failed, once it did. */
   get failure(): XferError | undefined {
     return this.#failure;
+  }
+
+  /** Why the DHT says nothing: no network, or one that lets none of its UDP through. */
+  silence(): XferError {
+    const { bootstrap } = this.#options;
+    const isElsewhere = typeof bootstrap === 'string' || !bootstrap.every((node) => isLoopback(hostOf(node)));
+    return new XferError('no-network', isElsewhere && isInNetwork() ? { subject: 'udp' } : {});
   }
 
   /**

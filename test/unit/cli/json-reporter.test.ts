@@ -10,6 +10,7 @@ const EVENTS: { readonly [Type in XferEvent['type']]: Extract<XferEvent, { type:
   'dht-ready': { type: 'dht-ready' },
   'dht-unreachable': { type: 'dht-unreachable' },
   waiting: { type: 'waiting' },
+  unreachable: { type: 'unreachable' },
   'wrong-guess': { type: 'wrong-guess', left: 7 },
   connected: { type: 'connected', path: 'dht', address: undefined },
   path: { type: 'path', path: 'direct', address: '192.168.1.7:50123', lanes: 2 },

@@ -37,3 +37,15 @@ test('row 17: no number of announcements takes more than so much memory', () => 
   for (let index = 0; index < 10_000; index++) candidates.add(String(index), index);
   expect(candidates.size).toBe(2_000);
 });
+
+test('one that takes long is not waited for, and tried again when it failed', () => {
+  const candidates = new Candidates<string>();
+  candidates.add('a', 'a');
+  const tried = candidates.next(0)!;
+  expect(candidates.hasOpen).toBe(true);
+  candidates.linger(tried);
+  expect(candidates.hasOpen).toBe(false);
+  expect(candidates.next(1_000_000)).toBeUndefined();
+  candidates.settle(tried, 'failed', 0);
+  expect(candidates.next(1_000)).toMatchObject({ id: 'a' });
+});

@@ -1,0 +1,189 @@
+/** One code, and whatever lies between two machines. `npm run soak` writes what was seen to docs/reach.md. */
+import { readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { Internet, type Place, type RouterOptions } from '../support/internet.js';
+import { Machine, isInstalled, whyNoNetworks } from '../support/networks.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
+import { noise } from '../support/trees.js';
+import { xfer, type XferProcess } from '../support/xfer-process.js';
+
+const unavailable = whyNoNetworks() ?? (isInstalled('nft') ? undefined : 'needs nftables');
+const isSoak = process.env['XFER_SOAK'] === '1';
+const MIB = 2 ** 20;
+const content = noise((isSoak ? 64 : 4) * MIB, 'reach');
+const DOCUMENT = path.resolve(import.meta.dirname, '../../docs/reach.md');
+
+/** What a receiver with `--json` says. */
+interface Said {
+  readonly event: string;
+  readonly path?: string;
+  readonly bytes?: number;
+  readonly elapsedMs?: number;
+}
+
+const seen: string[] = [];
+
+describe.skipIf(unavailable !== undefined)(
+  `reach (${unavailable ?? 'in namespaces'})`,
+  { timeout: 150_000 },
+  () => {
+    let internet: Internet;
+    let from: string;
+    let to: string;
+
+    beforeAll(async () => {
+      internet = new Internet();
+      await internet.startDht();
+    });
+    afterAll(async () => {
+      await internet.remove();
+      if (isSoak) await writeDocument();
+    });
+
+    beforeEach(async () => {
+      from = path.join(await temporaryFolder(), 'file');
+      to = await temporaryFolder();
+      await writeFile(from, content);
+    });
+
+    const on = (machine: Machine, args: readonly string[], lan = 'off'): Promise<XferProcess> =>
+      xfer(args, { wrapper: machine.wrapper, bootstrap: internet.bootstrap, env: { XFER_LAN: lan } });
+
+    /** Sends from one to the other. Gives the ways that the bytes went, and notes what it took. */
+    async function transfer(
+      scenario: string,
+      [alice, bob]: readonly [Machine, Machine],
+      sendFlags: readonly string[] = [],
+      receiveFlags: readonly string[] = [],
+      lan?: string,
+    ): Promise<string[]> {
+      const sender = await on(alice, ['send', from, ...sendFlags], lan);
+      const code = await sender.code();
+      const startedMs = performance.now();
+      const receiver = await on(bob, ['receive', code, '--yes', '--json', '--out', to, ...receiveFlags], lan);
+      // Where routers draw ports a hole is found by chance.
+      await receiver.waitFor(/"event":"connected"/, 90_000);
+      const connectedMs = performance.now() - startedMs;
+      expect([await sender.status(), await receiver.status()], sender.text + receiver.text).toEqual([0, 0]);
+      expect((await readFile(path.join(to, 'file'))).equals(content)).toBe(true);
+
+      const said = receiver.stdout
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line) as Said);
+      const ways = said.flatMap(({ event, path }) => (/^(connected|path)$/.test(event) ? [path ?? ''] : []));
+      const { bytes = 0, elapsedMs = 1 } = said.find(({ event }) => event === 'done') ?? {};
+      const rate = (bytes / 1e6 / (elapsedMs / 1e3)).toFixed(0);
+      seen.push(
+        `| ${scenario} | ${ways.join(', then ')} | ${(connectedMs / 1e3).toFixed(1)} s | ${rate} MB/s |`,
+      );
+      return ways;
+    }
+
+    const outside = (): Place => internet.machine();
+    const behind = (options?: RouterOptions): Place => internet.behindRouter(options);
+
+    // A lane goes to whoever has an address that can be dialled. Behind two routers the bytes take the hole in both.
+    it.each<[string, () => [Place, Place], string[]]>([
+      ['no router', () => [outside(), outside()], ['dht', 'direct']],
+      ['the sender behind a router', () => [behind(), outside()], ['dht', 'direct']],
+      ['the receiver behind a router', () => [outside(), behind()], ['dht', 'direct']],
+      ['both behind routers that keep ports', () => [behind(), behind()], ['dht']],
+      [
+        'the sender behind a router that draws ports, the receiver behind one that keeps them',
+        () => [behind({ mapping: 'random' }), behind()],
+        ['dht'],
+      ],
+      [
+        'the receiver behind a router that draws ports, the sender behind one that keeps them',
+        () => [behind(), behind({ mapping: 'random' })],
+        ['dht'],
+      ],
+    ])('%s', async (scenario, places, ways) => {
+      const [alice, bob] = places();
+      expect(await transfer(scenario, [alice.machine, bob.machine])).toEqual(ways);
+    });
+
+    it('both behind routers, one with an open port', async () => {
+      const [alice, bob] = [behind({ forward: 7_400 }), behind()];
+      const ways = await transfer(
+        'both behind routers, `--port` open at the sender',
+        [alice.machine, bob.machine],
+        ['--port', '7400'],
+      );
+      expect(ways).toEqual(['dht', 'direct']);
+    });
+
+    it('no UDP: TCP with --listen and --connect', async () => {
+      const [alice, bob] = [behind({ forward: 7_337, dropsUdp: true }), behind({ dropsUdp: true })];
+      const scenario = 'no UDP on either side, `--listen` behind an open port and `--connect`';
+      const connect = ['--connect', `${alice.address}:7337`];
+      expect(await transfer(scenario, [alice.machine, bob.machine], ['--listen'], connect)).toEqual([
+        'direct',
+      ]);
+    });
+
+    it('no UDP: says so within 10 s, and how to connect', async () => {
+      const { machine } = behind({ dropsUdp: true });
+      const sender = await on(machine, ['send', from]);
+      expect(await sender.status(10_000)).toBe(3);
+      expect(sender.stderr).toMatch(/nothing answers over UDP[^]*--listen[^]*--connect/);
+
+      const onLan = await on(machine, ['send', from], 'on');
+      await onLan.waitFor(/does not answer over UDP[^]*--connect 192\.168\.\d+\.2:\d+/, 10_000);
+      onLan.kill('SIGINT');
+      expect(await onLan.status()).toBe(130);
+    });
+
+    it('two routers that draw ports: says that somebody is there, and what to do', async () => {
+      const [alice, bob] = [behind({ mapping: 'random' }), behind({ mapping: 'random' })];
+      const sender = await on(alice.machine, ['send', from]);
+      const flags = ['--yes', '--out', to, '--expire', '9s'];
+      const receiver = await on(bob.machine, ['receive', await sender.code(), ...flags]);
+      await receiver.waitFor(/somebody seems to be there[^]*--listen[^]*--connect/, 10_000);
+      expect(await receiver.status()).toBe(3);
+      expect(receiver.stderr).toMatch(/no connection to the other side came about/);
+      sender.kill('SIGINT');
+      expect(await sender.status()).toBe(130);
+    });
+
+    it('IPv6 alone: the local network', async () => {
+      const [alice, bob] = [new Machine('six-a'), new Machine('six-b')];
+      try {
+        alice.cableTo(bob, 'cable', ['fd77::1/64'], ['fd77::2/64']);
+        expect(await transfer('IPv6 alone, one local network', [alice, bob], [], [], 'on')).toEqual([
+          'direct',
+        ]);
+        const connect = ['--connect', '[fd77::1]:7337'];
+        to = await temporaryFolder();
+        const ways = await transfer(
+          'IPv6 alone, `--listen` and `--connect`',
+          [alice, bob],
+          ['--listen'],
+          connect,
+        );
+        expect(ways).toEqual(['direct']);
+      } finally {
+        alice.remove();
+        bob.remove();
+      }
+    });
+  },
+);
+
+async function writeDocument(): Promise<void> {
+  const text = `# What lies between two machines, and how the bytes get there
+
+Written by \`npm run soak -- test/e2e/reach.test.ts\`: real routers (Linux, nftables) between network namespaces of one machine, a DHT of ten nodes on addresses of their own, ${content.length / MIB} MiB of random bytes, their digest checked. Time runs from the start of the receiver, the program's own start included, to the connection.
+
+| between them | path | connected after | then |
+|---|---|---|---|
+${seen.join('\n')}
+
+\`dht\`: through the hole that both sides punch into their routers with the help of the DHT (UDP). \`direct\`: over TCP.
+
+Two routers that both draw a new port for every connection let no hole be punched. Then the receiver says so, and one side needs a port that can be reached: \`--listen\` there, \`--connect\` on the other side. Where no UDP gets through, that is the way too.
+`;
+  await writeFile(DOCUMENT, text);
+}
