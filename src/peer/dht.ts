@@ -172,7 +172,9 @@ class DiscreetDht extends HyperDHT {
     );
   }
 
-  override connect(publicKey: Uint8Array, options: ConnectOptions = {}): ReturnType<HyperDHT['connect']> {
+  override connect(publicKey: Uint8Array, options?: ConnectOptions): ReturnType<HyperDHT['connect']> {
+    // We always give options. hyperdht itself gives none, where the other side told it of a relay.
+    if (options === undefined) return noStream();
     return super.connect(publicKey, {
       ...options,
       keyPair: HyperDHT.keyPair(),
@@ -204,6 +206,14 @@ class PendingHandshakes {
 
 const createNoiseStream: CreateSecretStream = (isInitiator, rawStream, options) =>
   new NoiseStream(isInitiator, rawStream, options);
+
+/** A stream that never came about. */
+function noStream(): NoiseStream {
+  const stream = new NoiseStream(true, null, {});
+  stream.on('error', () => undefined);
+  stream.destroy(new XferError('peer-gone'));
+  return stream;
+}
 
 /** A stranger must not make this machine dial a third one. */
 function asksForRelay({ relayThrough }: HandshakePayload): boolean {

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { networkInterfaces } from 'node:os';
-import HyperDHT, { type ConnectOptions } from 'hyperdht';
+import HyperDHT, { type ConnectOptions, type ServerOptions } from 'hyperdht';
 import { expect, test, vi } from 'vitest';
 import type { Topic } from '../../../src/crypto/code.js';
 import { Admission, MAX_STRANGERS_PER_PREFIX } from '../../../src/peer/admission.js';
@@ -53,6 +53,29 @@ test('a stranger cannot make a host dial a relay', async () => {
   expect(accepted).toBe(0);
   stream.destroy();
   await Promise.all([stranger.destroy(), host.close()]);
+  await dht.close();
+});
+
+test('row 16: a stranger who plays the host cannot make a joiner dial a relay', async () => {
+  const dht = await startPrivateDht();
+  const open = { bootstrap: dht.bootstrap, host: '127.0.0.1', ephemeral: true, firewalled: false };
+  const [third, stranger] = [new HyperDHT(open), new HyperDHT(open)];
+  let dialled = 0;
+  const trap = third.createServer({ firewall: () => ++dialled > 0 });
+  await trap.listen();
+  const hook = { relayThrough: trap.publicKey } as ServerOptions;
+  const host = stranger.createServer(hook, (stream) => stream.on('error', () => undefined));
+  await host.listen();
+  const joiner = openDht(dht.bootstrap);
+  const peer = { publicKey: host.publicKey!, relayAddresses: [] };
+  const connection = await joiner.connect(peer, AbortSignal.timeout(3_000)).catch(() => undefined);
+  // Whoever does as it is told dials at once, and so after this one would have.
+  const naive = new HyperDHT(open);
+  naive.connect(host.publicKey!).on('error', () => undefined);
+  await vi.waitFor(() => expect(dialled).toBeGreaterThan(0), { timeout: 10_000 });
+  expect(dialled).toBe(1);
+  connection?.destroy();
+  await Promise.all([joiner.close(), naive.destroy(), stranger.destroy(), third.destroy()]);
   await dht.close();
 });
 
