@@ -9,10 +9,9 @@ import { Column, EntryTable } from '../transfer/entry-table.js';
 import { ROOT, type ConflictPolicy, type Entry, type FileSource, type Prospect } from '../transfer/ports.js';
 import { FolderCache, OpenFolder } from './directory.js';
 import { errnoOf } from './disk-errors.js';
-import { syncFileSystem, syncFolder } from './durable.js';
+import { syncFolder } from './durable.js';
 import { freeNames } from './free-names.js';
-import { breathe } from './pace.js';
-import { keepMetadata } from './part-file.js';
+import { MadeFolders, type Folders } from './made-folders.js';
 import {
   checkName,
   collisionKey,
@@ -26,9 +25,6 @@ import { openTarget, type Target } from './target.js';
 /** What is known of an entry; `made` are folders that this transfer has made. */
 const STATES = ['unknown', 'new', 'merges', 'exists', 'arrived', 'refused', 'made'] as const;
 type State = (typeof STATES)[number];
-
-/** More are not asked for one by one. */
-const FEW_FOLDERS = 16;
 
 /** What is known of an earlier transfer that was interrupted, and what a later one will want to know. */
 export interface TreeMemory {
@@ -44,22 +40,14 @@ export interface TreeMemory {
 
 const NAME_REFUSED: Prospect = { status: 'refused', reason: 'name-refused' };
 
-export class TargetTree {
+export class TargetTree implements Folders {
   readonly #target: Target;
   readonly #roots: FileSource['roots'];
   readonly #platform: NamePlatform;
-  readonly #umask: number;
   readonly #memory: TreeMemory;
   readonly #table = new EntryTable();
   readonly #states = new Column((length) => new Uint8Array(length));
-  /** Of folders, which get them last. */
-  readonly #modes = new Column((length) => new Uint16Array(length));
-  readonly #mtimesMs = new Column((length) => new Float64Array(length));
-  readonly #made: number[] = [];
-  /** Folders that an interrupted transfer made; touched only where this one comes to its end. */
-  readonly #recalled: number[] = [];
-  /** Folders in which something got its name. */
-  readonly #changed = new Set<number>();
+  readonly #made: MadeFolders;
   readonly #open = new FolderCache();
   #top: OpenFolder | undefined;
   #policy: ConflictPolicy = 'refuse';
@@ -81,7 +69,7 @@ export class TargetTree {
     this.#target = target;
     this.#roots = roots;
     this.#platform = platform;
-    this.#umask = umask;
+    this.#made = new MadeFolders(this, umask);
     if (target.newName !== undefined) this.#renamed.set(0, target.newName);
   }
 
@@ -92,10 +80,7 @@ export class TargetTree {
     const prospect = this.#isKept(entry) ? this.#look(entry) : NAME_REFUSED;
     this.#table.add(entry);
     this.#setState(entry.index, prospect.status);
-    if (entry.type === 'folder') {
-      this.#modes.set(entry.index, entry.mode);
-      this.#mtimesMs.set(entry.index, entry.mtimeMs);
-    }
+    if (entry.type === 'folder') this.#made.expect(entry);
     return prospect;
   }
 
@@ -121,6 +106,15 @@ export class TargetTree {
     });
   }
 
+  /** What a call names a folder by, before the next wait. */
+  locationOf(index: number): string {
+    return `${this.folder(this.#table.parentOf(index)).prefix}/${this.#nameOf(index)}`;
+  }
+
+  isMade(index: number): boolean {
+    return this.#state(index) === 'made';
+  }
+
   /** The names that a file may get, the best first, and whether it takes the place of what is there. */
   placement(entry: Entry): { names: Iterable<string>; replace: boolean } {
     const state = this.#state(entry.index);
@@ -131,7 +125,7 @@ export class TargetTree {
 
   /** Takes note of the name that a file got. */
   placed({ index, parent }: Entry, name: string): void {
-    this.#changed.add(parent);
+    this.#made.change(parent);
     if (parent === ROOT) this.#renamed.set(index, name);
   }
 
@@ -164,57 +158,19 @@ export class TargetTree {
     return [...folders, name].join('/');
   }
 
-  /** Gives the folders that were made their modes and times, the inner ones first; with `sync` waits for the disk. */
+  /** Gives the folders that were made their modes and times; with `sync` waits for the disk. */
   async finish(sync: boolean): Promise<void> {
-    // What lies in a folder comes after it in the manifest.
-    const folders = [...this.#made.splice(0), ...this.#recalled.splice(0)].sort((one, other) => other - one);
-    for (const index of folders) {
-      await breathe();
-      this.#complete(index);
-      this.#changed.add(index);
-    }
-    if (sync) await this.#sync();
-  }
-
-  /** Waits for the names that were given. */
-  async #sync(): Promise<void> {
-    const isMany = this.#changed.size > FEW_FOLDERS;
-    const isDone = isMany && this.#top !== undefined && (await syncFileSystem(this.#top.self));
-    for (const index of this.#changed) {
-      // What was there before may be another file system.
-      if (isDone && index !== ROOT && this.#state(index) === 'made') continue;
-      await syncFolder(this.folder(index).self);
-    }
-    if (this.#target.isNew && this.#top !== undefined) await syncFolder(path.dirname(this.#target.folder));
+    await this.#made.finish(sync);
+    const isTargetMade = this.#top !== undefined && this.#target.isNew;
+    if (sync && isTargetMade) await syncFolder(path.dirname(this.#target.folder));
   }
 
   /** Takes back the folders that were made and that hold nothing, and completes the others. Throws nothing. */
   async abandon(): Promise<void> {
-    for (let index = this.#made.pop(); index !== undefined; index = this.#made.pop()) {
-      await breathe();
-      try {
-        // Removes nothing that is not empty.
-        rmdirSync(`${this.folder(this.#table.parentOf(index)).prefix}/${this.#nameOf(index)}`);
-      } catch {
-        this.#completeIfPossible(index);
-      }
-    }
+    await this.#made.abandon();
     const isTargetMade = this.#top !== undefined && this.#target.isNew;
     this.close();
     if (isTargetMade) removeIfEmpty(this.#target.folder);
-  }
-
-  #complete(index: number): void {
-    const mode = (this.#modes.at(index) & 0o777 & ~this.#umask) | 0o700;
-    keepMetadata(this.folder(index).self, mode, this.#mtimesMs.at(index));
-  }
-
-  #completeIfPossible(index: number): void {
-    try {
-      this.#complete(index);
-    } catch {
-      // What the transfer failed of matters more.
-    }
   }
 
   close(): void {
@@ -254,7 +210,7 @@ export class TargetTree {
     if (entry.type === 'file' && this.#memory.hasArrived(entry, stat)) return { status: 'arrived' };
     if (entry.type === 'file' || !stat.isDirectory()) return { status: 'exists' };
     // Its mode and time are still to come.
-    if (this.#memory.hasMade(stat)) this.#recalled.push(entry.index);
+    if (this.#memory.hasMade(stat)) this.#made.recall(entry.index);
     return { status: 'merges' };
   }
 
@@ -331,8 +287,7 @@ export class TargetTree {
         this.#memory.onRenamed(entry.name, name);
       }
       this.#setState(index, 'made');
-      this.#made.push(index);
-      this.#changed.add(entry.parent);
+      this.#made.add(index, entry.parent);
       return;
     }
     throw new XferError('target-exists');
