@@ -2,6 +2,8 @@
  * What is kept beside the part files of a transfer, so that another one can go on with them (docs/protocol.md says nothing of it: it
  * never leaves this machine). One JSON value per line, only ever appended to; a crash may cut the last one. No code, key or secret is in it.
  */
+import { InodeTable } from './inode-table.js';
+
 export const JOURNAL_NAME = 'journal';
 /** Some two million files. A longer one is not believed. */
 export const MOST_JOURNAL_BYTES = 2 ** 27;
@@ -92,54 +94,29 @@ export interface FileIdentity {
   readonly birthtimeMs: number;
 }
 
-/** Files that got their names, and folders that were made: millions of them, so in one table of numbers. */
+/** Files that got their names, and folders that were made. */
 export class Arrived {
-  /** Pairs of inode and birth, each at the place that its inode leads to or at the next free one. */
-  readonly #pairs: Float64Array;
-  readonly #places: number;
-  #size = 0;
+  /** Their births; an inode that comes again is that of a later file. */
+  readonly #births: InodeTable;
 
   /** @param pieces Pairs of inode and birth, as little-endian doubles. */
   constructor(pieces: readonly Buffer[]) {
-    const most = pieces.reduce((sum, { length }) => sum + Math.floor(length / PAIR_BYTES), 0);
-    // A third is free, so that a search is short and has an end.
-    this.#places = Math.ceil(1.5 * most) + 1;
-    this.#pairs = new Float64Array(2 * this.#places).fill(NaN);
+    this.#births = new InodeTable(
+      pieces.reduce((sum, { length }) => sum + Math.floor(length / PAIR_BYTES), 0),
+    );
     for (const piece of pieces) {
       for (let at = 0; at + PAIR_BYTES <= piece.length; at += PAIR_BYTES) {
-        this.#add(piece.readDoubleLE(at), piece.readDoubleLE(at + PAIR_BYTES / 2));
+        this.#births.set(piece.readDoubleLE(at), piece.readDoubleLE(at + PAIR_BYTES / 2));
       }
     }
   }
 
   get size(): number {
-    return this.#size;
+    return this.#births.size;
   }
 
   has({ ino, birthtimeMs }: FileIdentity): boolean {
-    return this.#pairs[this.#find(ino) + 1] === birthtimeMs;
-  }
-
-  /** An inode that comes again is that of a later file. */
-  #add(ino: number, birthtimeMs: number): void {
-    // Of no file, and not to be told from a free place.
-    if (Number.isNaN(ino)) return;
-    const at = this.#find(ino);
-    if (this.#pairs[at] !== ino) this.#size++;
-    this.#pairs[at] = ino;
-    this.#pairs[at + 1] = birthtimeMs;
-  }
-
-  /** Where the pair of an inode stands, or would. */
-  #find(ino: number): number {
-    // Those of one folder may differ in a few bits only, low or high ones.
-    const mixed = Math.imul(ino ^ Math.imul(ino / 2 ** 32, 0x85ebca6b), 0x9e3779b1);
-    let place = ((mixed ^ (mixed >>> 15)) >>> 0) % this.#places;
-    for (;;) {
-      const there = this.#pairs[2 * place];
-      if (there === ino || there === undefined || Number.isNaN(there)) return 2 * place;
-      place = (place + 1) % this.#places;
-    }
+    return this.#births.get(ino) === birthtimeMs;
   }
 }
 

@@ -12,14 +12,8 @@ import { errnoOf } from './disk-errors.js';
 import { syncFolder } from './durable.js';
 import { freeNames } from './free-names.js';
 import { MadeFolders, type Folders } from './made-folders.js';
-import {
-  checkName,
-  collisionKey,
-  foldsNames,
-  MAX_DEPTH,
-  MAX_PATH_BYTES,
-  type NamePlatform,
-} from './paths.js';
+import { checkName, collisionKey, MAX_DEPTH, MAX_PATH_BYTES, type NamePlatform } from './paths.js';
+import { Siblings } from './siblings.js';
 import { openTarget, type Target } from './target.js';
 
 /** What is known of an entry; `made` are folders that this transfer has made. */
@@ -55,8 +49,7 @@ export class TargetTree implements Folders {
   readonly #renamed = new Map<number, string>();
   /** Roots that an interrupted transfer made. */
   readonly #continued = new Set<number>();
-  /** What was examined in the folder examined last; entries of one folder come together. */
-  #siblings = { folder: ROOT, keys: new Map<string, number>() };
+  readonly #siblings: Siblings;
 
   constructor(
     target: Target,
@@ -70,6 +63,7 @@ export class TargetTree implements Folders {
     this.#roots = roots;
     this.#platform = platform;
     this.#made = new MadeFolders(this, umask);
+    this.#siblings = new Siblings(platform);
     if (target.newName !== undefined) this.#renamed.set(0, target.newName);
   }
 
@@ -193,10 +187,7 @@ export class TargetTree implements Folders {
 
   /** Whether this system can keep the name, beside those that were examined in its folder before. */
   #isKept({ parent, name }: Entry): boolean {
-    if (checkName(name, this.#platform) !== 'ok') return false;
-    if (!foldsNames(this.#platform)) return true;
-    const keys = this.#siblingsIn(parent);
-    return keys.size < keys.set(collisionKey(name), 0).size;
+    return checkName(name, this.#platform) === 'ok' && this.#siblings.add(parent, name);
   }
 
   #look(entry: Entry): Prospect {
@@ -206,7 +197,7 @@ export class TargetTree implements Folders {
     if (above === 'new' || above === 'exists') return { status: above };
     const stat = this.#stat(entry);
     if (stat === undefined) return { status: 'new' };
-    if (this.#isTwin(entry, stat)) return NAME_REFUSED;
+    if (this.#siblings.addFound(entry.parent, entry.name, stat.ino)) return NAME_REFUSED;
     if (entry.type === 'file' && this.#memory.hasArrived(entry, stat)) return { status: 'arrived' };
     if (entry.type === 'file' || !stat.isDirectory()) return { status: 'exists' };
     // Its mode and time are still to come.
@@ -243,24 +234,6 @@ export class TargetTree implements Folders {
       // Nobody may look there, or it is no folder any more. Writing there will say so.
       return undefined;
     }
-  }
-
-  /**
-   * Whether an entry before it in the same folder, of almost the same name, found the same file: then the file
-   * system does not tell the two apart, although this is Linux.
-   */
-  #isTwin({ parent, name }: Entry, { ino }: Stats): boolean {
-    if (foldsNames(this.#platform)) return false;
-    const keys = this.#siblingsIn(parent);
-    const key = collisionKey(name);
-    if (keys.get(key) === ino) return true;
-    keys.set(key, ino);
-    return false;
-  }
-
-  #siblingsIn(folder: number): Map<string, number> {
-    if (this.#siblings.folder !== folder) this.#siblings = { folder, keys: new Map() };
-    return this.#siblings.keys;
   }
 
   #mustMake(index: number): boolean {
