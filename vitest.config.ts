@@ -15,7 +15,7 @@ export default defineConfig({
           name: 'unit',
           include: ['test/unit/**/*.test.ts'],
           setupFiles: ['test/support/setup.ts'],
-          testTimeout: atLeast(5_000),
+          testTimeout: atLeast(15_000),
         },
       },
       {
@@ -32,7 +32,7 @@ export default defineConfig({
           include: ['test/e2e/**/*.test.ts'],
           setupFiles: ['test/support/setup.ts'],
           testTimeout: atLeast(60_000),
-          hookTimeout: 60_000,
+          hookTimeout: atLeast(60_000),
         },
       },
     ],

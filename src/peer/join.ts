@@ -263,16 +263,20 @@ class Joiner {
     connect: Connect<T>,
   ): Promise<Connection | undefined> {
     const tooSlow = new AbortController();
-    let isLingering = false;
+    let leave = (): void => {
+      this.#dialing -= 1;
+    };
     const slow = setTimeout(() => {
       if (this.#lingering >= LINGERING_AT_ONCE) {
         tooSlow.abort();
         return;
       }
-      isLingering = true;
       candidates.linger(candidate);
+      leave();
       this.#lingering += 1;
-      this.#dialing -= 1;
+      leave = () => {
+        this.#lingering -= 1;
+      };
       this.#dialMore(candidates, connect);
     }, DIAL_MS);
     this.#dialing += 1;
@@ -282,8 +286,7 @@ class Joiner {
       return undefined;
     } finally {
       clearTimeout(slow);
-      if (isLingering) this.#lingering -= 1;
-      else this.#dialing -= 1;
+      leave();
     }
   }
 
