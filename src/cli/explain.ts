@@ -262,7 +262,7 @@ const TEXTS: Readonly<Record<ErrorCode, Text>> = {
     sentence: ({ subject, detail }) => join(subject || 'not everything arrived', goodBytes(detail)),
     advice: ({ detail }) =>
       detail === ''
-        ? 'what is missing is listed, here or at the other side; send that again'
+        ? 'what is missing is listed, here or at the other side; send it again, and with --update at the receiver nothing else travels'
         : 'do not take it for the whole; start again',
     exitCode: 1,
   },

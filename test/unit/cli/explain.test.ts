@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { brief, explain } from '../../../src/cli/explain.js';
-import { ERROR_CODES, XferError } from '../../../src/index.js';
+import { ERROR_CODES, XferError, type ErrorCode } from '../../../src/index.js';
 
 describe.each(ERROR_CODES)('%s', (code) => {
   test('has a sentence in the style of the house, with and without values', () => {
@@ -51,5 +51,56 @@ test('no error is a success', () => {
     fc.property(fc.constantFrom(...ERROR_CODES), fc.string(), (code, subject) => {
       expect(explain({ code, subject, detail: undefined }).exitCode).toBeGreaterThan(0);
     }),
+  );
+});
+
+/** What scripts rely on: a status may be given to a new error, and never changed. */
+const STATUSES: Readonly<Record<number, readonly ErrorCode[]>> = {
+  1: [
+    'path-unreadable',
+    'version-unsupported',
+    'declined',
+    'dry-run',
+    'peer-failed',
+    'disk-failed',
+    'permission-denied',
+    'output-closed',
+    'limit',
+    'incomplete',
+    'name-refused',
+    'source-changed',
+    'source-vanished',
+    'target-changed',
+    'link-skipped',
+    'special-skipped',
+  ],
+  2: [
+    'usage',
+    'bad-code',
+    'unknown-word',
+    'bad-address',
+    'config-invalid',
+    'path-missing',
+    'nothing-to-send',
+    'same-name',
+    'target-exists',
+    'target-protected',
+    'no-terminal',
+    'not-streamable',
+    'port-in-use',
+    'role-conflict',
+  ],
+  3: ['no-network', 'no-peer', 'peer-unreachable', 'peer-gone', 'peer-interrupted', 'stalled', 'disk-full'],
+  4: ['code-expired', 'code-used', 'code-dead', 'wrong-code', 'not-verified', 'integrity', 'protocol'],
+  70: ['internal'],
+  130: ['interrupted'],
+};
+
+test('every error keeps its status', () => {
+  const statuses = Object.entries(STATUSES).flatMap(([status, codes]) =>
+    codes.map((code) => [code, Number(status)] as const),
+  );
+  expect(Object.fromEntries(statuses)).toEqual(
+    Object.fromEntries(ERROR_CODES.map((code) => [code, explain(new XferError(code)).exitCode])),
   );
 });

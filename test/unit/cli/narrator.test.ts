@@ -132,7 +132,7 @@ test('a receiver sees the whole story', async () => {
     '  … and 11 more',
     'verified: 12 files, 3.1 GB, 41 s, 76 MB/s, relay',
     'xfer: error: not everything arrived',
-    'xfer: hint: what is missing is listed, here or at the other side; send that again',
+    'xfer: hint: what is missing is listed, here or at the other side; send it again, and with --update at the receiver nothing else travels',
   ]);
 });
 
