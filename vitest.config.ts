@@ -15,7 +15,7 @@ export default defineConfig({
           name: 'unit',
           include: ['test/unit/**/*.test.ts'],
           setupFiles: ['test/support/setup.ts'],
-          testTimeout: atLeast(15_000),
+          testTimeout: atLeast(20_000),
         },
       },
       {

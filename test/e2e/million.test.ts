@@ -88,10 +88,10 @@ describe.skipIf(process.platform !== 'linux')('a tree of very many files', () =>
       const firstPeaks = [watchPeak(first.sender), watchPeak(first.receiver)];
       const named = async (): Promise<number> =>
         (await namesIn(arrived)).reduce((sum, [, names]) => sum + names.length, 0);
-      let isOver = false;
-      void first.receiver.ended.then(() => (isOver = true));
+      const over = new AbortController();
+      void first.receiver.ended.then(() => over.abort());
       const enough = isSoak ? count / 2 : count / 4;
-      while (!isOver && (await named()) < enough) await sleep(isSoak ? 1_000 : 20);
+      while (!over.signal.aborted && (await named()) < enough) await sleep(isSoak ? 1_000 : 20);
       first.receiver.kill();
       await first.sender.status();
       const there = await countFiles(arrived);
