@@ -63,7 +63,7 @@ const logFile = (bytes) => file('log text', bytes, (target) => writeLogFile(targ
  * @returns {Scenario[]}
  */
 export function scenarios(quick) {
-  const large = quick ? 32 * MIB : 1024 * MIB;
+  const large = quick ? 8 * MIB : 1024 * MIB;
   const [files, filesMb] = quick ? [500, 5] : [10_000, 101];
   /** @type {Material} */
   const tree = {
@@ -94,10 +94,12 @@ export function scenarios(quick) {
       prepare: async (it) => direct(it, []),
     },
     ...[100, 20].flatMap((mbit) => {
-      const bytes = (quick ? (mbit === 100 ? 6 : 2) : mbit === 100 ? 200 : 40) * MB;
-      return [logFile(bytes), randomFile(bytes)].map((material) => onLine(mbit, material, bytes / MB));
+      const bytes = (quick ? (mbit === 100 ? 3 : 1) : mbit === 100 ? 200 : 40) * MB;
+      return [logFile(bytes), ...(quick ? [] : [randomFile(bytes)])].map((material) =>
+        onLine(mbit, material, bytes / MB),
+      );
     }),
-    far(quick ? 8 : 200),
+    far(quick ? 4 : 200),
     {
       name: 'dht',
       title: `${sizeName(large)} random, through the DHT without lanes`,
