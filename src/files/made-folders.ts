@@ -1,9 +1,9 @@
 /** How a transfer leaves its folders: modes and times come last, since whatever is put into a folder changes them. */
 import { rmdirSync } from 'node:fs';
+import { Column } from '../transfer/entry-table.js';
 import { ROOT, type Entry } from '../transfer/ports.js';
 import type { OpenFolder } from './directory.js';
 import { syncFileSystem, syncFolder } from './durable.js';
-import { Column } from '../transfer/entry-table.js';
 import { breathe } from './pace.js';
 import { keepMetadata } from './part-file.js';
 

@@ -6,9 +6,9 @@ import { describe, expect, it } from 'vitest';
 import type { SessionChannel } from '../../src/peer/meeting.js';
 import { ROOT, type Entry, type Packed } from '../../src/transfer/ports.js';
 import { ManifestEncoder } from '../../src/transfer/manifest.js';
-import { TRANSFER as transfer } from '../../src/transfer/inbox.js';
 import { listening } from '../support/direct.js';
 import { lure, visit } from '../support/hostile-session.js';
+import { stored, transfer } from '../support/hostile-world.js';
 import { watchPeak } from '../support/memory-peak.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 import { namesIn, noise } from '../support/trees.js';
@@ -21,7 +21,6 @@ const WORDS = process.env['XFER_SOAK'] === '1' ? 1_000_000 : 30_000;
 
 type Attack = (channel: SessionChannel) => Promise<void>;
 
-const stored = (bytes: Uint8Array): Packed => ({ compression: 'stored', rawLength: bytes.length, bytes });
 const packed = (bytes: Uint8Array): Packed => ({
   compression: 'brotli',
   rawLength: bytes.length,

@@ -1,15 +1,11 @@
 /** What a sender says before the answer, made by hand. */
 import { ManifestEncoder, type ManifestEnd, type RawPart } from '../../../src/transfer/manifest.js';
 import type { OfferKind, OfferedRoot } from '../../../src/transfer/messages.js';
-import { ROOT, type Entry, type ManifestPart, type Packed } from '../../../src/transfer/ports.js';
+import { ROOT, type Entry, type ManifestPart } from '../../../src/transfer/ports.js';
+import { stored, transfer } from '../../support/hostile-world.js';
 import type { Item } from '../../support/memory-channel.js';
 
-export const transfer = 1;
-export const stored = (bytes: Uint8Array): Packed => ({
-  compression: 'stored',
-  rawLength: bytes.length,
-  bytes,
-});
+export { stored, transfer };
 
 export const file = (name: string, content: Uint8Array | number, place: Partial<Entry> = {}): Entry => ({
   index: 0,
