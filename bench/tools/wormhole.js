@@ -1,9 +1,12 @@
 // @ts-check
 /** magic-wormhole and wormhole-william, with a mailbox and a transit relay on loopback. */
+import { spawnSync } from 'node:child_process';
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { both, freePort, isInstalled, listening, LOOPBACK, once, start } from '../measured.js';
 
+const MAILBOX = 'wormhole-mailbox';
+const TRANSIT = 'transitrelay';
 const PACKAGES = 'python3-magic-wormhole-mailbox-server and magic-wormhole-transit-relay';
 /** Where wormhole-william looks for its relay; no flag says otherwise. */
 export const WILLIAMS_RELAY = 'transit.magic-wormhole.io';
@@ -62,7 +65,14 @@ export function wormholeWilliam(folder, place) {
 
 /** @param {string} program @param {string} packages */
 function missing(program, packages) {
-  return isInstalled(program) && isInstalled('twist3') ? {} : { missing: `install ${packages}` };
+  return isInstalled(program) && hasServers() ? {} : { missing: `install ${packages}` };
+}
+
+/** twist3 comes with Twisted; the servers are its plugins, in packages of their own. */
+function hasServers() {
+  if (!isInstalled('twist3')) return false;
+  const { stdout } = spawnSync('twist3', ['--help'], { encoding: 'utf8' });
+  return [MAILBOX, TRANSIT].every((plugin) => stdout.includes(plugin));
 }
 
 /** @param {string} folder @param {readonly string[]} within what a command in their network begins with */
@@ -76,8 +86,8 @@ function wormholeServers(folder, within) {
       await mkdir(folder, { recursive: true });
       ports = { mailbox, relay };
       for (const [plugin, port] of /** @type {const} */ ([
-        ['wormhole-mailbox', mailbox],
-        ['transitrelay', relay],
+        [MAILBOX, mailbox],
+        [TRANSIT, relay],
       ])) {
         const address = `--port=tcp:${port}:interface=${LOOPBACK}`;
         const server = start([...within, 'twist3', plugin, address], { cwd: folder });
