@@ -12,6 +12,8 @@ import { MAX_LANES } from './transfer/messages.js';
 export interface Config {
   /** Nodes of a private DHT, as `host:port`. */
   readonly bootstrap?: readonly string[];
+  /** Public keys of relays, 64 hexadecimal digits each. */
+  readonly relay?: readonly string[];
   /** Words of a new code, 2 to 16. */
   readonly words?: number;
   /** How long a new code waits, such as `30m`; see `parseDuration`. */
@@ -58,6 +60,11 @@ const SETTINGS: Readonly<Record<ConfigKey, Setting>> = {
   bootstrap: {
     expected: 'a list of host:port',
     accepts: (value) => Array.isArray(value) && value.length > 0 && value.every(isNode),
+    fromWords: (words) => words.flatMap(splitList),
+  },
+  relay: {
+    expected: 'a list of keys of 64 hexadecimal digits',
+    accepts: (value) => Array.isArray(value) && value.length > 0 && value.every(isKey),
     fromWords: (words) => words.flatMap(splitList),
   },
   words: wholeNumber(2, 16),
@@ -180,6 +187,23 @@ export function bootstrapNodes(
   return nodes.length > 0 ? nodes : config.bootstrap;
 }
 
+/**
+ * Relays: `XFER_RELAY` (joined by commas), else the setting.
+ *
+ * @throws XferError `usage`
+ */
+export function relayKeys(config: Config, env: NodeJS.ProcessEnv = process.env): readonly string[] {
+  const keys = splitList(env['XFER_RELAY'] ?? '');
+  const wrong = keys.find((key) => !isKey(key));
+  if (wrong !== undefined) {
+    throw new XferError('usage', {
+      subject: `'${wrong}' is not the key of a relay`,
+      detail: 'it has 64 hexadecimal digits; xfer node prints it',
+    });
+  }
+  return (keys.length > 0 ? keys : (config.relay ?? [])).map((key) => key.toLowerCase());
+}
+
 /** Where a direct connection is made when no port is given. */
 export const DEFAULT_PORT = 7337;
 
@@ -267,6 +291,10 @@ function isNode(value: unknown): boolean {
   } catch {
     return false;
   }
+}
+
+function isKey(value: unknown): boolean {
+  return typeof value === 'string' && /^[\da-f]{64}$/i.test(value);
 }
 
 function parses(value: unknown, parse: (text: string) => unknown): boolean {

@@ -22,6 +22,7 @@ export { ERROR_CODES, isErrorCode, toXferError, XferError, type XferErrorOptions
 export { completeWord, formatCode, parseCode, type Code } from './crypto/code.js';
 export {
   bootstrapNodes,
+  relayKeys,
   CONFIG_KEYS,
   configPath,
   DEFAULT_PORT,

@@ -29,6 +29,8 @@ export interface MeetingOptions {
   readonly words?: number;
   /** Nodes of a private DHT as `host:port`. The public DHT if not given. */
   readonly bootstrap?: readonly string[];
+  /** Public keys, in hexadecimal, of relays that may pass sealed bytes on where two routers let nothing else through. */
+  readonly relays?: readonly string[];
   /** Also asks the local network, by multicast, where a DHT is used; nothing is multicast if not given. */
   readonly lan?: boolean;
   /** Asks the local network and nothing else. */

@@ -229,6 +229,7 @@ function meet(
   const usesDht = !isLocal && (!isDirect || options.alsoDht === true);
   const shared = {
     bootstrap: usesDht ? (options.bootstrap ?? ('public' as const)) : ('off' as const),
+    relays: options.relays,
     lan: isLocal || (usesDht && options.lan === true),
     ...(options.listen === undefined ? {} : { listen: options.listen }),
     ...(options.connect === undefined ? {} : { connect: options.connect }),

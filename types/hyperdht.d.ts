@@ -53,6 +53,8 @@ declare module 'hyperdht' {
     readonly localConnection?: boolean;
     readonly reusableSocket?: boolean;
     readonly createSecretStream?: CreateSecretStream;
+    /** The key of a relay to pass bytes on until a hole is punched. */
+    readonly relayThrough?: Uint8Array | null;
   }
 
   export interface Server extends EventEmitter {
@@ -77,17 +79,27 @@ declare module 'hyperdht' {
   export default class HyperDHT extends EventEmitter {
     constructor(options?: HyperDHTOptions);
     /** The first node of a network, or one of several that begin it; `host` is its address as others see it. */
-    static bootstrapper(port: number, host: string, options?: HyperDHTOptions): HyperDHT;
+    static bootstrapper<T extends HyperDHT>(
+      this: new (options: HyperDHTOptions) => T,
+      port: number,
+      host: string,
+      options?: HyperDHTOptions,
+    ): T;
     static keyPair(seed?: Uint8Array): KeyPair;
     /** The address of this machine as other nodes see it; `null` until they agree. */
     readonly host: string | null;
+    /** Whether the router of this machine draws a port for every connection; `false` while too little is known. */
+    readonly randomized: boolean;
     readonly nodes: { readonly length: number };
     readonly destroyed: boolean;
+    /** Rejects with the system's error where the port cannot be had. */
+    bind(): Promise<void>;
     fullyBootstrapped(): Promise<void>;
     createServer(options: ServerOptions, onconnection?: (stream: SecretStream) => void): Server;
     connect(publicKey: Uint8Array, options?: ConnectOptions): SecretStream;
     lookup(topic: Uint8Array): Query<LookupReply>;
     announce(topic: Uint8Array, keyPair: KeyPair, relayAddresses?: readonly Address[]): Query<LookupReply>;
+    createRawStream(options: object): RawStream;
     destroy(options?: { readonly force?: boolean }): Promise<void>;
   }
 }

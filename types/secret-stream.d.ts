@@ -6,6 +6,11 @@ declare module '@hyperswarm/secret-stream' {
     pause(): unknown;
     resume(): unknown;
     destroy(error?: Error): unknown;
+    /** Bytes that a UDX stream took in. */
+    readonly bytesReceived?: number;
+    /** Where a UDX stream goes to. It says `remote-changed` where that changes. */
+    readonly remoteHost?: string | null | undefined;
+    readonly remotePort?: number | undefined;
   }
 
   export interface KeyPair {

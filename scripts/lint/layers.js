@@ -58,11 +58,12 @@ export const LAYERS = [
 export const DOORS = new Map([
   ['@hyperswarm/secret-stream', 'peer/noise.ts'],
   ['@napi-rs/blake-hash', 'crypto/digest.ts'],
+  ['blind-relay', 'share/relay.ts'],
   ['clipboardy', 'cli/clipboard.ts'],
   ['commander', 'cli/program.ts'],
   ['env-paths', 'config.ts'],
   ['fastest-levenshtein', 'crypto/code.ts'],
-  ['hyperdht', 'peer/dht.ts'],
+  ['hyperdht', 'peer/discreet-dht.ts'],
   ['hyperswarm', 'peer/dht.ts'],
   ['get-east-asian-width', 'cli/display-width.ts'],
   ['ignore', 'files/gitignore.ts'],

@@ -1,6 +1,7 @@
 /** The flags by which two sides meet, the same for `send` and `receive`. */
 import {
   bootstrapNodes,
+  relayKeys,
   DEFAULT_PORT,
   parseDuration,
   parseEndpoint,
@@ -37,6 +38,7 @@ export type MeetingChoices = Pick<
   | 'words'
   | 'expireMs'
   | 'bootstrap'
+  | 'relays'
   | 'listen'
   | 'connect'
   | 'alsoDht'
@@ -67,6 +69,7 @@ export function meetingOptions(
   const words = flags.words === undefined ? config.words : parseWordCount(flags.words);
   const expire = flags.expire ?? config.expire;
   const bootstrap = bootstrapNodes(config, env);
+  const relays = relayKeys(config, env);
   const verify = flags.verify ?? config.verify;
   const limit = flags.limit ?? config.limit;
   const patience = flags.patience ?? config.patience;
@@ -76,6 +79,7 @@ export function meetingOptions(
     ...(isHost && words !== undefined ? { words } : {}),
     ...(expire !== undefined ? { expireMs: parseDuration(expire) } : {}),
     ...(bootstrap === undefined ? {} : { bootstrap }),
+    ...(relays.length === 0 ? {} : { relays }),
     ...(flags.listen === undefined ? {} : { listen: listenEndpoint(flags.listen) }),
     ...(flags.connect === undefined ? {} : { connect: connectEndpoint(flags.connect) }),
     ...(flags.alsoDht === true ? { alsoDht: true } : {}),

@@ -16,6 +16,9 @@ export interface Origin {
   readonly port: number;
   /** What it holds among strangers, where it came from one. */
   readonly place?: Place;
+  /** Where it goes by now, where that may change under way: from a relay to a hole that was punched meanwhile. */
+  readonly way?: () => { readonly host: string; readonly port: number; readonly isRelayed: boolean };
+  readonly onWayChanged?: (listener: () => void) => void;
   /** The line that takes over from the Noise stream when the pairing is confirmed; the stream is not used again. */
   readonly takeOver?: (events: LineEvents) => Line;
 }
@@ -27,12 +30,9 @@ const CLOSING_MS = 1_000;
 
 export class Connection {
   readonly transport: Transport;
-  readonly path: Path;
   /** This end dialled, and the peer listens at `remote`. */
   readonly isDialler: boolean;
   readonly remote: { readonly host: string; readonly port: number };
-  /** `host:port` of the peer. */
-  readonly remoteAddress: string;
   /** Who the peer may be taken for among strangers; see `prefixOf`. */
   readonly remotePrefix: string;
   /** Noise's handshake hash, 64 bytes: public, equal at both ends, another one under a man in the middle. */
@@ -45,7 +45,7 @@ export class Connection {
 
   readonly #noise: NoiseStream;
   readonly #events: LineEvents;
-  readonly #takeOver: Origin['takeOver'];
+  readonly #origin: Origin;
   #line: Line;
   #reader: LineEvents | undefined;
   readonly #queue: Uint8Array[] = [];
@@ -53,7 +53,6 @@ export class Connection {
   #failure: XferError | undefined;
   #receiver: Deferred<Uint8Array | undefined> | undefined;
   #drain: Deferred<void> | undefined;
-  readonly #place: Place | undefined;
   readonly #settle: () => void;
 
   private constructor(noise: NoiseStream, origin: Origin, settle: () => void) {
@@ -61,14 +60,11 @@ export class Connection {
       throw new XferError('internal', { subject: 'connection before its handshake' });
     }
     this.#noise = noise;
-    this.#takeOver = origin.takeOver;
-    this.#place = origin.place;
+    this.#origin = origin;
     this.#settle = settle;
     this.transport = origin.transport;
-    this.path = origin.transport === 'dht' ? 'dht' : 'direct';
     this.isDialler = noise.isInitiator;
     this.remote = { host: origin.host, port: origin.port };
-    this.remoteAddress = formatAddress(canonicalAddress(origin.host), origin.port);
     this.remotePrefix = prefixOf(origin.host);
     this.handshakeHash = noise.handshakeHash;
     this.publicKey = noise.publicKey;
@@ -114,9 +110,26 @@ export class Connection {
     return new Connection(stream, where, settle);
   }
 
+  /** By what way bytes go just now. */
+  get path(): Path {
+    if (this.transport !== 'dht') return 'direct';
+    return this.#origin.way?.().isRelayed === true ? 'relay' : 'dht';
+  }
+
+  /** `host:port` of the peer, of the relay where it goes by one. */
+  get remoteAddress(): string {
+    const { host, port } = this.#origin.way?.() ?? this.remote;
+    return formatAddress(canonicalAddress(host), port);
+  }
+
+  /** Calls `listener` when `path` and `remoteAddress` may have changed. */
+  onWayChanged(listener: () => void): void {
+    this.#origin.onWayChanged?.(listener);
+  }
+
   /** A stranger gave what may prove that it knows the code: it is not dropped for those who did not. */
   advance(): void {
-    this.#place?.advance();
+    this.#origin.place?.advance();
   }
 
   /**
@@ -124,10 +137,11 @@ export class Connection {
    * strangers, and changes to the line for records where there is one.
    */
   async confirm(): Promise<void> {
-    if (this.#takeOver !== undefined) {
+    const { takeOver } = this.#origin;
+    if (takeOver !== undefined) {
       await this.flush();
       this.#noise.setTimeout(0);
-      this.#line = this.#takeOver(this.#events);
+      this.#line = takeOver(this.#events);
     }
     this.#noise.confirm();
     this.#settle();

@@ -1,30 +1,17 @@
-/**
- * Meeting through a distributed hash table. The only file that knows hyperdht and hyperswarm, and the only place
- * that decides which network is used: both packages take "nothing given" for the public one.
- */
-import HyperDHT, {
-  type ConnectOptions,
-  type CreateSecretStream,
-  type HandshakePayload,
-  type PeerRecord,
-  type Server,
-  type ServerOptions,
-} from 'hyperdht';
+/** Meeting through a distributed hash table. */
 import Hyperswarm, { type Discovery } from 'hyperswarm';
 import b4a from 'b4a';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Topic } from '../crypto/code.js';
 import { XferError } from '../errors.js';
-import { hostOf, isLoopback, isPrivate, prefixOf } from './address.js';
-import type { Admission } from './admission.js';
+import { prefixOf } from './address.js';
+import type { Admission, Place } from './admission.js';
 import { atMost } from '../transfer/deadline.js';
-import { Connection } from './connection.js';
+import { Connection, type Origin } from './connection.js';
+import { DiscreetDht, openDiscreetDht, type Bootstrap, type DhtPeer } from './discreet-dht.js';
 import { NoiseStream } from './noise.js';
 
-/** Nodes to begin with, as `host:port`. */
-export type Bootstrap = readonly string[] | 'public';
-
-/** A host as the DHT knows it: a key, and nodes that can introduce us. A hint, proven by nothing. */
-export type DhtPeer = PeerRecord;
+export type { Bootstrap, DhtPeer } from './discreet-dht.js';
 
 /** A DHT that says nothing for this long is taken for unreachable. */
 const REACHABLE_MS = 8_000;
@@ -35,36 +22,26 @@ const LEAVE_MS = 2_000;
  * them within this.
  */
 const DIAL_MS = 40_000;
-const MAX_PENDING_HANDSHAKES = 64;
-/** hyperdht forgets a handshake that led to nothing after this long. */
-const HANDSHAKE_MS = 10_000;
+/** Where a hole can be punched at all without luck, it takes less. A relay is asked for after this. */
+const RELAY_AFTER_MS = 2_000;
 
-/** Joins a DHT. This end never stores anything for others. */
-export function openDht(bootstrap: Bootstrap): DhtNode {
-  if (bootstrap === 'public') return new DhtNode(new DiscreetDht({ ephemeral: true }));
-  // An empty list would be refused by nobody, and reach nobody.
-  if (bootstrap.length === 0) throw new XferError('internal', { subject: 'DHT without bootstrap nodes' });
-  const hosts = bootstrap.map(hostOf);
-  return new DhtNode(
-    new DiscreetDht({
-      bootstrap,
-      host: hosts.every(isLoopback) ? '127.0.0.1' : '0.0.0.0',
-      // Nothing translates addresses on the way to nodes in our own network. hyperdht would need four nodes to find
-      // that out, and a private DHT may have fewer.
-      firewalled: !hosts.every(isPrivate),
-      ephemeral: true,
-    }),
-  );
+/**
+ * Joins a DHT. This end never stores anything for others.
+ *
+ * @param relays Public keys, in hexadecimal, of who may pass bytes on where no hole can be punched.
+ */
+export function openDht(bootstrap: Bootstrap, relays: readonly string[] = []): DhtNode {
+  return new DhtNode(openDiscreetDht({ bootstrap, relays }));
 }
 
 export class DhtNode {
-  readonly #dht: HyperDHT;
+  readonly #dht: DiscreetDht;
   #swarm: Hyperswarm | undefined;
   #discovery: Discovery | undefined;
   #left: Promise<void> | undefined;
   #closed: Promise<void> | undefined;
 
-  constructor(dht: HyperDHT) {
+  constructor(dht: DiscreetDht) {
     this.#dht = dht;
   }
 
@@ -85,17 +62,14 @@ export class DhtNode {
     admission: Admission,
     onConnection: (connection: Connection) => void,
   ): Promise<boolean> {
-    this.#swarm = new Hyperswarm({ dht: this.#dht, keyPair: HyperDHT.keyPair() });
+    this.#swarm = new Hyperswarm({ dht: this.#dht, keyPair: DiscreetDht.keyPair() });
     this.#swarm.on('connection', (stream) => {
       if (!(stream instanceof NoiseStream))
         throw new XferError('internal', { subject: 'stream not bounded' });
       const { host } = remoteOf(stream);
       const place = admission.admit(prefixOf(host), () => stream.destroy());
       stream.once('close', () => place.leave());
-      Connection.open(stream, () => ({ transport: 'dht', ...remoteOf(stream), place })).then(
-        onConnection,
-        () => stream.destroy(),
-      );
+      Connection.open(stream, () => this.#originOf(stream, place)).then(onConnection, () => stream.destroy());
     });
     this.#discovery = this.#swarm.join(topic, { server: true, client: false });
     return this.#discovery.flushed();
@@ -115,19 +89,27 @@ export class DhtNode {
     return (await this.lookup(topic)).length > 0;
   }
 
-  /** Connects under a fresh key. Throws `peer-gone` after 40 s at the latest. */
+  /**
+   * Connects under a fresh key, by a relay where two routers let nothing else through and one is known. Throws `peer-gone` after
+   * 40 s at the latest.
+   */
   async connect(peer: DhtPeer, signal: AbortSignal): Promise<Connection> {
     signal.throwIfAborted();
-    const stream = this.#dht.connect(peer.publicKey, { relayAddresses: peer.relayAddresses });
-    if (!(stream instanceof NoiseStream)) throw new XferError('internal', { subject: 'stream not bounded' });
-    const abandon = (): void => {
-      stream.destroy();
-    };
-    signal.addEventListener('abort', abandon, { once: true });
+    if (this.#dht.relays.length === 0) return this.#dial(peer, signal);
+    const over = new AbortController();
+    const either = AbortSignal.any([signal, over.signal]);
+    // A dial by a relay goes on to look for a hole, so it replaces the other where that cannot do without luck.
+    const dials = this.#dht.randomized
+      ? [this.#dialByRelay(peer, 0, either)]
+      : [this.#dial(peer, either), this.#dialByRelay(peer, RELAY_AFTER_MS, either)];
     try {
-      return await Connection.open(stream, () => ({ transport: 'dht', ...remoteOf(stream) }), DIAL_MS);
+      const connection = await Promise.any(dials);
+      for (const dial of dials) dial.then((other) => other === connection || other.destroy(), ignore);
+      return connection;
+    } catch {
+      throw new XferError('peer-gone');
     } finally {
-      signal.removeEventListener('abort', abandon);
+      over.abort();
     }
   }
 
@@ -145,85 +127,45 @@ export class DhtNode {
     return this.#closed;
   }
 
+  async #dialByRelay(peer: DhtPeer, afterMs: number, signal: AbortSignal): Promise<Connection> {
+    await sleep(afterMs, undefined, { signal });
+    return this.#dial(peer, signal, await this.#dht.aRelay(signal));
+  }
+
+  async #dial(peer: DhtPeer, signal: AbortSignal, relay?: Uint8Array): Promise<Connection> {
+    const { publicKey, relayAddresses } = peer;
+    const stream = this.#dht.connect(publicKey, { relayAddresses, relayThrough: relay ?? null });
+    if (!(stream instanceof NoiseStream)) throw new XferError('internal', { subject: 'stream not bounded' });
+    const abandon = (): void => {
+      stream.destroy();
+    };
+    signal.addEventListener('abort', abandon, { once: true });
+    if (signal.aborted) abandon();
+    try {
+      return await Connection.open(stream, () => this.#originOf(stream), DIAL_MS);
+    } finally {
+      signal.removeEventListener('abort', abandon);
+    }
+  }
+
+  #originOf(stream: NoiseStream, place?: Place): Origin {
+    const { rawStream } = stream;
+    return {
+      transport: 'dht',
+      ...remoteOf(stream),
+      ...(place === undefined ? {} : { place }),
+      way: () => ({ ...remoteOf(stream), isRelayed: this.#dht.isRelayed(stream) }),
+      onWayChanged: (listener) => rawStream?.on('remote-changed', listener),
+    };
+  }
+
   async #unannounce(): Promise<void> {
     await Promise.all([this.#discovery?.destroy(), this.#swarm?.server.close()]);
   }
 }
 
-type OnStream = Parameters<HyperDHT['createServer']>[1];
-
-/** A HyperDHT whose servers and dials, whoever asks for them, tell strangers nothing about this machine. */
-class DiscreetDht extends HyperDHT {
-  override createServer(options: ServerOptions, onConnection?: OnStream): Server {
-    const pending = new PendingHandshakes();
-    const { firewall = () => false } = options;
-    return super.createServer(
-      {
-        ...options,
-        shareLocalAddress: false,
-        firewall: (key, payload, address) =>
-          asksForRelay(payload) || !pending.admit(key) || firewall(key, payload, address),
-        createSecretStream: (isInitiator, rawStream, streamOptions) => {
-          if (streamOptions.handshake !== undefined) pending.settle(streamOptions.handshake.remotePublicKey);
-          return createNoiseStream(isInitiator, rawStream, streamOptions);
-        },
-      },
-      onConnection,
-    );
-  }
-
-  override connect(publicKey: Uint8Array, options?: ConnectOptions): ReturnType<HyperDHT['connect']> {
-    // We always give options. hyperdht itself gives none, where the other side told it of a relay.
-    if (options === undefined) return noStream();
-    return super.connect(publicKey, {
-      ...options,
-      keyPair: HyperDHT.keyPair(),
-      localConnection: false,
-      reusableSocket: false,
-      createSecretStream: createNoiseStream,
-    });
-  }
+function remoteOf({ rawStream }: NoiseStream): { host: string; port: number } {
+  return { host: rawStream?.remoteHost ?? '', port: rawStream?.remotePort ?? 0 };
 }
 
-/** Handshakes of strangers that are not connections yet: each holds memory and a socket. */
-class PendingHandshakes {
-  #pending: { readonly key: string; readonly expiresMs: number }[] = [];
-
-  admit(publicKey: Uint8Array): boolean {
-    const now = performance.now();
-    this.#pending = this.#pending.filter(({ expiresMs }) => expiresMs > now);
-    if (this.#pending.length >= MAX_PENDING_HANDSHAKES) return false;
-    this.#pending.push({ key: b4a.toString(publicKey, 'hex'), expiresMs: now + HANDSHAKE_MS });
-    return true;
-  }
-
-  settle(publicKey: Uint8Array): void {
-    const key = b4a.toString(publicKey, 'hex');
-    const index = this.#pending.findIndex((handshake) => handshake.key === key);
-    if (index !== -1) this.#pending.splice(index, 1);
-  }
-}
-
-const createNoiseStream: CreateSecretStream = (isInitiator, rawStream, options) =>
-  new NoiseStream(isInitiator, rawStream, options);
-
-/** A stream that never came about. */
-function noStream(): NoiseStream {
-  const stream = new NoiseStream(true, null, {});
-  stream.on('error', () => undefined);
-  stream.destroy(new XferError('peer-gone'));
-  return stream;
-}
-
-/** A stranger must not make this machine dial a third one. */
-function asksForRelay({ relayThrough }: HandshakePayload): boolean {
-  return relayThrough !== null && relayThrough !== undefined;
-}
-
-function remoteOf(stream: NoiseStream): { host: string; port: number } {
-  const { remoteHost, remotePort } = stream.rawStream as unknown as {
-    remoteHost: string;
-    remotePort: number;
-  };
-  return { host: remoteHost, port: remotePort };
-}
+function ignore(): void {}

@@ -4,6 +4,7 @@ import { connect, createServer, type AddressInfo, type Server, type Socket } fro
 import { networkInterfaces } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { XferError } from '../errors.js';
+import { bindError } from './bind-error.js';
 import { formatAddress, isLinkLocal, prefixOf, type Endpoint } from './address.js';
 import type { Admission, Place } from './admission.js';
 import { UNCONFIRMED_MS, type Connection } from './connection.js';
@@ -251,12 +252,8 @@ async function bind(server: Server, { host, port }: Endpoint): Promise<void> {
       await once(server, 'listening');
       return;
     } catch (cause) {
-      const code = codeOf(cause);
-      if (code === 'EADDRINUSE') throw new XferError('port-in-use', { subject: String(port), cause });
-      if (code === 'EACCES')
-        throw new XferError('permission-denied', { subject: `port ${String(port)}`, cause });
-      if (candidate !== '::')
-        throw new XferError('bad-address', { subject: formatAddress(candidate, port), cause });
+      const error = bindError(cause, { host: candidate, port });
+      if (candidate !== '::' || error.code !== 'bad-address') throw error;
     }
   }
 }

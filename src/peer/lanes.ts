@@ -6,6 +6,7 @@ import { XferError } from '../errors.js';
 import { MAX_LANES, type ControlMessage, type Hint } from '../transfer/messages.js';
 import type { Path } from '../transfer/ports.js';
 import { Admission } from './admission.js';
+import type { Connection } from './connection.js';
 import { listen, type Listener } from './direct.js';
 import { hintsOf, worthDialling } from './hints.js';
 import { LaneOpener, type LaneCarrier, type OpenLane } from './lane-opener.js';
@@ -53,7 +54,7 @@ export interface LaneOptions {
   /** Connections for file bytes: 0 for none but the pairing's, as many as help if not given. */
   readonly count: number | undefined;
   /** How file bytes go without lanes. */
-  readonly pairing: Pick<PathEvent, 'path' | 'address'>;
+  readonly pairing: Pick<Connection, 'path' | 'remoteAddress' | 'onWayChanged'>;
   readonly onEvent: (event: PathEvent) => void;
 }
 
@@ -107,7 +108,10 @@ export class Lanes {
 
   /** Does what can be done for lanes, from now until `close`. That there are none is no failure. */
   async open(): Promise<void> {
-    const { count, isSender } = this.#options;
+    const { count, isSender, pairing } = this.#options;
+    pairing.onWayChanged(() => {
+      if (this.#open.length === 0) this.#sayWithout();
+    });
     if (this.#route.by !== 'dialling') this.#listener = this.#route.listener;
     // A receiver that was told how many tells the sender, who sees to it.
     if (count !== undefined && !isSender) this.#say({ type: 'lanes', count: this.#limit });
@@ -241,10 +245,16 @@ export class Lanes {
 
   #onNone(): void {
     this.#goneTimer = undefined;
-    this.#options.onEvent({ type: 'path', ...this.#options.pairing, lanes: 0 });
+    this.#sayWithout();
     if (this.#redials === MAX_REDIALS) return;
     this.#redials += 1;
     this.#dialMissing();
+  }
+
+  /** File bytes go over the pairing connection. */
+  #sayWithout(): void {
+    const { path, remoteAddress } = this.#options.pairing;
+    this.#options.onEvent({ type: 'path', path, address: remoteAddress, lanes: 0 });
   }
 
   #sample(): void {

@@ -40,6 +40,8 @@ export type PeerEvent =
 export interface WaysToMeet {
   /** Nodes of a private DHT as `host:port`, the public DHT, or no DHT at all. */
   readonly bootstrap: Bootstrap | 'off';
+  /** Public keys, in hexadecimal, of relays of that DHT. */
+  readonly relays?: readonly string[] | undefined;
   /** Whether the local network is asked, by multicast. */
   readonly lan: boolean;
   /** Waits for a direct TCP connection. */
@@ -257,7 +259,7 @@ export class Meeting {
       side: this.#side,
       isSender,
       count: this.#options.lanes,
-      pairing: { path: connection.path, address: connection.remoteAddress },
+      pairing: connection,
       onEvent: this.#options.onEvent,
     });
     void connection.closed.then(() => lanes.close());
@@ -271,11 +273,12 @@ export class Meeting {
     patienceMs: number,
   ): Promise<Reunion> {
     const { Reunion } = await import('./reunion.js');
-    const { bootstrap, lan, listen: endpoint, connect, onEvent } = this.#options;
+    const { bootstrap, relays, lan, listen: endpoint, connect, onEvent } = this.#options;
     return new Reunion(channel, sessionKey, {
       side: this.#side,
       ways: {
         bootstrap,
+        relays,
         lan,
         listen: endpoint === undefined ? undefined : { ...endpoint, port: listenPort ?? endpoint.port },
         connect: connect === undefined ? undefined : target(connect),
@@ -341,7 +344,7 @@ export interface Finders {
  * Joins a DHT and gets ready for the local network, where they are wanted, and loads what makes the topic of a code with so many
  * words. The packages take a while, so only then.
  */
-export async function openFinders({ bootstrap, lan }: WaysToMeet, words: number): Promise<Finders> {
+export async function openFinders({ bootstrap, relays, lan }: WaysToMeet, words: number): Promise<Finders> {
   if (bootstrap === 'off' && !lan) return { dht: undefined, lan: undefined };
   const [dhtModule, lanModule] = await Promise.all([
     bootstrap === 'off' ? undefined : import('./dht.js'),
@@ -349,7 +352,7 @@ export async function openFinders({ bootstrap, lan }: WaysToMeet, words: number)
     loadHashing(),
     isStretched(words) ? loadPairingSodium() : undefined,
   ]);
-  return { dht: bootstrap === 'off' ? undefined : dhtModule?.openDht(bootstrap), lan: lanModule };
+  return { dht: bootstrap === 'off' ? undefined : dhtModule?.openDht(bootstrap, relays), lan: lanModule };
 }
 
 /**

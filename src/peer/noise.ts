@@ -2,7 +2,7 @@
 import SecretStream, { type RawStream, type SecretStreamOptions } from '@hyperswarm/secret-stream';
 import { XferError } from '../errors.js';
 
-export type { RawStream } from '@hyperswarm/secret-stream';
+export type { KeyPair, RawStream } from '@hyperswarm/secret-stream';
 
 /** Largest frame of a connection, in bytes: a record of 1 MiB and what surrounds it (protocol section 4). */
 export const MAX_FRAME_BYTES = 2 ** 20 + 2 ** 10;
@@ -34,6 +34,11 @@ export class NoiseStream extends SecretStream {
   /** From here on the peer may send as much as the caller takes. */
   confirm(): void {
     this.#allowance = Infinity;
+  }
+
+  /** Lets a peer that is never confirmed go on: it may send as much again. */
+  renewAllowance(): void {
+    this.#allowance = MAX_UNCONFIRMED_BYTES;
   }
 
   // Every byte of the raw stream enters here. The stream itself would allocate up to 16 MiB for a header of three

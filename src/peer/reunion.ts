@@ -22,6 +22,8 @@ import type { LanPlace, LanTask } from './lan.js';
 /** Ways to meet again. At least one is there. */
 export interface ReunionWays {
   readonly bootstrap: Bootstrap | 'off';
+  /** See `WaysToMeet`. */
+  readonly relays: readonly string[] | undefined;
   /** Whether the local network is asked. */
   readonly lan: boolean;
   /** Where the other side dialled, and will again. */
@@ -279,7 +281,7 @@ export class Reunion {
     const topic = key.reunionSecrets().topic as Topic;
     const { openDht } = await import('./dht.js');
     while (!signal.aborted) {
-      const dht = openDht(bootstrap);
+      const dht = openDht(bootstrap, this.#options.ways.relays);
       let used: Connection | undefined;
       const close = async (): Promise<void> => {
         await dht.leave();

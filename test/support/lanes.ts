@@ -46,7 +46,7 @@ export async function session(transport: 'dht' | 'direct' = 'dht'): Promise<{ se
           side,
           isSender: side === 'host',
           count: undefined,
-          pairing: { path: transport, address: undefined },
+          pairing: { path: transport, remoteAddress: '', onWayChanged: () => undefined },
           onEvent: (event) => void events.push(event),
           ...options,
         });

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { networkInterfaces } from 'node:os';
-import HyperDHT, { type ConnectOptions, type ServerOptions } from 'hyperdht';
+import HyperDHT, { type ServerOptions } from 'hyperdht';
 import { expect, test, vi } from 'vitest';
 import type { Topic } from '../../../src/crypto/code.js';
 import { Admission, MAX_STRANGERS_PER_PREFIX } from '../../../src/peer/admission.js';
@@ -45,7 +45,7 @@ test('a stranger cannot make a host dial a relay', async () => {
   });
   const [peer] = await openAndLookUp(dht.bootstrap);
   const hook = { relayThrough: HyperDHT.keyPair().publicKey };
-  const stream = stranger.connect(peer!.publicKey, hook as ConnectOptions);
+  const stream = stranger.connect(peer!.publicKey, hook);
   stream.on('error', () => undefined);
   expect(
     await Promise.race([stream.opened, once(AbortSignal.timeout(2_000), 'abort').then(() => 'silence')]),
@@ -181,7 +181,7 @@ async function handshakePayload(stranger: HyperDHT, publicKey: Uint8Array): Prom
         return handshake;
       },
     };
-    const stream = stranger.connect(publicKey, hook as ConnectOptions);
+    const stream = stranger.connect(publicKey, hook as object);
     stream.on('error', reject);
     void once(AbortSignal.timeout(5_000), 'abort').then(() => stream.destroy());
   });

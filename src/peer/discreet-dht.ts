@@ -1,0 +1,208 @@
+/**
+ * The DHT itself. The only file that knows hyperdht, and the only place that decides which network is used: the package
+ * takes "nothing given" for the public one.
+ */
+import HyperDHT, {
+  type ConnectOptions,
+  type CreateSecretStream,
+  type HandshakePayload,
+  type HyperDHTOptions,
+  type PeerRecord,
+  type Server,
+  type ServerOptions,
+} from 'hyperdht';
+import b4a from 'b4a';
+import { XferError } from '../errors.js';
+import { bindError } from './bind-error.js';
+import { hostOf, isLoopback, isPrivate } from './address.js';
+import { NoiseStream } from './noise.js';
+
+/** Nodes to begin with, as `host:port`. */
+export type Bootstrap = readonly string[] | 'public';
+
+/** Which DHT is used, and who may pass bytes on where two routers let nothing else through. */
+export interface Network {
+  readonly bootstrap: Bootstrap;
+  /** Public keys of relays, in hexadecimal. Nobody else is ever used as one, whoever proposes it. */
+  readonly relays: readonly string[];
+}
+
+/** A host as the DHT knows it: a key, and nodes that can introduce us. A hint, proven by nothing. */
+export type DhtPeer = PeerRecord;
+
+const MAX_PENDING_HANDSHAKES = 64;
+/** hyperdht forgets a handshake that led to nothing after this long. */
+const HANDSHAKE_MS = 10_000;
+
+/** Joins a DHT. This end never stores anything for others. */
+export function openDiscreetDht({ bootstrap, relays }: Network): DiscreetDht {
+  if (bootstrap === 'public') return new DiscreetDht({ ephemeral: true }, relays);
+  // An empty list would be refused by nobody, and reach nobody.
+  if (bootstrap.length === 0) throw new XferError('internal', { subject: 'DHT without bootstrap nodes' });
+  const hosts = bootstrap.map(hostOf);
+  const options = {
+    bootstrap,
+    host: hosts.every(isLoopback) ? '127.0.0.1' : '0.0.0.0',
+    // Nothing translates addresses on the way to nodes in our own network. hyperdht would need four nodes to find
+    // that out, and a private DHT may have fewer.
+    firewalled: !hosts.every(isPrivate),
+    ephemeral: true,
+  };
+  return new DiscreetDht(options, relays);
+}
+
+/** Where a node that stays can be reached, and the nodes that it knows to begin with. */
+export interface LastingNode {
+  /** The IPv4 address by which others see it. */
+  readonly host: string;
+  readonly port: number;
+  readonly others: readonly string[];
+}
+
+/**
+ * A node that others begin with: it stays, keeps records for others, and is reachable unasked at one UDP port.
+ *
+ * @throws XferError `port-in-use`, `permission-denied`, `bad-address`
+ */
+export async function openLastingNode({ host, port, others }: LastingNode): Promise<DiscreetDht> {
+  const dht = DiscreetDht.bootstrapper(port, host, {
+    bootstrap: others,
+    host: isLoopback(host) ? host : '0.0.0.0',
+  });
+  try {
+    await dht.bind();
+  } catch (cause) {
+    await dht.destroy({ force: true });
+    throw bindError(cause, { host, port });
+  }
+  return dht;
+}
+
+type OnStream = Parameters<HyperDHT['createServer']>[1];
+
+/** A HyperDHT whose servers and dials, whoever asks for them, tell strangers nothing about this machine. */
+export class DiscreetDht extends HyperDHT {
+  readonly #relays: ReadonlySet<string>;
+  /** Connections to relays: what a relay passes on comes from where one of them goes to. */
+  readonly #toRelays = new Set<NoiseStream>();
+
+  constructor(options: HyperDHTOptions, relays: readonly string[] = []) {
+    super(options);
+    this.#relays = new Set(relays);
+  }
+
+  /** Public keys of relays, in hexadecimal. */
+  get relays(): readonly string[] {
+    return [...this.#relays];
+  }
+
+  /** One of the relays, the first that answers. Throws `peer-gone` where none does. */
+  async aRelay(signal: AbortSignal): Promise<Uint8Array> {
+    const keys = this.relays.map((key) => b4a.from(key, 'hex'));
+    const [only] = keys;
+    if (only !== undefined && keys.length === 1) return only;
+    const streams = keys.map((key) => this.connect(key));
+    const end = (): void => {
+      for (const stream of streams) stream.destroy();
+    };
+    signal.addEventListener('abort', end, { once: true });
+    if (signal.aborted) end();
+    try {
+      return await Promise.any(
+        streams.map(async (stream, index) => {
+          const key = keys[index];
+          if (key === undefined || !(await stream.opened)) throw new XferError('peer-gone');
+          return key;
+        }),
+      );
+    } catch {
+      throw new XferError('peer-gone');
+    } finally {
+      signal.removeEventListener('abort', end);
+      end();
+    }
+  }
+
+  /** Whether what a stream carries comes by way of a relay just now. Where a hole is punched later, it changes over. */
+  isRelayed({ rawStream }: NoiseStream): boolean {
+    const isSame = (relay: NoiseStream): boolean =>
+      relay.rawStream?.remoteHost === rawStream?.remoteHost &&
+      relay.rawStream?.remotePort === rawStream?.remotePort;
+    return [...this.#toRelays].some(isSame);
+  }
+
+  override createServer(options: ServerOptions, onConnection?: OnStream): Server {
+    const pending = new PendingHandshakes();
+    const { firewall = () => false } = options;
+    return super.createServer(
+      {
+        ...options,
+        shareLocalAddress: false,
+        firewall: (key, payload, address) =>
+          this.#asksForOtherRelay(payload) || !pending.admit(key) || firewall(key, payload, address),
+        createSecretStream: (isInitiator, rawStream, streamOptions) => {
+          if (streamOptions.handshake !== undefined) pending.settle(streamOptions.handshake.remotePublicKey);
+          return createNoiseStream(isInitiator, rawStream, streamOptions);
+        },
+      },
+      onConnection,
+    );
+  }
+
+  override connect(publicKey: Uint8Array, options?: ConnectOptions): ReturnType<HyperDHT['connect']> {
+    // We always give options. hyperdht itself gives none, where it dials a relay: ours or one that the other side named.
+    if (options === undefined && !this.#relays.has(b4a.toString(publicKey, 'hex'))) return noStream();
+    const stream = super.connect(publicKey, {
+      ...options,
+      keyPair: HyperDHT.keyPair(),
+      localConnection: false,
+      reusableSocket: false,
+      createSecretStream: createNoiseStream,
+    });
+    if (options === undefined && stream instanceof NoiseStream) this.#keepToRelay(stream);
+    return stream;
+  }
+
+  /** A relay that was chosen by the person is no stranger: what it says is bounded frame by frame only. */
+  #keepToRelay(stream: NoiseStream): void {
+    this.#toRelays.add(stream);
+    stream.once('open', () => stream.confirm());
+    stream.once('close', () => this.#toRelays.delete(stream));
+  }
+
+  /** A stranger must not make this machine dial a third one. */
+  #asksForOtherRelay({ relayThrough }: HandshakePayload): boolean {
+    if (relayThrough === null || relayThrough === undefined) return false;
+    return !this.#relays.has(b4a.toString(relayThrough.publicKey, 'hex'));
+  }
+}
+
+/** Handshakes of strangers that are not connections yet: each holds memory and a socket. */
+class PendingHandshakes {
+  #pending: { readonly key: string; readonly expiresMs: number }[] = [];
+
+  admit(publicKey: Uint8Array): boolean {
+    const now = performance.now();
+    this.#pending = this.#pending.filter(({ expiresMs }) => expiresMs > now);
+    if (this.#pending.length >= MAX_PENDING_HANDSHAKES) return false;
+    this.#pending.push({ key: b4a.toString(publicKey, 'hex'), expiresMs: now + HANDSHAKE_MS });
+    return true;
+  }
+
+  settle(publicKey: Uint8Array): void {
+    const key = b4a.toString(publicKey, 'hex');
+    const index = this.#pending.findIndex((handshake) => handshake.key === key);
+    if (index !== -1) this.#pending.splice(index, 1);
+  }
+}
+
+const createNoiseStream: CreateSecretStream = (isInitiator, rawStream, options) =>
+  new NoiseStream(isInitiator, rawStream, options);
+
+/** A stream that never came about. */
+function noStream(): NoiseStream {
+  const stream = new NoiseStream(true, null, {});
+  stream.on('error', () => undefined);
+  stream.destroy(new XferError('peer-gone'));
+  return stream;
+}
