@@ -113,6 +113,11 @@ export function registerPath(env: NodeJS.ProcessEnv = process.env): string {
   return join(folderOf('data', env), 'transfers');
 }
 
+/** Where a node of one's own network keeps the secret key of its relay, beside what else the program remembers. */
+export function relayKeyPath(env: NodeJS.ProcessEnv = process.env): string {
+  return join(folderOf('data', env), 'relay-key');
+}
+
 function folderOf(kind: 'config' | 'data', env: NodeJS.ProcessEnv): string {
   const home = env['XFER_HOME'];
   return home === undefined || home === '' ? envPaths('xfer', { suffix: '' })[kind] : home;

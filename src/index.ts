@@ -11,24 +11,28 @@ import type {
   TransferOutcome,
 } from './options.js';
 import type { Leftover } from './files/interrupted.js';
+import type { NodeAddress, NodeOptions } from './share/node.js';
 import type { EntryType, Skipped } from './transfer/ports.js';
 
 export type * from './options.js';
 export type { OfferedRoot, OfferKind, ReceiverState } from './transfer/messages.js';
 export type { Progress } from './transfer/events.js';
 export type { Leftover, LeftPart } from './files/interrupted.js';
+export type { NodeAddress, NodeEvent, NodeOptions } from './share/node.js';
+export type { RelayLimits, RelayState } from './share/relay.js';
 export type { ConflictPolicy, Path, Skipped } from './transfer/ports.js';
 export { ERROR_CODES, isErrorCode, toXferError, XferError, type XferErrorOptions } from './errors.js';
 export { completeWord, formatCode, parseCode, type Code } from './crypto/code.js';
 export {
   bootstrapNodes,
-  relayKeys,
   CONFIG_KEYS,
   configPath,
   DEFAULT_PORT,
   isConfigKey,
   loadConfig,
   registerPath,
+  relayKeyPath,
+  relayKeys,
   parseDuration,
   parseEndpoint,
   parsePatience,
@@ -36,7 +40,7 @@ export {
   type Config,
   type ConfigKey,
 } from './config.js';
-export { parseRate } from './rate.js';
+export { parseRate, parseSize } from './rate.js';
 
 /** See `send` in session.ts. */
 export async function send(content: Content, options: MeetingOptions): Promise<TransferOutcome> {
@@ -65,6 +69,20 @@ export async function leftovers(register: string, folders: readonly string[]): P
 export async function removeLeftover(leftover: Leftover, register: string): Promise<void> {
   const files = await import('./files/interrupted.js');
   files.removeLeftover(leftover, new files.Register(register));
+}
+
+/** See `runNode` in share/node.ts. */
+export async function runNode(options: NodeOptions): Promise<void> {
+  const node = await import('./share/node.js');
+  return node.runNode(options);
+}
+
+/** See `nodeAddress` in share/node.ts. */
+export async function nodeAddress(
+  options: Pick<NodeOptions, 'host' | 'port' | 'relay' | 'keyFile'>,
+): Promise<NodeAddress> {
+  const node = await import('./share/node.js');
+  return node.nodeAddress(options);
 }
 
 /** Some of what would be sent, and what would be left out. */

@@ -1,4 +1,4 @@
-/** How fast a session may be: as people write it, and as two sides agree on it (protocol section 7). */
+/** Amounts as people write them, and how fast a session may be, as two sides agree on it (protocol section 7). */
 import { XferError } from './errors.js';
 
 /** Slowest limit, in bytes per second: the largest record of a slow session passes before anyone speaks of silence. */
@@ -7,8 +7,8 @@ export const SLOWEST_RATE = 10_000;
 export const FASTEST_RATE = 100e9;
 
 // Powers of 1000, as in every size that is shown. No `b`: some take it for bits, some for bytes.
-const BYTES: Readonly<Record<string, number>> = { '': 1, K: 1e3, M: 1e6, G: 1e9 };
-const BINARY_BYTES: Readonly<Record<string, number>> = { K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 };
+const BYTES: Readonly<Record<string, number>> = { '': 1, K: 1e3, M: 1e6, G: 1e9, T: 1e12 };
+const BINARY_BYTES: Readonly<Record<string, number>> = { K: 2 ** 10, M: 2 ** 20, G: 2 ** 30, T: 2 ** 40 };
 const RATE = /^(?<count>\d+(?:\.\d+)?) *(?<prefix>[KMGkmg]?)(?<unit>B|iB|bit)?(?:\/s)?$/;
 
 /**
@@ -25,6 +25,26 @@ export function parseRate(text: string): number {
   throw new XferError('usage', {
     subject: Number.isNaN(rate) ? `'${text}' is not a rate` : `'${text}' is not from 10K to 100G`,
     detail: 'write bytes per second such as 500K, 10M or 1.5G, or bits such as 80Mbit',
+  });
+}
+
+const SIZE = /^(?<count>\d+(?:\.\d+)?) *(?<prefix>[KMGTkmgt]?)(?<unit>B|iB)?$/;
+/** The most of one number, in bytes. */
+const LARGEST_SIZE = 1e15;
+
+/**
+ * Bytes of a size such as `500M`, `1.5GB` or `10GiB`, at most 1000T.
+ *
+ * @throws XferError `usage`
+ */
+export function parseSize(text: string): number {
+  const { count, prefix = '', unit } = SIZE.exec(text.trim())?.groups ?? {};
+  const scale = (unit === 'iB' ? BINARY_BYTES : BYTES)[prefix.toUpperCase()] ?? NaN;
+  const size = Math.round(Number(count) * scale);
+  if (size <= LARGEST_SIZE) return size;
+  throw new XferError('usage', {
+    subject: `'${text}' is not a size`,
+    detail: 'write bytes such as 500M, 10G or 1T; at most 1000T',
   });
 }
 

@@ -17,6 +17,7 @@ export function lazyActions(surroundings: Omit<Context, 'library'>): Actions {
     receive: async (code, flags) => (await import('./receive.js')).runReceive(code, flags, await context()),
     resume: async (folders, flags) =>
       (await import('./resume.js')).runResume(folders, flags, await context()),
+    node: async (flags) => (await import('./node.js')).runNode(flags, await context()),
     configPath: async () => (await import('./config.js')).runConfigPath(await context()),
     configGet: async (key) => (await import('./config.js')).runConfigGet(key, await context()),
     configSet: async (key, words) => (await import('./config.js')).runConfigSet(key, words, await context()),
@@ -56,5 +57,8 @@ export function misdirection(
   if (first === '-' || exists(first)) return [`what to do with ${first} is missing`, `xfer send ${all}`];
   if (first === 'help')
     return [`there is no command 'help'`, `xfer ${[...words.slice(1), '--help'].join(' ')}`];
-  return [`there is no command '${first}'`, 'the commands are send, receive, resume, config and completion'];
+  return [
+    `there is no command '${first}'`,
+    'the commands are send, receive, resume, node, config and completion',
+  ];
 }

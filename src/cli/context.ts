@@ -5,7 +5,7 @@ import type * as library from '../index.js';
 /** The part of the library that moves things. */
 export type Library = Pick<
   typeof library,
-  'send' | 'receive' | 'listContent' | 'leftovers' | 'removeLeftover'
+  'send' | 'receive' | 'listContent' | 'leftovers' | 'removeLeftover' | 'runNode' | 'nodeAddress'
 >;
 
 export type Input = Readable & {

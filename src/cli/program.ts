@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { Argument, Command, CommanderError, Help, Option } from 'commander';
 import type { CommandShape } from './completion.js';
 import type { Output } from './context.js';
+import type { NodeFlags } from './node.js';
 import type { ReceiveFlags } from './receive.js';
 import type { ResumeFlags } from './resume.js';
 import type { SendFlags } from './send.js';
@@ -12,6 +13,7 @@ export interface Actions {
   send(paths: readonly string[], flags: SendFlags): Promise<number>;
   receive(code: string | undefined, flags: ReceiveFlags): Promise<number>;
   resume(folders: readonly string[], flags: ResumeFlags): Promise<number>;
+  node(flags: NodeFlags): Promise<number>;
   configPath(): Promise<number>;
   configGet(key: string | undefined): Promise<number>;
   configSet(key: string, words: readonly string[]): Promise<number>;
@@ -150,6 +152,26 @@ function buildProgram(actions: Actions, finish: Finish): Command {
     .option('--clean', 'remove it; what arrived whole stays')
     .option('--json', 'write lines of JSON')
     .action(finish((folders: readonly string[], flags: ResumeFlags) => actions.resume(folders, flags)));
+
+  program
+    .command('node')
+    .description("run a node of one's own network: where others begin, and a relay for those who need one")
+    .option('--host <address>', 'the IPv4 address by which others see this machine')
+    .option('--port <port>', 'the UDP port to be opened in a firewall (usually 49737)')
+    .option('--bootstrap <nodes>', 'other nodes of this network as HOST:PORT, joined by commas')
+    .option(
+      '--allow <network>',
+      'let only this address or network use the relay, such as 10.0.0.0/8; may be given again',
+      collect,
+    )
+    .option('--connections <count>', 'connections to the relay at once (usually 512); a transfer has two')
+    .option('--per-address <count>', 'as many of one address (usually 64)')
+    .option('--quota <size>', 'pass on no more than this from one address in a day (usually 100G)')
+    .option('--no-relay', 'no relay')
+    .option('--print-config', 'print what to type on other machines, and stop')
+    .option('--json', 'write events as lines of JSON')
+    .option('--quiet', 'say only errors')
+    .action(finish((flags: NodeFlags) => actions.node(flags)));
 
   const config = program.command('config').description('settings that stay');
   config

@@ -72,7 +72,8 @@ export async function openLastingNode({ host, port, others }: LastingNode): Prom
   try {
     await dht.bind();
   } catch (cause) {
-    await dht.destroy({ force: true });
+    // What it could not do it says once more.
+    await dht.destroy({ force: true }).catch(() => undefined);
     throw bindError(cause, { host, port });
   }
   return dht;

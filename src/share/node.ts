@@ -1,15 +1,20 @@
 /** A node of a DHT of one's own, with a relay: what a network needs to be independent of all others. */
 import { randomBytes } from 'node:crypto';
 import { mkdir, open, readFile } from 'node:fs/promises';
+import { isIPv4 } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import path from 'node:path';
+import b4a from 'b4a';
 import { XferError } from '../errors.js';
+import { formatAddress, hostOf, isLinkLocal } from '../peer/address.js';
 import { DiscreetDht, openLastingNode } from '../peer/discreet-dht.js';
+import type { KeyPair } from '../peer/noise.js';
 import { atMost } from '../transfer/deadline.js';
 import { Relay, type RelayLimits, type RelayState } from './relay.js';
 
 export interface NodeOptions {
-  /** The IPv4 address by which others see this machine. */
-  readonly host: string;
+  /** The IPv4 address by which others see this machine; the only one it has if not given. */
+  readonly host: string | undefined;
   /** The one UDP port that must be open. */
   readonly port: number;
   /** Other nodes of the network, as `host:port`. */
@@ -50,9 +55,10 @@ const SEED_BYTES = 32;
  * @throws XferError `port-in-use`, `permission-denied`, `bad-address`, `disk-failed`
  */
 export async function runNode(options: NodeOptions): Promise<void> {
-  const { host, port, others, onEvent, signal } = options;
-  const keyPair =
-    options.relay === undefined ? undefined : DiscreetDht.keyPair(await readSeed(options.keyFile));
+  const { port, onEvent, signal } = options;
+  const address = await nodeAddress(options);
+  const host = hostOf(address.bootstrap);
+  const others = options.others.filter((other) => other !== address.bootstrap);
   const dht = await openLastingNode({ host, port, others });
   let relay: Relay | undefined;
   let timer: NodeJS.Timeout | undefined;
@@ -61,13 +67,13 @@ export async function runNode(options: NodeOptions): Promise<void> {
       signal.addEventListener('abort', () => resolve(), { once: true });
       if (signal.aborted) resolve();
     });
-    if (options.relay !== undefined && keyPair !== undefined) {
+    if (options.relay !== undefined) {
       relay = new Relay(dht, options.relay);
       // The first node of a network has nobody to tell of it yet.
-      await Promise.race([over, relay.listen(keyPair)]);
+      await Promise.race([over, relay.listen(await readKeyPair(options.keyFile))]);
     }
     if (signal.aborted) return;
-    onEvent({ type: 'node-ready', ...addressOf(options, keyPair?.publicKey) });
+    onEvent({ type: 'node-ready', ...address });
     const sayHealth = (): void => onEvent({ type: 'health', nodes: dht.nodes.length, ...relay?.state });
     sayHealth();
     timer = setInterval(sayHealth, options.healthMs);
@@ -82,24 +88,40 @@ export async function runNode(options: NodeOptions): Promise<void> {
 /**
  * What `runNode` would say, without running it.
  *
- * @throws XferError `disk-failed`, `permission-denied`
+ * @throws XferError `usage` where this machine has no address, or several and none was chosen; `bad-address`, `disk-failed`
  */
-export async function nodeAddress(
-  options: Pick<NodeOptions, 'host' | 'port' | 'relay' | 'keyFile'>,
-): Promise<NodeAddress> {
-  if (options.relay === undefined) return addressOf(options, undefined);
-  return addressOf(options, DiscreetDht.keyPair(await readSeed(options.keyFile)).publicKey);
+export async function nodeAddress({
+  host = onlyAddress(),
+  port,
+  relay,
+  keyFile,
+}: Pick<NodeOptions, 'host' | 'port' | 'relay' | 'keyFile'>): Promise<NodeAddress> {
+  if (!isIPv4(host)) throw new XferError('bad-address', { subject: host });
+  const keyPair = relay === undefined ? undefined : await readKeyPair(keyFile);
+  return { bootstrap: formatAddress(host, port), relay: keyPair && b4a.toString(keyPair.publicKey, 'hex') };
 }
 
-function addressOf(
-  { host, port }: Pick<NodeOptions, 'host' | 'port'>,
-  publicKey: Uint8Array | undefined,
-): NodeAddress {
-  const relay = publicKey === undefined ? undefined : Buffer.from(publicKey).toString('hex');
-  return { bootstrap: `${host}:${port}`, relay };
+function onlyAddress(): string {
+  const all = Object.values(networkInterfaces())
+    .flatMap((addresses) => addresses ?? [])
+    .filter(({ family, internal, address }) => family === 'IPv4' && !internal && !isLinkLocal(address))
+    .map(({ address }) => address);
+  const [only] = all;
+  if (only !== undefined && all.length === 1) return only;
+  throw new XferError('usage', {
+    subject:
+      only === undefined
+        ? 'this machine has no address that others could see'
+        : `this machine has several addresses: ${all.join(', ')}`,
+    detail: 'say with --host by which address others see it',
+  });
 }
 
-/** The seed of the relay's key pair. A file that is there is never replaced: others know its key. */
+/** The key pair of the relay. A file that is there is never replaced: others know its key. */
+async function readKeyPair(file: string): Promise<KeyPair> {
+  return DiscreetDht.keyPair(await readSeed(file));
+}
+
 async function readSeed(file: string): Promise<Buffer> {
   try {
     await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });

@@ -60,7 +60,7 @@ export class Relay {
   #ticks = 0;
   #bytes = 0;
 
-  /** @throws XferError `bad-address` for what is no address or network in `allow`. */
+  /** @throws XferError `usage` for what is no address or network in `allow`. */
   constructor(dht: DiscreetDht, limits: RelayLimits) {
     this.#limits = limits;
     this.#allowed = limits.allow.length === 0 ? undefined : listOf(limits.allow);
@@ -178,7 +178,11 @@ function listOf(networks: readonly string[]): BlockList {
       else if (/^\d{1,3}$/.test(bits)) list.addSubnet(address, Number(bits), family);
       else throw new RangeError();
     } catch (cause) {
-      throw new XferError('bad-address', { subject: network, cause });
+      throw new XferError('usage', {
+        subject: `'${network}' is neither an address nor a network`,
+        detail: 'write 10.0.0.7 or 10.0.0.0/8',
+        cause,
+      });
     }
   }
   return list;

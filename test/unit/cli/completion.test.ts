@@ -23,7 +23,7 @@ const shape = await realShape();
 const completers = { code: completeCode, key: () => ['words'] };
 
 test.each([
-  [[''], ['send', 'receive', 'resume', 'config', 'completion']],
+  [[''], ['send', 'receive', 'resume', 'node', 'config', 'completion']],
   [['se'], ['send']],
   [['--v'], ['--version']],
   [['send', '--files-from', ''], []],

@@ -18,6 +18,7 @@ async function run(
     send: note('send'),
     receive: note('receive'),
     resume: note('resume'),
+    node: note('node'),
     configPath: note('config path'),
     configGet: note('config get'),
     configSet: note('config set'),

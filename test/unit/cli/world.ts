@@ -68,6 +68,8 @@ export function makeWorld({
       listContent: unexpected,
       leftovers: unexpected,
       removeLeftover: unexpected,
+      runNode: unexpected,
+      nodeAddress: unexpected,
       ...library,
     },
     stdin: Object.assign(stdin, { isTTY: terminal }),
