@@ -160,7 +160,10 @@ export class DhtNode {
   }
 
   async #unannounce(): Promise<void> {
-    await Promise.all([this.#discovery?.destroy(), this.#swarm?.server.close()]);
+    await Promise.all([
+      this.#discovery?.destroy(),
+      this.#swarm === undefined ? undefined : this.#dht.leave(this.#swarm.server),
+    ]);
   }
 }
 

@@ -86,6 +86,10 @@ export class DiscreetDht extends HyperDHT {
   readonly #relays: ReadonlySet<string>;
   /** Connections to relays: what a relay passes on comes from where one of them goes to. */
   readonly #toRelays = new Set<NoiseStream>();
+  /** What came in to servers that are still listening. */
+  readonly #accepted = new WeakMap<Server, Set<NoiseStream>>();
+  /** Servers that take nobody in any more. */
+  readonly #left = new WeakSet<Server>();
 
   constructor(options: HyperDHTOptions, relays: readonly string[] = []) {
     super(options);
@@ -134,20 +138,40 @@ export class DiscreetDht extends HyperDHT {
 
   override createServer(options: ServerOptions, onConnection?: OnStream): Server {
     const pending = new PendingHandshakes();
+    const accepted = new Set<NoiseStream>();
     const { firewall = () => false } = options;
-    return super.createServer(
+    const server: Server = super.createServer(
       {
         ...options,
         shareLocalAddress: false,
         firewall: (key, payload, address) =>
-          this.#asksForOtherRelay(payload) || !pending.admit(key) || firewall(key, payload, address),
+          this.#left.has(server) ||
+          this.#asksForOtherRelay(payload) ||
+          !pending.admit(key) ||
+          firewall(key, payload, address),
         createSecretStream: (isInitiator, rawStream, streamOptions) => {
           if (streamOptions.handshake !== undefined) pending.settle(streamOptions.handshake.remotePublicKey);
-          return createNoiseStream(isInitiator, rawStream, streamOptions);
+          const stream = new NoiseStream(isInitiator, rawStream, streamOptions);
+          accepted.add(stream);
+          stream.once('close', () => accepted.delete(stream));
+          return stream;
         },
       },
       onConnection,
     );
+    this.#accepted.set(server, accepted);
+    return server;
+  }
+
+  /**
+   * Lets a server take nobody in any more, and takes back that it is there. hyperdht would cut what a relay carries with
+   * that: where there is such, the latter waits until it has ended or goes through a hole.
+   */
+  async leave(server: Server): Promise<void> {
+    this.#left.add(server);
+    const relayed = [...(this.#accepted.get(server) ?? [])].filter((stream) => this.isRelayed(stream));
+    if (relayed.length === 0) return server.close();
+    void Promise.all(relayed.map(endOfRelaying)).then(() => server.close());
   }
 
   override connect(publicKey: Uint8Array, options?: ConnectOptions): ReturnType<HyperDHT['connect']> {
@@ -199,6 +223,14 @@ class PendingHandshakes {
 
 const createNoiseStream: CreateSecretStream = (isInitiator, rawStream, options) =>
   new NoiseStream(isInitiator, rawStream, options);
+
+/** Resolves when a stream that is relayed has ended, or goes another way. */
+function endOfRelaying(stream: NoiseStream): Promise<void> {
+  return new Promise((resolve) => {
+    stream.once('close', resolve);
+    stream.rawStream?.once('remote-changed', resolve);
+  });
+}
 
 /** A stream that never came about. */
 function noStream(): NoiseStream {

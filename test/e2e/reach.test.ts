@@ -47,8 +47,12 @@ describe.skipIf(unavailable !== undefined)(
       await writeFile(from, content);
     });
 
-    const on = (machine: Machine, args: readonly string[], lan = 'off'): Promise<XferProcess> =>
-      xfer(args, { wrapper: machine.wrapper, bootstrap: internet.bootstrap, env: { XFER_LAN: lan } });
+    const on = (machine: Machine, args: readonly string[], lan = 'off', relay = ''): Promise<XferProcess> =>
+      xfer(args, {
+        wrapper: machine.wrapper,
+        bootstrap: internet.bootstrap,
+        env: { XFER_LAN: lan, XFER_RELAY: relay },
+      });
 
     /** Sends from one to the other. Gives the ways that the bytes went, and notes what it took. */
     async function transfer(
@@ -57,11 +61,13 @@ describe.skipIf(unavailable !== undefined)(
       sendFlags: readonly string[] = [],
       receiveFlags: readonly string[] = [],
       lan?: string,
+      relay?: string,
     ): Promise<string[]> {
-      const sender = await on(alice, ['send', from, ...sendFlags], lan);
+      const sender = await on(alice, ['send', from, ...sendFlags], lan, relay);
       const code = await sender.code();
       const startedMs = performance.now();
-      const receiver = await on(bob, ['receive', code, '--yes', '--json', '--out', to, ...receiveFlags], lan);
+      const flags = ['--yes', '--json', '--out', to, ...receiveFlags];
+      const receiver = await on(bob, ['receive', code, ...flags], lan, relay);
       // Where routers draw ports a hole is found by chance.
       await receiver.waitFor(/"event":"connected"/, 90_000);
       const connectedMs = performance.now() - startedMs;
@@ -81,6 +87,7 @@ describe.skipIf(unavailable !== undefined)(
       return ways;
     }
 
+    const random = { mapping: 'random' } as const;
     const outside = (): Place => internet.machine();
     const behind = (options?: RouterOptions): Place => internet.behindRouter(options);
 
@@ -103,6 +110,29 @@ describe.skipIf(unavailable !== undefined)(
     ])('%s', async (scenario, places, ways) => {
       const [alice, bob] = places();
       expect(await transfer(scenario, [alice.machine, bob.machine])).toEqual(ways);
+    });
+
+    // A relay carries the bytes until there is a hole, and the first of them within 5 s.
+    it.each<[string, () => [Place, Place], RegExp]>([
+      ['both behind routers that draw ports', () => [behind(random), behind(random)], /^relay$/],
+      [
+        'the sender behind a router that draws ports, the receiver behind one that keeps them',
+        () => [behind(random), behind()],
+        /^(dht|relay(,dht)?)$/,
+      ],
+      [
+        'the receiver behind a router that draws ports, the sender behind one that keeps them',
+        () => [behind(), behind(random)],
+        /^(dht|relay(,dht)?)$/,
+      ],
+    ])('%s, and a relay', async (scenario, places, ways) => {
+      const node = internet.machine();
+      const relay = await on(node.machine, ['node', '--host', node.address, '--json']);
+      const [, key] = await relay.waitFor(/"relay":"([0-9a-f]{64})"/);
+      const [alice, bob] = places();
+      const both = [alice.machine, bob.machine] as const;
+      const went = await transfer(`${scenario}, and a relay`, both, [], [], 'off', key);
+      expect(went.join()).toMatch(ways);
     });
 
     it('both behind routers, one with an open port', async () => {
