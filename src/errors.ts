@@ -29,6 +29,11 @@ export const ERROR_CODES = [
   'version-unsupported',
   'role-conflict',
   'not-verified',
+  // Devices that were paired.
+  'device-unknown',
+  'device-refused',
+  'device-removed',
+  'name-taken',
   // During a transfer.
   'declined',
   'dry-run',

@@ -127,8 +127,12 @@ const TEXTS: Readonly<Record<ErrorCode, Text>> = {
     exitCode: 3,
   },
   'no-peer': {
-    sentence: 'nobody was found under this code',
-    advice: 'ask whether the other side still shows it and waits, then try again',
+    sentence: ({ subject }) =>
+      subject ? `the device '${subject}' was not found` : 'nobody was found under this code',
+    advice: ({ subject }) =>
+      subject
+        ? 'see whether xfer receive --wait runs there; where it listens at an address, name that with --addr or xfer devices address'
+        : 'ask whether the other side still shows it and waits, then try again',
     exitCode: 3,
   },
   'peer-unreachable': {
@@ -158,7 +162,8 @@ const TEXTS: Readonly<Record<ErrorCode, Text>> = {
   },
   'wrong-code': {
     sentence: 'the code is wrong',
-    advice: 'compare it, word for word, with what the other side shows',
+    advice:
+      'compare it, word for word, with what the other side shows; a code of xfer pair is for xfer pair only, and no other code is',
     exitCode: 4,
   },
   'version-unsupported': {
@@ -178,6 +183,35 @@ const TEXTS: Readonly<Record<ErrorCode, Text>> = {
       'if they were different, somebody may be in between: start again over another way of telling the code',
     exitCode: 4,
     brief: 'the words were not confirmed',
+  },
+
+  // Devices that were paired.
+  'device-unknown': {
+    sentence: ({ subject }) => (subject ? `no device is called '${subject}'` : 'there is no such device'),
+    advice: 'xfer devices lists them, and xfer pair on both machines makes them known to each other',
+    exitCode: 2,
+  },
+  'device-refused': {
+    sentence: ({ subject }) =>
+      subject
+        ? `who answered for '${subject}' does not take this machine for one that it knows`
+        : 'the other side does not take this machine for one that it knows',
+    advice:
+      'pair both again with xfer pair, if this machine was removed there; if it was not, another machine answered in its place',
+    exitCode: 4,
+    brief: 'it does not know this machine',
+  },
+  'device-removed': {
+    sentence: ({ subject }) => `the device${subject ? ` '${subject}'` : ''} was removed here`,
+    advice: 'xfer pair on both machines makes them known to each other again',
+    exitCode: 1,
+    brief: 'it removed this machine',
+  },
+  'name-taken': {
+    sentence: ({ subject }) =>
+      subject ? `a device is called '${subject}' already` : 'a device has this name already',
+    advice: 'choose another name, or see xfer devices to rename or remove that one',
+    exitCode: 2,
   },
 
   // During a transfer.

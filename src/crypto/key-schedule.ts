@@ -13,7 +13,7 @@ export interface PairingMessages {
   readonly accept: Uint8Array;
 }
 
-/** SK, from the key that CPace gave and the secret that X-Wing gave, which are erased; after a reconnect from the key before as well. */
+/** SK, from the key that CPace or a device handshake gave and the secret that X-Wing gave, which are erased; after a reconnect from the key before as well. */
 export function deriveSessionKey(
   isk: Secret,
   kemSecret: Secret,
@@ -84,6 +84,11 @@ export class SessionKey {
   /** What goes into the key of the next epoch: who does not know this one cannot have that one. */
   forNext(): Secret {
     return hkdf(this.#key, EMPTY, ascii('xfer/1 next session'), 64);
+  }
+
+  /** What goes into the secret of two devices that are paired in this session (64 bytes). */
+  forDevices(): Secret {
+    return hkdf(this.#key, EMPTY, ascii('xfer/1 devices'), 64);
   }
 
   /** Six words (66 bits) that two people may compare: they are equal exactly where the keys are. */

@@ -57,6 +57,7 @@ test('no error is a success', () => {
 /** What scripts rely on: a status may be given to a new error, and never changed. */
 const STATUSES: Readonly<Record<number, readonly ErrorCode[]>> = {
   1: [
+    'device-removed',
     'path-unreadable',
     'version-unsupported',
     'declined',
@@ -89,9 +90,20 @@ const STATUSES: Readonly<Record<number, readonly ErrorCode[]>> = {
     'not-streamable',
     'port-in-use',
     'role-conflict',
+    'device-unknown',
+    'name-taken',
   ],
   3: ['no-network', 'no-peer', 'peer-unreachable', 'peer-gone', 'peer-interrupted', 'stalled', 'disk-full'],
-  4: ['code-expired', 'code-used', 'code-dead', 'wrong-code', 'not-verified', 'integrity', 'protocol'],
+  4: [
+    'code-expired',
+    'code-used',
+    'code-dead',
+    'wrong-code',
+    'not-verified',
+    'device-refused',
+    'integrity',
+    'protocol',
+  ],
   70: ['internal'],
   130: ['interrupted'],
 };

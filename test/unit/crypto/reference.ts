@@ -1,5 +1,5 @@
 /**
- * A second, deliberately plain implementation of docs/protocol.md sections 3, 5 and 6, straight from the text and from
+ * A second, deliberately plain implementation of docs/protocol.md sections 3, 5, 6 and 11, straight from the text and from
  * the primitives. It shares no code with src/crypto but the word list, and made the vectors in test/vectors.
  */
 import { type CipherGCMTypes, createCipheriv, createHash, createHmac } from 'node:crypto';
@@ -88,6 +88,137 @@ export function pair(inputs: PairingInputs) {
   };
 }
 
+export interface DeviceInputs {
+  readonly joinerPrivate: string;
+  readonly hostPrivate: string;
+  readonly joinerEphemeral: string;
+  readonly hostEphemeral: string;
+  readonly secret: string;
+  readonly handshakeHash: string;
+  /** Of the connection. */
+  readonly joinerKey: string;
+  readonly hostKey: string;
+  readonly joinerAd: string;
+  readonly hostAd: string;
+  readonly kemKeySeed: string;
+  readonly kemCiphertextSeed: string;
+}
+
+/** A handshake of two devices, straight from section 11 and the Noise specification, in hex. */
+export function deviceSession(inputs: DeviceInputs) {
+  const privateKeys = {
+    s: hex(inputs.joinerPrivate),
+    e: hex(inputs.joinerEphemeral),
+    rs: hex(inputs.hostPrivate),
+    re: hex(inputs.hostEphemeral),
+  };
+  const publicOf = (key: Uint8Array): Uint8Array => sumo.crypto_scalarmult_base(key);
+  const dh = (own: Uint8Array, peer: Uint8Array): Uint8Array => sumo.crypto_scalarmult(own, publicOf(peer));
+
+  let h: Uint8Array = Buffer.from('Noise_XKpsk3_25519_ChaChaPoly_BLAKE2b'.padEnd(64, '\0'));
+  let ck: Uint8Array = h;
+  let k: Uint8Array = Buffer.alloc(0);
+  let n = 0;
+  const hmacBlake = (key: Uint8Array, message: Uint8Array): Buffer =>
+    createHmac('blake2b512', key).update(message).digest();
+  const expand = (input: Uint8Array): [Buffer, Buffer, Buffer] => {
+    const extracted = hmacBlake(ck, input);
+    const one = hmacBlake(extracted, Uint8Array.of(1));
+    const two = hmacBlake(extracted, Buffer.concat([one, Uint8Array.of(2)]));
+    return [one, two, hmacBlake(extracted, Buffer.concat([two, Uint8Array.of(3)]))];
+  };
+  const mixHash = (data: Uint8Array): void => {
+    h = hex(blake2b(64, Buffer.concat([h, data])));
+  };
+  const mixKey = (input: Uint8Array): void => {
+    const [first, second] = expand(input);
+    [ck, k, n] = [first, second.subarray(0, 32), 0];
+  };
+  const encrypt = (plaintext: Uint8Array): Buffer => {
+    const sealed = chacha(k, n++, h, plaintext);
+    mixHash(sealed);
+    return sealed;
+  };
+
+  mixHash(
+    lv(
+      'xfer/1 device',
+      hex(inputs.handshakeHash),
+      'joiner',
+      hex(inputs.joinerKey),
+      'host',
+      hex(inputs.hostKey),
+    ),
+  );
+  mixHash(publicOf(privateKeys.rs));
+  mixHash(publicOf(privateKeys.e));
+  mixKey(publicOf(privateKeys.e));
+  mixKey(dh(privateKeys.e, privateKeys.rs));
+  const start = Buffer.concat([hex('05'), publicOf(privateKeys.e), encrypt(hex(inputs.joinerAd))]);
+
+  mixHash(publicOf(privateKeys.re));
+  mixKey(publicOf(privateKeys.re));
+  mixKey(dh(privateKeys.e, privateKeys.re));
+  const reply = Buffer.concat([hex('06'), publicOf(privateKeys.re), encrypt(hex(inputs.hostAd))]);
+
+  const { publicKey } = sumo.crypto_kem_xwing_seed_keypair(hex(inputs.kemKeySeed));
+  const identity = encrypt(publicOf(privateKeys.s));
+  mixKey(dh(privateKeys.s, privateKeys.re));
+  const psk = hkdf(hex(inputs.secret), Buffer.alloc(0), Buffer.from('xfer/1 device psk'), 32);
+  const [chaining, hash, key] = expand(psk);
+  ck = chaining;
+  mixHash(hash);
+  [k, n] = [key.subarray(0, 32), 0];
+  const confirm = Buffer.concat([hex('07'), identity, encrypt(publicKey)]);
+
+  const kem = sumo.crypto_kem_xwing_enc_deterministic(publicKey, hex(inputs.kemCiphertextSeed));
+  const [, answerKey] = expand(Buffer.alloc(0));
+  const accept = Buffer.concat([
+    hex('08'),
+    chacha(answerKey.subarray(0, 32), 0, Buffer.alloc(0), kem.ciphertext),
+  ]);
+  const isk = hkdf(ck, h, Buffer.from('xfer/1 device session'), 64);
+  const messagesHash = sha512(lv(start, reply, confirm, accept));
+  const sessionKey = hkdf(
+    Buffer.concat([isk, kem.sharedSecret]),
+    hex(inputs.handshakeHash),
+    Buffer.concat([Buffer.from('xfer/1 session'), messagesHash]),
+    64,
+  );
+  return {
+    start: toHex(start),
+    reply: toHex(reply),
+    confirm: toHex(confirm),
+    accept: toHex(accept),
+    sessionKey: toHex(sessionKey),
+  };
+}
+
+/** What two devices agree on in the session in which they are paired, in hex. */
+export function devicePairing(inputs: {
+  readonly sessionKey: string;
+  readonly joinerPrivate: string;
+  readonly hostPrivate: string;
+}) {
+  const [joiner, host] = [hex(inputs.joinerPrivate), hex(inputs.hostPrivate)];
+  const [joinerKey, hostKey] = [sumo.crypto_scalarmult_base(joiner), sumo.crypto_scalarmult_base(host)];
+  const exported = hkdf(hex(inputs.sessionKey), Buffer.alloc(0), Buffer.from('xfer/1 devices'), 64);
+  const input = Buffer.concat([exported, sumo.crypto_scalarmult(joiner, hostKey)]);
+  const of = (...labels: readonly string[]): string =>
+    toHex(hkdf(input, Buffer.alloc(0), lv(...labels, joinerKey, hostKey), 32));
+  return {
+    secret: of('xfer/1 pairing'),
+    joinerProof: of('xfer/1 pairing proof', 'joiner'),
+    hostProof: of('xfer/1 pairing proof', 'host'),
+  };
+}
+
+export function deviceTopic(secret: string, waitingKey: string, day: number): string {
+  const dayBytes = hex(day.toString(16).padStart(8, '0'));
+  const info = lv('xfer/1 device topic', hex(waitingKey), dayBytes);
+  return toHex(hkdf(hex(secret), Buffer.alloc(0), info, 32));
+}
+
 export function recordSecret(
   sessionKey: string,
   handshakeHash: string,
@@ -167,6 +298,13 @@ function hmac(key: Uint8Array, message: Uint8Array): Buffer {
 
 function sha512(...parts: readonly Uint8Array[]): Buffer {
   return createHash('sha512').update(Buffer.concat(parts)).digest();
+}
+
+function chacha(key: Uint8Array, number: number, ad: Uint8Array, plaintext: Uint8Array): Buffer {
+  const nonce = Buffer.concat([Buffer.alloc(4), Uint8Array.of(number), Buffer.alloc(7)]);
+  const cipher = createCipheriv('chacha20-poly1305', key, nonce, { authTagLength: 16 });
+  cipher.setAAD(ad, { plaintextLength: plaintext.length });
+  return Buffer.concat([cipher.update(plaintext), cipher.final(), cipher.getAuthTag()]);
 }
 
 function blake2b(length: number, message: Uint8Array): string {
