@@ -118,6 +118,11 @@ export function relayKeyPath(env: NodeJS.ProcessEnv = process.env): string {
   return join(folderOf('data', env), 'relay-key');
 }
 
+/** Where the devices are remembered that were paired, and the key of this machine. */
+export function devicesPath(env: NodeJS.ProcessEnv = process.env): string {
+  return join(folderOf('config', env), 'devices');
+}
+
 function folderOf(kind: 'config' | 'data', env: NodeJS.ProcessEnv): string {
   const home = env['XFER_HOME'];
   return home === undefined || home === '' ? envPaths('xfer', { suffix: '' })[kind] : home;
