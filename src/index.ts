@@ -6,11 +6,14 @@ import type {
   Content,
   FilesToSend,
   MeetingOptions,
+  PairedDevice,
+  PairOptions,
   ReceiveOptions,
   ReceiveOutcome,
   TransferOutcome,
 } from './options.js';
 import type { Leftover } from './files/interrupted.js';
+import type { DeviceStore } from './share/device-store.js';
 import type { NodeAddress, NodeOptions } from './share/node.js';
 import type { EntryType, Skipped } from './transfer/ports.js';
 
@@ -18,6 +21,7 @@ export type * from './options.js';
 export type { OfferedRoot, OfferKind, ReceiverState } from './transfer/messages.js';
 export type { Progress } from './transfer/events.js';
 export type { Leftover, LeftPart } from './files/interrupted.js';
+export type { Device, DeviceStore } from './share/device-store.js';
 export type { NodeAddress, NodeEvent, NodeOptions } from './share/node.js';
 export type { RelayLimits, RelayState } from './share/relay.js';
 export type { ConflictPolicy, Path, Skipped } from './transfer/ports.js';
@@ -27,6 +31,7 @@ export {
   bootstrapNodes,
   CONFIG_KEYS,
   configPath,
+  devicesPath,
   DEFAULT_PORT,
   isConfigKey,
   loadConfig,
@@ -52,6 +57,18 @@ export async function send(content: Content, options: MeetingOptions): Promise<T
 export async function receive(options: ReceiveOptions): Promise<ReceiveOutcome> {
   const session = await import('./session.js');
   return session.receive(options);
+}
+
+/** See `pair` in pair.ts. */
+export async function pair(options: PairOptions): Promise<PairedDevice> {
+  const pairing = await import('./pair.js');
+  return pairing.pair(options);
+}
+
+/** The devices that are remembered in this folder, and what can be done with them. */
+export async function openDevices(folder: string): Promise<DeviceStore> {
+  const { DeviceStore } = await import('./share/device-store.js');
+  return new DeviceStore(folder);
 }
 
 /** What interrupted transfers left in the folders that `register` remembers, and in `folders`. */

@@ -20,7 +20,14 @@ export interface ConnectedEvent {
   readonly address: string | undefined;
 }
 
-export type XferEvent = PeerEvent | ConnectedEvent | StallEvent | TransferEvent;
+/** The other machine is remembered, and remembers this one. */
+export interface PairedEvent {
+  readonly type: 'paired';
+  /** What it is called here. */
+  readonly name: string;
+}
+
+export type XferEvent = PeerEvent | ConnectedEvent | PairedEvent | StallEvent | TransferEvent;
 
 export interface MeetingOptions {
   /** The code that the other person told: this side joins. Without it a code is made: this side is host. */
@@ -70,6 +77,32 @@ export interface MeetingOptions {
   readonly onEvent?: (event: XferEvent) => void;
   /** Ends everything; the peer is told, and the promise rejects with `interrupted`. */
   readonly signal?: AbortSignal;
+}
+
+export interface PairOptions extends MeetingOptions {
+  /** Where devices are remembered: a folder of this user's own. */
+  readonly devices: string;
+  /** What the other machine shall be called here. A name that is like what it calls itself if not given. */
+  readonly name?: string;
+  /** Where the other machine can be reached directly, as `host:port`. */
+  readonly address?: string | undefined;
+  /** Asks the person, who has seen nothing of the other machine before. `signal` takes the question back. */
+  readonly decide: (proposal: DeviceProposal, signal: AbortSignal) => Promise<boolean>;
+}
+
+/** A machine that may be remembered. */
+export interface DeviceProposal {
+  /** What it would be called here. */
+  readonly name: string;
+  /** What it calls itself. Foreign text. */
+  readonly foreign: string;
+  /** It is remembered already, and paired anew. */
+  readonly isKnown: boolean;
+}
+
+export interface PairedDevice {
+  /** What it is called here. */
+  readonly name: string;
 }
 
 interface ContentOptions {

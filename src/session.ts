@@ -1,34 +1,28 @@
 /** The story of a transfer: find, trust, offer, move, verify. */
-import { parseCode } from './crypto/code.js';
 import { availableParallelism } from 'node:os';
-import { XferError, toXferError, type ErrorCode } from './errors.js';
+import { meetByCode } from './code-meeting.js';
+import { XferError } from './errors.js';
 import type { PathMatcher } from './files/filter.js';
 import type { OpenedSource } from './files/source.js';
 import { assertTarget, entersHome } from './files/target.js';
 import type { Content, MeetingOptions, ReceiveOptions, ReceiveOutcome, XferEvent } from './options.js';
+import { withGuardedEvents } from './guarded-events.js';
 import type { HashThread } from './hash-thread.js';
-import { hostSession, joinSession, type PairedChannel, type PeerEvent } from './peer/connect.js';
-import { agreedRate, isRate } from './rate.js';
-import { atLast, sayLast } from './transfer/conduct.js';
+import { introduce, type Role } from './introduction.js';
+import type { PairedChannel, PeerEvent } from './peer/connect.js';
+import { isRate } from './rate.js';
 import type { TransferOutcome } from './transfer/events.js';
-import { peerError } from './transfer/inbox.js';
-import type { ControlMessage } from './transfer/messages.js';
 import type { Channel, LeafHasher } from './transfer/ports.js';
 import { watchChannel, type Watch } from './transfer/watch.js';
 
-const EXPIRE_MS = 3_600_000;
 /** How long two sides that lost each other look for each other. */
 const PATIENCE_MS = 600_000;
-/** Within this long after the pairing both sides have said what they are about to do. */
-const INTRODUCTION_MS = 10_000;
 
 /**
  * With fewer processors a thread that hashes takes time from the peer on the same machine, from the threads that read and
  * write, or from this one: docs/decisions/0011-hash-thread.md.
  */
 const PROCESSORS_FOR_A_THREAD = 3;
-
-type Role = 'send' | 'receive';
 
 /** What `move` gets of a session that both sides agreed on. */
 interface Session {
@@ -145,29 +139,14 @@ async function matcherOf(globs: readonly string[]): Promise<PathMatcher> {
   return pathMatcher(globs);
 }
 
-/**
- * Runs one session. A listener that throws ends it, whoever called: thrown into a socket or a timer the same would end
- * the process, or nothing but a lane.
- */
-async function withSession<T>(
+function withSession<T>(
   role: Role,
   options: MeetingOptions,
   prepare: () => Promise<(session: Session) => Promise<T>>,
 ): Promise<T> {
-  const broken = new AbortController();
-  const signals = [broken.signal, ...(options.signal === undefined ? [] : [options.signal])];
-  const onEvent = (event: XferEvent): void => {
-    try {
-      options.onEvent?.(event);
-    } catch (error) {
-      broken.abort(toXferError(error));
-    }
-  };
-  try {
-    return await runSession(role, { ...options, onEvent, signal: AbortSignal.any(signals) }, prepare);
-  } finally {
-    broken.signal.throwIfAborted();
-  }
+  return withGuardedEvents(options, (onEvent, signal) =>
+    runSession(role, { ...options, onEvent, signal }, prepare),
+  );
 }
 
 /** `prepare` loads what will move the content, while the two sides look for each other. */
@@ -186,7 +165,7 @@ async function runSession<T>(
     if (event.type === 'reconnected') watch?.comeBack();
     onEvent(event);
   };
-  const meeting = meet(options, onPeerEvent, signal);
+  const meeting = meetByCode('transfer', options, onPeerEvent, signal);
   const prepared = prepare();
   // Where there is no session, that it could not have moved anything is no news.
   prepared.catch(() => undefined);
@@ -217,101 +196,4 @@ async function hashThread(): Promise<HashThread | undefined> {
   if (availableParallelism() < PROCESSORS_FOR_A_THREAD) return undefined;
   const { HashThread } = await import('./hash-thread.js');
   return new HashThread();
-}
-
-function meet(
-  options: MeetingOptions,
-  onEvent: (event: PeerEvent) => void,
-  signal: AbortSignal,
-): Promise<PairedChannel> {
-  const isDirect = options.listen !== undefined || options.connect !== undefined;
-  const isLocal = options.local === true;
-  const usesDht = !isLocal && (!isDirect || options.alsoDht === true);
-  const shared = {
-    bootstrap: usesDht ? (options.bootstrap ?? ('public' as const)) : ('off' as const),
-    relays: options.relays,
-    lan: isLocal || (usesDht && options.lan === true),
-    ...(options.listen === undefined ? {} : { listen: options.listen }),
-    ...(options.connect === undefined ? {} : { connect: options.connect }),
-    lanes: options.lanes,
-    lanePort: options.lanePort,
-    expireMs: options.expireMs ?? EXPIRE_MS,
-    onEvent,
-    signal,
-  };
-  return options.code === undefined
-    ? hostSession({ ...shared, words: options.words ?? 2 })
-    : joinSession({ ...shared, code: parseCode(options.code) });
-}
-
-/** Both sides say what they are about to do, the host first, and compare words where one of them wants that. */
-async function introduce(
-  paired: PairedChannel,
-  role: Role,
-  options: MeetingOptions,
-  signal: AbortSignal,
-): Promise<void> {
-  const { channel } = paired;
-  const verify = options.verify ?? false;
-  const mine: ControlMessage = { type: 'session', role, verify, limit: options.limit };
-  const onAbort = (): void => void refuse(channel, 'interrupted');
-  signal.addEventListener('abort', onAbort);
-  const deadline = setTimeout(() => {
-    channel.destroy(new XferError('peer-gone'));
-  }, INTRODUCTION_MS);
-  try {
-    if (signal.aborted) throw await refuse(channel, 'interrupted');
-    const isHost = options.code === undefined;
-    if (isHost) await channel.send(mine);
-    const theirs = await expect(channel, 'session');
-    if (!isHost) await channel.send(mine);
-    clearTimeout(deadline);
-    if (theirs.role === role) throw await refuse(channel, 'role-conflict');
-    const limit = agreedRate(options.limit, theirs.limit);
-    if (limit !== undefined) channel.limitTo(limit);
-    if (verify || theirs.verify) await compare(paired, options, signal);
-  } finally {
-    clearTimeout(deadline);
-    signal.removeEventListener('abort', onAbort);
-  }
-}
-
-/** Nothing is offered, names included, before both persons said that the words are equal. */
-async function compare(paired: PairedChannel, options: MeetingOptions, signal: AbortSignal): Promise<void> {
-  const { channel, sessionKey } = paired;
-  if (options.compareWords === undefined) throw await refuse(channel, 'not-verified');
-  const peerGone = new AbortController();
-  const theirs = expect(channel, 'verified');
-  theirs.catch(() => {
-    peerGone.abort();
-  });
-  const mine = options.compareWords(sessionKey.verifier(), AbortSignal.any([signal, peerGone.signal]));
-  // A peer that leaves ends the question; one that said yes first does not.
-  const equal = await Promise.race([mine, theirs.then(() => mine)]);
-  if (!equal) throw await refuse(channel, 'not-verified');
-  await channel.send({ type: 'verified' });
-  await theirs;
-}
-
-async function expect<T extends ControlMessage['type']>(
-  channel: Channel,
-  type: T,
-): Promise<Extract<ControlMessage, { type: T }>> {
-  const received = await channel.receive();
-  if (received === undefined) throw new XferError('peer-gone');
-  channel.release(received.cost);
-  const { item } = received;
-  if ('type' in item && item.type === 'error') throw peerError(item.code);
-  if (!('type' in item) || item.type !== type) {
-    throw new XferError('protocol', { detail: `expected ${type}` });
-  }
-  return item as Extract<ControlMessage, { type: T }>;
-}
-
-/** Tells the peer why this side gives up, drops the channel, and gives back the error to throw. */
-async function refuse(channel: Channel, code: ErrorCode): Promise<XferError> {
-  const error = new XferError(code);
-  await atLast(sayLast(channel, code));
-  channel.destroy(error);
-  return error;
 }

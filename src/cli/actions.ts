@@ -17,6 +17,12 @@ export function lazyActions(surroundings: Omit<Context, 'library'>): Actions {
     receive: async (code, flags) => (await import('./receive.js')).runReceive(code, flags, await context()),
     resume: async (folders, flags) =>
       (await import('./resume.js')).runResume(folders, flags, await context()),
+    pair: async (code, flags) => (await import('./pair.js')).runPair(code, flags, await context()),
+    devices: async (flags) => (await import('./devices.js')).runDevices(flags, await context()),
+    renameDevice: async (name, to) => (await import('./devices.js')).runRename(name, to, await context()),
+    removeDevice: async (name) => (await import('./devices.js')).runRemove(name, await context()),
+    setAddress: async (name, address) =>
+      (await import('./devices.js')).runAddress(name, address, await context()),
     node: async (flags) => (await import('./node.js')).runNode(flags, await context()),
     configPath: async () => (await import('./config.js')).runConfigPath(await context()),
     configGet: async (key) => (await import('./config.js')).runConfigGet(key, await context()),
@@ -37,13 +43,26 @@ export function lazyActions(surroundings: Omit<Context, 'library'>): Actions {
         import('../index.js'),
       ]);
       const key = (prefix: string): string[] => CONFIG_KEYS.filter((name) => name.startsWith(prefix));
-      for (const found of completions(words, shape, { code: completeCode, key })) {
+      const device = await deviceCompleter(words, await context());
+      const completers = { code: completeCode, key, device, to: device };
+      for (const found of completions(words, shape, completers)) {
         surroundings.stdout.write(`${found}\n`);
       }
       return 0;
     },
     misdirected: async (words) => refuse(...misdirection(words)),
   };
+}
+
+/** Completes the name of a device, where one may be meant: the list is not read for anything else. */
+async function deviceCompleter(
+  words: readonly string[],
+  context: Context,
+): Promise<(prefix: string) => readonly string[]> {
+  if (!words.some((word) => word === 'devices' || word === '--to')) return () => [];
+  const { deviceNames } = await import('./devices.js');
+  const names = await deviceNames(context);
+  return (prefix) => names.filter((name) => name.toLowerCase().startsWith(prefix.toLowerCase()));
 }
 
 /** What somebody meant whose first word is no command: a sentence and a hint. */
@@ -59,6 +78,6 @@ export function misdirection(
     return [`there is no command 'help'`, `xfer ${[...words.slice(1), '--help'].join(' ')}`];
   return [
     `there is no command '${first}'`,
-    'the commands are send, receive, resume, node, config and completion',
+    'the commands are send, receive, pair, devices, resume, node, config and completion',
   ];
 }

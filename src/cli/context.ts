@@ -5,7 +5,15 @@ import type * as library from '../index.js';
 /** The part of the library that moves things. */
 export type Library = Pick<
   typeof library,
-  'send' | 'receive' | 'listContent' | 'leftovers' | 'removeLeftover' | 'runNode' | 'nodeAddress'
+  | 'send'
+  | 'receive'
+  | 'pair'
+  | 'openDevices'
+  | 'listContent'
+  | 'leftovers'
+  | 'removeLeftover'
+  | 'runNode'
+  | 'nodeAddress'
 >;
 
 export type Input = Readable & {

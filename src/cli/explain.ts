@@ -162,8 +162,7 @@ const TEXTS: Readonly<Record<ErrorCode, Text>> = {
   },
   'wrong-code': {
     sentence: 'the code is wrong',
-    advice:
-      'compare it, word for word, with what the other side shows; a code of xfer pair is for xfer pair only, and no other code is',
+    advice: 'compare it, word for word, with what the other side shows',
     exitCode: 4,
   },
   'version-unsupported': {

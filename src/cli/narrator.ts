@@ -178,6 +178,10 @@ export class Narrator implements Reporter {
         this.#path = event.path;
         this.say(`connected ${route(event.path, event.address)}; the code is used up`);
         break;
+      case 'paired':
+        this.#options.stdout.write(`${event.name}\n`);
+        this.say(`paired: here the other machine is called '${event.name}'`);
+        break;
       case 'path':
         // More lanes the same way are no news for a person.
         if (event.path !== this.#path) this.#sayLater(`now connected ${route(event.path, event.address)}`);
@@ -337,6 +341,7 @@ export class Narrator implements Reporter {
       case 'waiting':
         return this.#options.meeting.joins ? 'looking for the other side' : 'waiting for the other side';
       case 'connected':
+        if (this.#options.meeting.role === 'pair') return 'waiting for the other person';
         return this.#sends ? 'connected' : `waiting for the offer`;
       case 'asking':
         return this.#sends ? `the other side is asked${counted}` : `reading the offer${counted}`;

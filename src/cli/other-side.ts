@@ -3,7 +3,7 @@ import type { Endpoint } from '../index.js';
 
 export interface Meeting {
   /** What this side does. */
-  readonly role: 'send' | 'receive';
+  readonly role: 'send' | 'receive' | 'pair';
   /** It has a code already, so that nobody needs a command from it. */
   readonly joins: boolean;
   readonly listen?: Endpoint;
@@ -19,14 +19,14 @@ export function otherSideCommands(
   { role, listen, connect, alsoDht }: Meeting,
   addresses: readonly string[],
 ): string[] {
-  const command = role === 'send' ? `xfer receive ${code}` : `xfer send --code ${code}`;
-  const paths = role === 'send' ? '' : ' PATHS';
+  const command = { send: 'xfer receive', receive: 'xfer send --code', pair: 'xfer pair' }[role];
+  const paths = role === 'receive' ? ' PATHS' : '';
   const flags = [
     ...(listen === undefined ? [] : addresses.map((address) => ` --connect ${address}`)),
     ...(connect === undefined ? [] : [` --listen ${connect.port}`]),
   ];
   const viaDht = (listen === undefined && connect === undefined) || alsoDht === true;
-  return [...flags, ...(viaDht ? [''] : [])].map((flag) => `${command}${flag}${paths}`);
+  return [...flags, ...(viaDht ? [''] : [])].map((flag) => `${command} ${code}${flag}${paths}`);
 }
 
 /** A word as a POSIX shell takes it for itself. */

@@ -3,6 +3,8 @@ import { readFileSync } from 'node:fs';
 import { Argument, Command, CommanderError, Help, Option } from 'commander';
 import type { CommandShape } from './completion.js';
 import type { Output } from './context.js';
+import type { DevicesFlags } from './devices.js';
+import type { PairFlags } from './pair.js';
 import type { NodeFlags } from './node.js';
 import type { ReceiveFlags } from './receive.js';
 import type { ResumeFlags } from './resume.js';
@@ -13,6 +15,11 @@ export interface Actions {
   send(paths: readonly string[], flags: SendFlags): Promise<number>;
   receive(code: string | undefined, flags: ReceiveFlags): Promise<number>;
   resume(folders: readonly string[], flags: ResumeFlags): Promise<number>;
+  pair(code: string | undefined, flags: PairFlags): Promise<number>;
+  devices(flags: DevicesFlags): Promise<number>;
+  renameDevice(name: string, to: string): Promise<number>;
+  removeDevice(name: string): Promise<number>;
+  setAddress(name: string, address: string | undefined): Promise<number>;
   node(flags: NodeFlags): Promise<number>;
   configPath(): Promise<number>;
   configGet(key: string | undefined): Promise<number>;
@@ -153,6 +160,41 @@ function buildProgram(actions: Actions, finish: Finish): Command {
     .option('--json', 'write lines of JSON')
     .action(finish((folders: readonly string[], flags: ResumeFlags) => actions.resume(folders, flags)));
 
+  const pair = program
+    .command('pair')
+    .description('let two machines remember each other, so that they need no code from then on')
+    .argument('[code...]', 'the code that the other machine shows; - reads it')
+    .option('--name <name>', 'call the other machine this here; usually as it calls itself')
+    .option('--addr <address>', 'remember that it can be reached directly at HOST:PORT')
+    .option('--yes', 'remember it without asking');
+  withFinding(pair).action(
+    finish((words: readonly string[], flags: PairFlags) =>
+      actions.pair(words.length === 0 ? undefined : words.join(' '), flags),
+    ),
+  );
+
+  const devices = program
+    .command('devices')
+    .description('list the machines that are remembered, or change what is known of them')
+    .option('--json', 'write lines of JSON')
+    .action(finish((flags: DevicesFlags) => actions.devices(flags)));
+  devices
+    .command('rename')
+    .description('call a device something else')
+    .argument('<device>')
+    .argument('<name>')
+    .action(finish((name: string, to: string) => actions.renameDevice(name, to)));
+  devices
+    .command('remove')
+    .description('forget a device; whatever it does just now ends')
+    .argument('<device>')
+    .action(finish((name: string) => actions.removeDevice(name)));
+  devices
+    .command('address')
+    .description('say where a device can be reached directly; without an address forget it')
+    .argument('<device>')
+    .argument('[address]')
+    .action(finish((name: string, address?: string) => actions.setAddress(name, address)));
   program
     .command('node')
     .description("run a node of one's own network: where others begin, and a relay for those who need one")
@@ -208,7 +250,8 @@ function buildProgram(actions: Actions, finish: Finish): Command {
 /** What only the side with a new code can choose, by the names that commander gives the flags. */
 const NEW_CODE = ['words', 'copy', 'qr'];
 
-function withMeeting(command: Command): Command {
+/** How two sides with a code meet, and what is said of it. */
+function withFinding(command: Command): Command {
   return command
     .option('--words <count>', 'make a code of this many words, 2 to 16')
     .option('--expire <duration>', 'wait no longer than 30s, 10m, 2h or 1d for the other side (usually 1h)')
@@ -224,6 +267,14 @@ function withMeeting(command: Command): Command {
       ]),
     )
     .option('--also-dht', 'look for each other over the internet too, with --listen or --connect')
+    .option('--verify', 'compare six words with the other person before anything is offered')
+    .option('--json', 'write events as lines of JSON, ask nothing')
+    .option('--quiet', 'say only what is asked for, and errors')
+    .option('--debug', 'say more about what happens; never the code');
+}
+
+function withMeeting(command: Command): Command {
+  return withFinding(command)
     .option(
       '--patience <duration>',
       'look for the other side again for this long where the connection is lost (usually 10m; 0 for not at all)',
@@ -236,11 +287,7 @@ function withMeeting(command: Command): Command {
     .option(
       '--port <port>',
       'wait for lanes at this TCP port, to be opened in a firewall; not for the meeting, as --listen does',
-    )
-    .option('--verify', 'compare six words with the other person before anything is offered')
-    .option('--json', 'write events as lines of JSON, ask nothing')
-    .option('--quiet', 'say only what is asked for, and errors')
-    .option('--debug', 'say more about what happens; never the code');
+    );
 }
 
 const EXAMPLES = `

@@ -6,6 +6,9 @@ import { deriveSessionKey, type PairingMessages, type SessionKey } from './key-s
 import { Secret } from './secret.js';
 import { xwingDecapsulate, xwingEncapsulate, xwingKeyPair } from './sodium.js';
 
+/** What a code may be for. One that was made for something else is a wrong one. */
+export type CodePurpose = 'transfer' | 'pair';
+
 /** What a pairing is about. Both sides must have the same, or their tags do not fit. */
 export interface PairingContext {
   /** The whole code. Stays the caller's: it may pair on several connections at once. */

@@ -6,7 +6,6 @@
 import type { SessionKey } from '../crypto/key-schedule.js';
 import { HostPairing, JoinerPairing, type PairingContext } from '../crypto/pairing.js';
 import { prefersAes } from '../crypto/record-cipher.js';
-import type { Secret } from '../crypto/secret.js';
 import { XferError, toXferError } from '../errors.js';
 import { SUPPORTED_COMPRESSIONS } from '../transfer/compression.js';
 import type { Guess } from './budget.js';
@@ -45,14 +44,14 @@ const REFUSAL_MS = 8_000;
  */
 export async function authenticateAsJoiner(
   connection: Connection,
-  password: Secret,
+  credentials: Credentials,
   reserve: () => Promise<Guess>,
 ): Promise<Authenticated> {
-  const { sessionKey, agreement } = await pairAsJoiner(connection, { password }, reserve);
+  const { sessionKey, agreement } = await pairAsJoiner(connection, credentials, reserve);
   return { channel: new SealedChannel(connection, sessionKey, 'joiner', agreement), sessionKey };
 }
 
-/** As `authenticateAsJoiner`, with whatever both sides know. */
+/** As `authenticateAsJoiner`, without a channel. */
 export async function pairAsJoiner(
   connection: Connection,
   credentials: Credentials,
@@ -91,14 +90,14 @@ export async function pairAsJoiner(
  */
 export async function authenticateAsHost(
   connection: Connection,
-  password: Secret,
+  credentials: Credentials,
   reserve: () => Promise<Guess>,
 ): Promise<Authenticated> {
-  const { sessionKey, agreement } = await pairAsHost(connection, { password }, reserve);
+  const { sessionKey, agreement } = await pairAsHost(connection, credentials, reserve);
   return { channel: new SealedChannel(connection, sessionKey, 'host', agreement), sessionKey };
 }
 
-/** As `authenticateAsHost`, with whatever both sides know. */
+/** As `authenticateAsHost`, without a channel. */
 export async function pairAsHost(
   connection: Connection,
   credentials: Credentials,

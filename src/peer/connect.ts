@@ -2,5 +2,5 @@
 export { hostSession, type HostOptions } from './host.js';
 export { joinSession, type JoinOptions } from './join.js';
 export type { Endpoint } from './address.js';
-export type { PairedChannel, PeerEvent } from './meeting.js';
+export type { PairedChannel, PeerEvent, WaysToMeet } from './meeting.js';
 export { DEFAULT_PORT } from './direct.js';

@@ -12,10 +12,12 @@ import {
   type Topic,
 } from '../crypto/code.js';
 import type { Secret } from '../crypto/secret.js';
+import type { CodePurpose } from '../crypto/pairing.js';
 import { XferError, toXferError } from '../errors.js';
 import { sayLast } from '../transfer/conduct.js';
 import { atMost } from '../transfer/deadline.js';
 import { Admission } from './admission.js';
+import type { Credentials } from './authenticate.js';
 import { GuessBudget } from './budget.js';
 import type { SealedChannel } from './channel.js';
 import type { Connection } from './connection.js';
@@ -36,6 +38,8 @@ import {
 export interface HostOptions extends WaysToMeet {
   /** Words of the code, 2 to 16. */
   readonly words: number;
+  /** `transfer` if not given. */
+  readonly purpose?: CodePurpose;
   /** The code is dead after this many milliseconds without a peer. */
   readonly expireMs: number;
 }
@@ -96,7 +100,7 @@ class Host {
   readonly admission = new Admission();
   readonly #options: HostOptions;
   readonly #meeting: Meeting;
-  readonly #password: Secret;
+  readonly #credentials: Credentials;
   readonly #budget: GuessBudget;
   /** Where who finds this side on the local network connects to. */
   #lanAddresses: readonly string[] | undefined;
@@ -106,12 +110,13 @@ class Host {
   constructor(options: HostOptions, meeting: Meeting, password: Secret) {
     this.#options = options;
     this.#meeting = meeting;
-    this.#password = password;
+    const { purpose } = options;
+    this.#credentials = { password, ...(purpose === undefined ? {} : { purpose }) };
     this.#budget = new GuessBudget(transportsOf(options));
   }
 
   forgetCode(): void {
-    this.#password.erase();
+    this.#credentials.password.erase();
   }
 
   announce(dht: DhtNode, topic: Topic): void {
@@ -185,7 +190,7 @@ class Host {
       const gone = goneSignal(connection);
       const guesser = { transport: connection.transport, prefix: connection.remotePrefix };
       const { authenticateAsHost } = await loadAuthentication();
-      const authenticated = await authenticateAsHost(connection, this.#password, () =>
+      const authenticated = await authenticateAsHost(connection, this.#credentials, () =>
         this.#budget.reserve(guesser, gone),
       );
       // From here on the peer knows the code: it deserves to hear why another one was taken.

@@ -2,9 +2,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import b4a from 'b4a';
 import { passwordOf, topicOf, type Code, type Topic } from '../crypto/code.js';
+import type { CodePurpose } from '../crypto/pairing.js';
 import type { Secret } from '../crypto/secret.js';
 import { XferError, toXferError } from '../errors.js';
 import { Admission } from './admission.js';
+import type { Credentials } from './authenticate.js';
 import { GuessBudget } from './budget.js';
 import { Candidates, type AttemptOutcome, type Candidate } from './candidates.js';
 import type { Connection } from './connection.js';
@@ -26,6 +28,8 @@ import {
 
 export interface JoinOptions extends WaysToMeet {
   readonly code: Code;
+  /** `transfer` if not given. */
+  readonly purpose?: CodePurpose;
   /** How long to look where nobody is found, in milliseconds. */
   readonly expireMs: number;
 }
@@ -96,7 +100,7 @@ type Connect<T> = (value: T, signal: AbortSignal) => Promise<Connection>;
 class Joiner {
   readonly #options: JoinOptions;
   readonly #meeting: Meeting;
-  readonly #password: Secret;
+  readonly #credentials: Credentials;
   readonly #budget: GuessBudget;
   readonly #candidates = new Candidates<DhtPeer>();
   readonly #neighbours = new Candidates<LanPlace>();
@@ -113,12 +117,13 @@ class Joiner {
   constructor(options: JoinOptions, meeting: Meeting, password: Secret) {
     this.#options = options;
     this.#meeting = meeting;
-    this.#password = password;
+    const { purpose } = options;
+    this.#credentials = { password, ...(purpose === undefined ? {} : { purpose }) };
     this.#budget = new GuessBudget(transportsOf(options));
   }
 
   forgetCode(): void {
-    this.#password.erase();
+    this.#credentials.password.erase();
   }
 
   /** Looks the topic up again and again: who announces later than we look is found as well. */
@@ -303,7 +308,7 @@ class Joiner {
       const gone = goneSignal(connection);
       const guesser = { transport: connection.transport, prefix: connection.remotePrefix };
       const { authenticateAsJoiner } = await loadAuthentication();
-      const authenticated = await authenticateAsJoiner(connection, this.#password, () =>
+      const authenticated = await authenticateAsJoiner(connection, this.#credentials, () =>
         this.#budget.reserve(guesser, gone),
       );
       signal.removeEventListener('abort', drop);

@@ -65,6 +65,7 @@ export interface SessionChannel extends Channel {
 
 /** A peer that knows the code, and the code is used up. */
 export interface PairedChannel {
+  readonly side: Side;
   readonly channel: SessionChannel;
   readonly sessionKey: SessionKey;
   readonly path: Path;
@@ -196,6 +197,7 @@ export class Meeting {
     );
     void this.#dht?.leave();
     this.#outcome.resolve({
+      side: this.#side,
       channel,
       sessionKey,
       path: connection.path,

@@ -38,6 +38,8 @@ const SHARED: readonly ErrorCode[] = [
   'code-used',
   'code-expired',
   'code-dead',
+  'declined',
+  'device-refused',
 ];
 
 /** The error for what the peer said with an `error` message. */

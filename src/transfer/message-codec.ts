@@ -1,11 +1,13 @@
 /** Control messages as bytes: docs/protocol.md section 7. */
 import { DIGEST_BYTES } from '../crypto/digest.js';
+import { X25519_BYTES } from '../crypto/x25519.js';
 import { XferError, isErrorCode, type ErrorCode } from '../errors.js';
 import {
   MAX_CONTROL_BYTES,
   MAX_HINTS,
   MAX_LANES,
   MAX_LEAVES,
+  MAX_MACHINE_NAME_BYTES,
   MAX_ROOTS,
   MAX_SPANS,
   type ControlMessage,
@@ -20,6 +22,8 @@ import { ByteReader, ByteWriter, malformed } from './wire.js';
 export const MAX_NAME_BYTES = 255;
 /** Longer than any code there is; an unknown code may still be one of a later version. */
 const MAX_CODE_BYTES = 64;
+/** What HKDF gives for it. */
+const DEVICE_PROOF_BYTES = 32;
 /** The longest literal IP address. */
 const MAX_HOST_BYTES = 45;
 
@@ -85,6 +89,32 @@ const CODECS: { readonly [T in Tag]: Codec<T> } = {
       if (count > MAX_LANES) throw malformed('more lanes than there may be');
       return { type: 'lanes', count };
     },
+  },
+  device: {
+    number: 6,
+    encode: (to, { verify, publicKey, name }) => {
+      to.u8(Number(verify));
+      to.raw(publicKey);
+      to.string(name);
+    },
+    decode: (from) => ({
+      type: 'device',
+      verify: from.choice(NO_OR_YES),
+      publicKey: from.raw(X25519_BYTES),
+      name: from.string(MAX_MACHINE_NAME_BYTES),
+    }),
+  },
+  'device-proof': {
+    number: 7,
+    encode: (to, { proof }) => {
+      to.raw(proof);
+    },
+    decode: (from) => ({ type: 'device-proof', proof: from.raw(DEVICE_PROOF_BYTES) }),
+  },
+  remembered: {
+    number: 8,
+    encode: () => undefined,
+    decode: () => ({ type: 'remembered' }),
   },
   offer: {
     number: 16,

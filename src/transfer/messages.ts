@@ -18,6 +18,19 @@ export type ControlMessage =
   | { readonly type: 'hints'; readonly hints: readonly Hint[] }
   /** Either side, where lanes are up to the other one: how many it would like to have. */
   | { readonly type: 'lanes'; readonly count: number }
+  /** Both ways, after `chosen` of a pairing of devices: who this side is. */
+  | {
+      readonly type: 'device';
+      readonly verify: boolean;
+      /** X25519. */
+      readonly publicKey: Uint8Array;
+      /** What this machine calls itself. */
+      readonly name: string;
+    }
+  /** Both ways, after the other side's `device`: proof that this side has the key that it told. */
+  | { readonly type: 'device-proof'; readonly proof: Uint8Array }
+  /** Both ways, after the proofs: the person wants the other device to be remembered. */
+  | { readonly type: 'remembered' }
   /** Sender: what it offers. Comes before anything is scanned. */
   | {
       readonly type: 'offer';
@@ -156,6 +169,8 @@ export const MAX_CONTROL_BYTES = 1 << 16;
 export const MAX_ROOTS = 1000;
 /** Most hints of one side. */
 export const MAX_HINTS = 8;
+/** Most bytes of what a machine calls itself. */
+export const MAX_MACHINE_NAME_BYTES = 64;
 /** Most lanes of a session at once. */
 export const MAX_LANES = 8;
 /** Most digests in one message. */

@@ -267,7 +267,7 @@ test('with no DHT to be reached a direct way goes on', async () => {
 /** Pairs with a host, and does not choose it. */
 async function proveCode(connection: Connection, code: string): Promise<SealedChannel> {
   const guess = { spend: () => undefined, giveBack: () => undefined };
-  const { channel } = await authenticateAsJoiner(connection, passwordOf(parseCode(code)), () =>
+  const { channel } = await authenticateAsJoiner(connection, { password: passwordOf(parseCode(code)) }, () =>
     Promise.resolve(guess),
   );
   return channel;
@@ -300,7 +300,7 @@ async function announceFake(
       proofs += 1;
       return Promise.resolve(guess);
     };
-    authenticateAsHost(connection, password, count).catch(() => {
+    authenticateAsHost(connection, { password }, count).catch(() => {
       connection.destroy();
     });
   });

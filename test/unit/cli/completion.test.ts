@@ -20,11 +20,17 @@ async function realShape(): Promise<CommandShape> {
 }
 
 const shape = await realShape();
-const completers = { code: completeCode, key: () => ['words'] };
+const completers = { code: completeCode, key: () => ['words'], device: () => ['pi'] };
 
 test.each([
-  [[''], ['send', 'receive', 'resume', 'node', 'config', 'completion']],
+  [[''], ['send', 'receive', 'resume', 'pair', 'devices', 'node', 'config', 'completion']],
   [['se'], ['send']],
+  [
+    ['devices', 'r'],
+    ['rename', 'remove'],
+  ],
+  [['devices', 'remove', ''], ['pi']],
+  [['devices', 'rename', 'pi', ''], []],
   [['--v'], ['--version']],
   [['send', '--files-from', ''], []],
   [['send', '--fo'], ['--follow']],

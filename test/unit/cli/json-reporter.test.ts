@@ -7,6 +7,7 @@ import { Collected } from './world.js';
 const EVENTS: { readonly [Type in XferEvent['type']]: Extract<XferEvent, { type: Type }> } = {
   code: { type: 'code', code: '417-apple-tiger' },
   listening: { type: 'listening', addresses: ['127.0.0.1:7337'] },
+  paired: { type: 'paired', name: 'pi' },
   'dht-ready': { type: 'dht-ready' },
   'dht-unreachable': { type: 'dht-unreachable' },
   waiting: { type: 'waiting' },

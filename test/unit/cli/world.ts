@@ -65,6 +65,8 @@ export function makeWorld({
     library: {
       send: unexpected,
       receive: unexpected,
+      pair: unexpected,
+      openDevices: unexpected,
       listContent: unexpected,
       leftovers: unexpected,
       removeLeftover: unexpected,

@@ -54,8 +54,8 @@ describe('pairing', () => {
     const [a, b] = await connectionPair();
     const guesses = new Guesses();
     const [joined, hosted] = await Promise.all([
-      authenticateAsJoiner(a, secret(), guesses.reserve),
-      authenticateAsHost(b, secret(), guesses.reserve),
+      authenticateAsJoiner(a, { password: secret() }, guesses.reserve),
+      authenticateAsHost(b, { password: secret() }, guesses.reserve),
     ]);
     expect(joined.sessionKey.verifier()).toEqual(hosted.sessionKey.verifier());
     expect(guesses).toMatchObject({ reserved: 2, spent: 0 });
@@ -72,8 +72,8 @@ describe('pairing', () => {
     });
     const [atJoiner, atHost] = [new Guesses(), new Guesses()];
     const outcomes = await Promise.all([
-      outcome(authenticateAsJoiner(a, secret('417-apple-lion'), atJoiner.reserve), a),
-      outcome(authenticateAsHost(b, secret(), atHost.reserve), b),
+      outcome(authenticateAsJoiner(a, { password: secret('417-apple-lion') }, atJoiner.reserve), a),
+      outcome(authenticateAsHost(b, { password: secret() }, atHost.reserve), b),
     ]);
     expect(outcomes).toEqual(['wrong-code', 'wrong-code']);
     expect([atJoiner.spent, atHost.spent]).toEqual([1, 1]);
@@ -86,7 +86,7 @@ describe('pairing', () => {
     async (_, hostile) => {
       const [a, b] = await connectionPair();
       const guesses = new Guesses();
-      const run = outcome(authenticateAsHost(b, secret(), guesses.reserve), b);
+      const run = outcome(authenticateAsHost(b, { password: secret() }, guesses.reserve), b);
       await hostile(a, secret());
       expect(await run).not.toBe('paired');
       expect(await run).not.toBe('internal');
@@ -97,7 +97,7 @@ describe('pairing', () => {
   test('row 3: a wrong tag costs one', async () => {
     const [a, b] = await connectionPair();
     const guesses = new Guesses();
-    const run = outcome(authenticateAsHost(b, secret(), guesses.reserve), b);
+    const run = outcome(authenticateAsHost(b, { password: secret() }, guesses.reserve), b);
     await guessWrong(a, secret());
     expect(await run).toBe('wrong-code');
     expect(guesses).toMatchObject({ reserved: 1, spent: 1 });
@@ -108,7 +108,7 @@ describe('pairing', () => {
     async (_, { host, isGuess }) => {
       const [a, b] = await connectionPair();
       const guesses = new Guesses();
-      const run = outcome(authenticateAsJoiner(a, secret(), guesses.reserve), a);
+      const run = outcome(authenticateAsJoiner(a, { password: secret() }, guesses.reserve), a);
       await host(b, secret());
       expect(['wrong-code', 'protocol', 'version-unsupported']).toContain(await run);
       expect(guesses.spent).toBe(isGuess ? 1 : 0);
@@ -124,13 +124,13 @@ describe('pairing', () => {
       return send(pieces);
     };
     await Promise.all([
-      authenticateAsJoiner(a, secret(), new Guesses().reserve),
-      authenticateAsHost(b, secret(), new Guesses().reserve),
+      authenticateAsJoiner(a, { password: secret() }, new Guesses().reserve),
+      authenticateAsHost(b, { password: secret() }, new Guesses().reserve),
     ]);
     a.destroy();
     const [c, d] = await connectionPair();
     const guesses = new Guesses();
-    const run = outcome(authenticateAsHost(d, secret(), guesses.reserve), d);
+    const run = outcome(authenticateAsHost(d, { password: secret() }, guesses.reserve), d);
     await c.send([recorded[0]!]);
     await c.receive();
     await c.send([recorded[1]!]);
@@ -142,8 +142,8 @@ describe('pairing', () => {
     const [a, b] = await connectionPair();
     const guesses = new Guesses();
     const joiners = await Promise.all([
-      outcome(authenticateAsJoiner(a, secret(), guesses.reserve), a),
-      outcome(authenticateAsJoiner(b, secret(), guesses.reserve), b),
+      outcome(authenticateAsJoiner(a, { password: secret() }, guesses.reserve), a),
+      outcome(authenticateAsJoiner(b, { password: secret() }, guesses.reserve), b),
     ]);
     expect(joiners).not.toContain('paired');
     expect(guesses.spent).toBe(0);
@@ -155,7 +155,7 @@ describe('pairing', () => {
         fc.array(fc.constantFrom('start', 'confirm', 'record', 'reply-like'), { minLength: 1, maxLength: 4 }),
         async (order) => {
           const [a, b] = await connectionPair();
-          const run = outcome(authenticateAsHost(b, secret(), new Guesses().reserve), b);
+          const run = outcome(authenticateAsHost(b, { password: secret() }, new Guesses().reserve), b);
           const pairing = joinerPairing(a, secret());
           const said: string[] = [];
           let reply: Uint8Array | undefined;

@@ -1,0 +1,114 @@
+/** What two sides say to each other before anything else, and the words that people may compare then. */
+import { XferError, type ErrorCode } from './errors.js';
+import type { MeetingOptions } from './options.js';
+import type { PairedChannel } from './peer/connect.js';
+import { agreedRate } from './rate.js';
+import { atLast, sayLast } from './transfer/conduct.js';
+import { peerError } from './transfer/inbox.js';
+import type { ControlMessage } from './transfer/messages.js';
+import type { Channel } from './transfer/ports.js';
+
+export type Role = 'send' | 'receive';
+
+/** Within this long after the pairing both sides have said what they are about to do. */
+const INTRODUCTION_MS = 10_000;
+
+type CompareWords = MeetingOptions['compareWords'];
+
+/**
+ * Runs `talk` under a deadline for a peer that says nothing, which `talk` ends. An abort is told to the peer.
+ *
+ * @throws XferError `interrupted`, `peer-gone`, and what `talk` throws
+ */
+export async function withinIntroduction<T>(
+  channel: Channel,
+  signal: AbortSignal,
+  talk: (introduced: () => void) => Promise<T>,
+): Promise<T> {
+  const onAbort = (): void => void refuse(channel, 'interrupted');
+  signal.addEventListener('abort', onAbort);
+  const deadline = setTimeout(() => {
+    channel.destroy(new XferError('peer-gone'));
+  }, INTRODUCTION_MS);
+  try {
+    if (signal.aborted) throw await refuse(channel, 'interrupted');
+    return await talk(() => clearTimeout(deadline));
+  } finally {
+    clearTimeout(deadline);
+    signal.removeEventListener('abort', onAbort);
+  }
+}
+
+/** Both sides say what they are about to do, the host first, and compare words where one of them wants that. */
+export function introduce(
+  paired: PairedChannel,
+  role: Role,
+  options: MeetingOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const { channel } = paired;
+  return withinIntroduction(channel, signal, async (introduced) => {
+    const verify = options.verify ?? false;
+    const mine: ControlMessage = { type: 'session', role, verify, limit: options.limit };
+    const isHost = paired.side === 'host';
+    if (isHost) await channel.send(mine);
+    const theirs = await expect(channel, 'session');
+    if (!isHost) await channel.send(mine);
+    introduced();
+    if (theirs.role === role) throw await refuse(channel, 'role-conflict');
+    const limit = agreedRate(options.limit, theirs.limit);
+    if (limit !== undefined) channel.limitTo(limit);
+    if (verify || theirs.verify) await compare(paired, options.compareWords, signal);
+  });
+}
+
+/** Nothing is offered, names included, before both persons said that the words are equal. Throws `not-verified`. */
+export async function compare(
+  paired: PairedChannel,
+  compareWords: CompareWords,
+  signal: AbortSignal,
+): Promise<void> {
+  const { channel, sessionKey } = paired;
+  if (compareWords === undefined) throw await refuse(channel, 'not-verified');
+  const theirs = expect(channel, 'verified');
+  const gone = goneWith(theirs);
+  const mine = compareWords(sessionKey.verifier(), AbortSignal.any([signal, gone]));
+  // A peer that leaves ends the question; one that said yes first does not.
+  const equal = await Promise.race([mine, theirs.then(() => mine)]);
+  if (!equal) throw await refuse(channel, 'not-verified');
+  await channel.send({ type: 'verified' });
+  await theirs;
+}
+
+/** Aborted when the peer, whose word is awaited, is gone. */
+export function goneWith(word: Promise<unknown>): AbortSignal {
+  const gone = new AbortController();
+  word.catch(() => {
+    gone.abort();
+  });
+  return gone.signal;
+}
+
+/** The next message, which must be of this type. Throws `protocol`, `peer-gone`, and what the peer gave up for. */
+export async function expect<T extends ControlMessage['type']>(
+  channel: Channel,
+  type: T,
+): Promise<Extract<ControlMessage, { type: T }>> {
+  const received = await channel.receive();
+  if (received === undefined) throw new XferError('peer-gone');
+  channel.release(received.cost);
+  const { item } = received;
+  if ('type' in item && item.type === 'error') throw peerError(item.code);
+  if (!('type' in item) || item.type !== type) {
+    throw new XferError('protocol', { detail: `expected ${type}` });
+  }
+  return item as Extract<ControlMessage, { type: T }>;
+}
+
+/** Tells the peer why this side gives up, drops the channel, and gives back the error to throw. */
+export async function refuse(channel: Channel, code: ErrorCode): Promise<XferError> {
+  const error = new XferError(code);
+  await atLast(sayLast(channel, code));
+  channel.destroy(error);
+  return error;
+}
