@@ -73,11 +73,15 @@ export class SessionKey {
     return { id: id.expose(), psk: hkdf(this.#key, EMPTY, info('xfer/1 lane'), 32) };
   }
 
-  /** What two sides prove to each other that meet again, in place of a code, and the number under which they look for each other. */
-  reunionSecrets(): { readonly password: Secret; readonly topic: Uint8Array } {
+  /**
+   * What two sides prove to each other that meet again, in place of a code; the number under which they look for each other; and
+   * what the session is called where one of them dials the other (16 bytes).
+   */
+  reunionSecrets(): { readonly password: Secret; readonly topic: Uint8Array; readonly id: Uint8Array } {
     return {
       password: hkdf(this.#key, EMPTY, ascii('xfer/1 reconnect'), 32),
       topic: hkdf(this.#key, EMPTY, ascii('xfer/1 reconnect topic'), 32).expose(),
+      id: hkdf(this.#key, EMPTY, ascii('xfer/1 reconnect id'), 16).expose(),
     };
   }
 

@@ -9,7 +9,7 @@ import { formatAddress, isLinkLocal, prefixOf, type Endpoint } from './address.j
 import type { Admission, Place } from './admission.js';
 import { UNCONFIRMED_MS, type Connection } from './connection.js';
 import type { SocketOrigin } from './direct-connection.js';
-import { hello, readHello, type HelloKind } from './hello.js';
+import { hello, ID_BYTES, readExactly, readHello, type HelloKind } from './hello.js';
 import { deferred, type Deferred } from '../transfer/deferred.js';
 
 /** Where a side listens and dials when no port is given. */
@@ -25,14 +25,23 @@ const UNREACHABLE_MS = 10_000;
 /** Makes a lane of a socket behind its hello. Resolves when the lane counts; what it rejects is closed. */
 export type TakeLane = (socket: Socket) => Promise<void>;
 
+/** Who takes a connection for the lost session of this id, if there is one. */
+export type ReunionTaker = (id: Uint8Array) => ((connection: Connection) => void) | undefined;
+
 export interface Listener {
   /** Where the other side can connect to, as `host:port`. */
   readonly addresses: readonly string[];
   readonly port: number;
   /** Takes nobody in any more who wants to pair, and drops who has not come to be a connection yet. */
   endPairing(): void;
-  /** From now on takes lanes. Those that were dialled before wait for this: the other side may be ready first. */
-  takeLanes(take: TakeLane): void;
+  /**
+   * From now on takes lanes. Those that were dialled before wait for this: the other side may be ready first.
+   *
+   * @param expects Whether a lane of this id is one, where the listener is not this session's alone.
+   */
+  takeLanes(take: TakeLane, expects: (id: Uint8Array) => boolean): void;
+  /** From now on takes who comes for a lost session. */
+  takeReunions(takerOf: ReunionTaker): void;
   /** Takes nobody in any more, and drops who has not come to be a connection or a lane yet. Those live on. */
   close(): void;
 }
@@ -58,6 +67,7 @@ export async function listen(
     port,
     endPairing: () => entrance.endPairing(),
     takeLanes: (take) => entrance.takeLanes(take),
+    takeReunions: (takerOf) => entrance.takeReunions(takerOf),
     close: () => {
       server.close();
       entrance.close();
@@ -71,6 +81,7 @@ class Entrance {
   #onConnection: ((connection: Connection) => void) | undefined;
   readonly #transport: SocketOrigin['transport'];
   #takeLane: TakeLane | undefined;
+  #reunionTaker: ReunionTaker = () => undefined;
   /** And what they want, once they said so. */
   readonly #strangers = new Map<Socket, HelloKind | undefined>();
   /** Those that want a lane before anybody takes lanes. */
@@ -102,6 +113,8 @@ class Entrance {
         const takeLane = this.#takeLane ?? (await this.#laneTaker(socket));
         await takeLane(socket);
         place.leave();
+      } else if (kind === 'reunion') {
+        await this.#open(socket, place, this.#reunionTaker(await readExactly(socket, ID_BYTES)));
       } else {
         await this.#pair(socket, place);
       }
@@ -123,6 +136,10 @@ class Entrance {
     for (const early of this.#early.values()) early.resolve(take);
   }
 
+  takeReunions(takerOf: ReunionTaker): void {
+    this.#reunionTaker = takerOf;
+  }
+
   close(): void {
     for (const socket of this.#strangers.keys()) socket.destroy();
   }
@@ -141,12 +158,26 @@ class Entrance {
 
   async #pair(socket: Socket, place: Place): Promise<void> {
     const onConnection = this.#onConnection;
+    await this.#open(
+      socket,
+      place,
+      onConnection &&
+        ((connection) => {
+          // Who is too late to pair is nobody.
+          if (this.#onConnection === onConnection) onConnection(connection);
+          else connection.destroy();
+        }),
+    );
+  }
+
+  async #open(
+    socket: Socket,
+    place: Place,
+    onConnection: ((connection: Connection) => void) | undefined,
+  ): Promise<void> {
     if (onConnection === undefined) throw new XferError('protocol', { subject: 'hello' });
     const { openOver } = await import('./direct-connection.js');
-    const connection = await openOver(socket, false, { transport: this.#transport, place });
-    // Who is too late to pair is nobody.
-    if (this.#onConnection === onConnection) onConnection(connection);
-    else connection.destroy();
+    onConnection(await openOver(socket, false, { transport: this.#transport, place }));
   }
 }
 
@@ -180,11 +211,12 @@ export async function dial(
 /** What the system says where no way leads to an address. */
 const NO_ROUTE = new Set(['ENETUNREACH', 'EHOSTUNREACH', 'EADDRNOTAVAIL', 'EAI_AGAIN', 'ENETDOWN']);
 
-/** Dials once, for 5 s at most. Throws what the system says, `peer-gone`, and the signal's reason. */
+/** Dials once, for 5 s at most, and says first what it wants. Throws what the system says, `peer-gone`, and the signal's reason. */
 export async function dialOnce(
   { host, port }: Endpoint & { readonly host: string },
   transport: SocketOrigin['transport'],
   signal: AbortSignal,
+  greeting: Uint8Array = hello('pairing'),
 ): Promise<Connection> {
   const socket = await openSocket(host, port, DIAL_MS, signal);
   const abandon = (): void => {
@@ -193,7 +225,7 @@ export async function dialOnce(
   signal.addEventListener('abort', abandon, { once: true });
   try {
     const { openOver } = await import('./direct-connection.js');
-    socket.write(hello('pairing'));
+    socket.write(greeting);
     return await openOver(socket, true, { transport, ...(host.includes('%') ? { host } : {}) });
   } catch (error) {
     socket.destroy();

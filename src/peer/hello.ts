@@ -2,13 +2,15 @@
 import type { Socket } from 'node:net';
 import { XferError } from '../errors.js';
 
-/** What a dialling side wants: to pair, or to carry records of a session that is there. */
-export type HelloKind = 'pairing' | 'lane';
+/** What a dialling side wants: to pair, to carry records of a session that is there, or to take up one whose connection is lost. */
+export type HelloKind = 'pairing' | 'lane' | 'reunion';
 
 /** Magic and version. */
 const PREFIX = Uint8Array.of(0x78, 0x66, 0x65, 0x72, 1);
-const KINDS: Readonly<Record<HelloKind, number>> = { pairing: 1, lane: 2 };
+const KINDS: Readonly<Record<HelloKind, number>> = { pairing: 1, lane: 2, reunion: 3 };
 const HELLO_BYTES = PREFIX.length + 1;
+/** What a lane and a lost session are called, behind the hello. */
+export const ID_BYTES = 16;
 
 export function hello(kind: HelloKind): Uint8Array {
   return Uint8Array.of(...PREFIX, KINDS[kind]);
@@ -22,6 +24,7 @@ export async function readHello(socket: Socket): Promise<HelloKind> {
   const bytes = await readExactly(socket, HELLO_BYTES);
   if (bytes.equals(hello('pairing'))) return 'pairing';
   if (bytes.equals(hello('lane'))) return 'lane';
+  if (bytes.equals(hello('reunion'))) return 'reunion';
   throw new XferError('protocol', { subject: 'hello' });
 }
 

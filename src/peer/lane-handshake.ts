@@ -8,10 +8,9 @@ import type { LaneKeys } from '../crypto/key-schedule.js';
 import type { Secret } from '../crypto/secret.js';
 import { XferError } from '../errors.js';
 import { canonicalAddress, formatAddress } from './address.js';
-import { hello } from './hello.js';
+import { hello, ID_BYTES } from './hello.js';
 import type { Lane } from './lane.js';
 
-export const LANE_ID_BYTES = 16;
 /** An ephemeral key and the tag of an empty payload: the length of either message. */
 export const LANE_MESSAGE_BYTES = 32 + 16;
 const PSK_BYTES = 32;
@@ -39,13 +38,13 @@ export async function acceptLane(
   socket: Socket,
   keyOf: (id: Uint8Array) => Secret | undefined,
 ): Promise<Lane> {
-  const { bytes, rest } = await takeFirst(socket, LANE_ID_BYTES + LANE_MESSAGE_BYTES);
-  const id = bytes.subarray(0, LANE_ID_BYTES);
+  const { bytes, rest } = await takeFirst(socket, ID_BYTES + LANE_MESSAGE_BYTES);
+  const id = bytes.subarray(0, ID_BYTES);
   const psk = keyOf(id);
   if (psk === undefined) throw new XferError('protocol', { subject: 'lane' });
   const handshake = laneHandshake(false, id, psk);
   try {
-    receive(handshake, bytes.subarray(LANE_ID_BYTES));
+    receive(handshake, bytes.subarray(ID_BYTES));
   } finally {
     psk.erase();
   }
@@ -59,7 +58,7 @@ export async function acceptLane(
  */
 function laneHandshake(isInitiator: boolean, id: Uint8Array, psk: Secret): Noise {
   // The package checks neither.
-  if (id.length !== LANE_ID_BYTES || psk.expose().length !== PSK_BYTES) {
+  if (id.length !== ID_BYTES || psk.expose().length !== PSK_BYTES) {
     throw new XferError('internal', { subject: 'lane keys' });
   }
   const handshake = new Noise('NNpsk0', isInitiator, null, { psk: psk.expose() });

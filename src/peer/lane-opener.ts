@@ -72,6 +72,11 @@ export class LaneOpener {
     }
   }
 
+  /** Whether a lane of this id may still come. */
+  expects(id: Uint8Array): boolean {
+    return this.#expectedNumbers().has(hex(id));
+  }
+
   /** Makes a lane of a socket behind its hello. Throws where it is none of the peer's; the caller closes it then. */
   async accept(socket: Socket): Promise<OpenLane> {
     let id = '';

@@ -127,7 +127,7 @@ export class Lanes {
     if (this.#route.by === 'dialling') this.#good = this.#route.to;
     if (this.#route.by === 'hints') await this.#sayWhere(this.#route);
     if (this.#over.signal.aborted) this.#listener?.close();
-    else this.#listener?.takeLanes(this.#accept);
+    else this.#listener?.takeLanes(this.#accept, (id) => this.#opener.expects(id));
     this.#dialMissing();
   }
 

@@ -274,7 +274,7 @@ export class Meeting {
     isSender: boolean,
     patienceMs: number,
   ): Promise<Reunion> {
-    const { Reunion } = await import('./reunion.js');
+    const { listenAgain, Reunion } = await import('./reunion.js');
     const { bootstrap, relays, lan, listen: endpoint, connect, onEvent } = this.#options;
     return new Reunion(channel, sessionKey, {
       side: this.#side,
@@ -282,7 +282,10 @@ export class Meeting {
         bootstrap,
         relays,
         lan,
-        listen: endpoint === undefined ? undefined : { ...endpoint, port: listenPort ?? endpoint.port },
+        listen:
+          endpoint === undefined
+            ? undefined
+            : listenAgain({ ...endpoint, port: listenPort ?? endpoint.port }),
         connect: connect === undefined ? undefined : target(connect),
       },
       patienceMs,

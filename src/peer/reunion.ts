@@ -5,6 +5,7 @@
 import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Topic } from '../crypto/code.js';
+import { equalBytes } from '../crypto/digest.js';
 import type { SessionKey, Side } from '../crypto/key-schedule.js';
 import { loadHashing } from '../crypto/sodium.js';
 import { XferError } from '../errors.js';
@@ -16,7 +17,8 @@ import type { Guess } from './budget.js';
 import type { Paired, SealedChannel } from './channel.js';
 import type { Connection } from './connection.js';
 import type { Bootstrap, DhtNode } from './dht.js';
-import { dial, dialOnce, listen, type Listener } from './direct.js';
+import { dialOnce, listen, type Listener, type ReunionTaker } from './direct.js';
+import { hello } from './hello.js';
 import type { LanPlace, LanTask } from './lan.js';
 
 /** Ways to meet again. At least one is there. */
@@ -27,10 +29,13 @@ export interface ReunionWays {
   /** Whether the local network is asked. */
   readonly lan: boolean;
   /** Where the other side dialled, and will again. */
-  readonly listen: Endpoint | undefined;
+  readonly listen: Rendezvous | undefined;
   /** Where the other side listens. */
   readonly connect: (Endpoint & { readonly host: string }) | undefined;
 }
+
+/** Takes who comes for a lost session where this side listens, until the signal is aborted. */
+export type Rendezvous = (takerOf: ReunionTaker, signal: AbortSignal) => Promise<void>;
 
 /** The connection of a session is lost, or there is another one. */
 export type ReunionEvent =
@@ -59,7 +64,7 @@ const FREE_GUESS: Guess = { spend: () => undefined, giveBack: () => undefined };
 const reserve = (): Promise<Guess> => Promise.resolve(FREE_GUESS);
 
 /** One pairing; true where the session goes on over it. Never rejects. */
-type Attempt = (connection: Connection, keys: readonly SessionKey[]) => Promise<boolean>;
+type Attempt = (connection: Connection, key: SessionKey) => Promise<boolean>;
 
 interface Met {
   readonly connection: Connection;
@@ -133,20 +138,18 @@ export class Reunion {
   async #search(signal: AbortSignal): Promise<Met> {
     const done = new AbortController();
     const searching = AbortSignal.any([signal, done.signal]);
-    const { bootstrap, lan, listen: endpoint, connect } = this.#options.ways;
+    const { bootstrap, lan, listen: rendezvous, connect } = this.#options.ways;
     // Every try listens.
     setMaxListeners(0, searching);
     const closers: (() => unknown)[] = [];
-    let tries = 0;
     try {
       return await new Promise<Met>((resolve, reject) => {
         searching.addEventListener('abort', () => reject(new XferError('peer-gone')), { once: true });
-        const attempt: Attempt = async (connection, keys) => {
+        const attempt: Attempt = async (connection, key) => {
           const drop = (): void => connection.destroy();
           searching.addEventListener('abort', drop, { once: true });
           try {
             searching.throwIfAborted();
-            const key = this.#oneOf(keys, tries++);
             const paired = await this.#pair(connection, key);
             // Nothing happens between this look at the signal and the end of the search.
             searching.throwIfAborted();
@@ -163,7 +166,7 @@ export class Reunion {
         };
         const keys = this.#keys;
         if (connect !== undefined) void this.#dial(connect, attempt, keys, searching);
-        if (endpoint !== undefined) void this.#listen(endpoint, attempt, keys, searching, closers);
+        if (rendezvous !== undefined) void rendezvous(takerOf(keys, attempt), searching);
         if (lan) for (const key of keys) void this.#useLan(attempt, key, searching, closers);
         if (bootstrap !== 'off') {
           for (const key of keys) void this.#useDht(bootstrap, attempt, key, searching, closers);
@@ -173,15 +176,6 @@ export class Reunion {
       done.abort();
       for (const close of closers) close();
     }
-  }
-
-  /** Where the last epoch may have begun at one side only there are two: the joiner takes them in turn, the host any, so that they agree soon. */
-  #oneOf(keys: readonly SessionKey[], tries: number): SessionKey {
-    const place =
-      this.#options.side === 'joiner' ? tries % keys.length : Math.floor(Math.random() * keys.length);
-    const key = keys[place];
-    if (key === undefined) throw new XferError('internal', { subject: 'reunion without a key' });
-    return key;
   }
 
   async #pair(connection: Connection, key: SessionKey): Promise<Paired> {
@@ -204,34 +198,15 @@ export class Reunion {
     keys: readonly SessionKey[],
     signal: AbortSignal,
   ): Promise<void> {
-    while (!signal.aborted) {
+    // Where the last epoch may have begun at one side only there are two keys, and two names of the session.
+    for (let tries = 0; !signal.aborted; tries += 1) {
+      const key = keys[tries % keys.length];
+      if (key === undefined) return;
       // A name that cannot be resolved now may be again: the machine could be between two networks.
-      const connection = await dial(endpoint, signal).catch(() => undefined);
-      if (connection !== undefined) await attempt(connection, keys);
+      const connection = await dialOnce(endpoint, 'direct', signal, greetingOf(key)).catch(() => undefined);
+      if (connection !== undefined) await attempt(connection, key);
       await sleep(RETRY_MS, undefined, { signal }).catch(() => undefined);
     }
-  }
-
-  async #listen(
-    endpoint: Endpoint,
-    attempt: Attempt,
-    keys: readonly SessionKey[],
-    signal: AbortSignal,
-    closers: (() => unknown)[],
-  ): Promise<void> {
-    let listener: Listener | undefined;
-    while (listener === undefined && !signal.aborted) {
-      // The one before may not be closed yet.
-      listener = await listen(
-        endpoint,
-        new Admission(),
-        (connection) => void attempt(connection, keys),
-      ).catch(() => undefined);
-      if (listener === undefined) await sleep(RETRY_MS, undefined, { signal }).catch(() => undefined);
-    }
-    const close = (): void => listener?.close();
-    if (signal.aborted) close();
-    else closers.push(close);
   }
 
   async #useLan(
@@ -249,7 +224,7 @@ export class Reunion {
     };
     if (this.#options.side === 'host') {
       const anywhere = { host: undefined, port: 0 };
-      const take = (connection: Connection): void => void attempt(connection, [key]);
+      const take = (connection: Connection): void => void attempt(connection, key);
       const listener = await listen(anywhere, new Admission(), take, 'lan');
       if (isOver()) {
         listener.close();
@@ -265,7 +240,7 @@ export class Reunion {
       if (isOver() || dialled.has(name) || dialled.size >= MOST_DIALS) return;
       dialled.add(name);
       const connection = await dialOnce(place, 'lan', signal).catch(() => undefined);
-      if (connection !== undefined) await attempt(connection, [key]);
+      if (connection !== undefined) await attempt(connection, key);
       dialled.delete(name);
     };
     keep(searchOnLan(topic, (place) => void dialPlace(place)));
@@ -289,7 +264,7 @@ export class Reunion {
         await dht.close();
       };
       const met = async (connection: Connection): Promise<void> => {
-        if (await attempt(connection, [key])) used = connection;
+        if (await attempt(connection, key)) used = connection;
       };
       try {
         closers.push(() => (this.#open = Promise.all([this.#open, close()])));
@@ -327,4 +302,38 @@ export class Reunion {
       await sleep(RETRY_MS, undefined, { signal }).catch(() => undefined);
     }
   }
+}
+
+/** Listens at the same address once more, for one session. */
+export function listenAgain(endpoint: Endpoint): Rendezvous {
+  return async (takerOf, signal) => {
+    let listener: Listener | undefined;
+    while (listener === undefined && !signal.aborted) {
+      // The one before may not be closed yet.
+      listener = await listen(endpoint, new Admission()).catch(() => undefined);
+      if (listener === undefined) await sleep(RETRY_MS, undefined, { signal }).catch(() => undefined);
+    }
+    listener?.takeReunions(takerOf);
+    if (signal.aborted) listener?.close();
+    else signal.addEventListener('abort', () => listener?.close(), { once: true });
+  };
+}
+
+/** Who dials says for which session, and so under which key. */
+function greetingOf(key: SessionKey): Uint8Array {
+  const { password, id } = key.reunionSecrets();
+  password.erase();
+  return Buffer.concat([hello('reunion'), id]);
+}
+
+function takerOf(keys: readonly SessionKey[], attempt: Attempt): ReunionTaker {
+  const known = keys.map((key) => {
+    const { password, id } = key.reunionSecrets();
+    password.erase();
+    return { id, key };
+  });
+  return (wanted) => {
+    const found = known.find(({ id }) => equalBytes(id, wanted));
+    return found && ((connection) => void attempt(connection, found.key));
+  };
 }

@@ -79,6 +79,7 @@ export const UNREACHABLE: Listener = {
   port: 80,
   endPairing: () => undefined,
   takeLanes: () => undefined,
+  takeReunions: () => undefined,
   close: () => undefined,
 };
 

@@ -279,7 +279,7 @@ describe('a lane port', () => {
       await once(socket, 'close');
     }
     const take = vi.fn(() => Promise.resolve());
-    listener.takeLanes(take);
+    listener.takeLanes(take, () => true);
     await sleep(50);
     expect(take).not.toHaveBeenCalled();
   });
