@@ -176,8 +176,8 @@ async function runSession<T>(
     thread = await hashThread();
     await introduce(paired, role, options, signal);
     onEvent({ type: 'connected', path: paired.path, address: paired.address });
-    paired.openLanes(role === 'send');
-    reunion = await paired.keepTogether(role === 'send', options.patienceMs ?? PATIENCE_MS);
+    paired.openLanes(role === 'send', onPeerEvent);
+    reunion = await paired.keepTogether(role === 'send', options.patienceMs ?? PATIENCE_MS, onPeerEvent);
     // Not before: people may compare words for as long as they like.
     watch = watchChannel(paired.channel, onEvent);
     const move = await prepared;

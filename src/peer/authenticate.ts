@@ -138,7 +138,8 @@ export async function pairAsHost(
   }
 }
 
-function ourTerms(): ReturnType<typeof termsOf> {
+/** What this side brings to every pairing. */
+export function ourTerms(): ReturnType<typeof termsOf> {
   return termsOf({ aes: prefersAes(), zstd: SUPPORTED_COMPRESSIONS.has('zstd') });
 }
 
@@ -166,19 +167,23 @@ function confirmOrGiveBack(
   }
 }
 
-async function receiveMessage(connection: Connection): Promise<Uint8Array> {
+/** The next message of a pairing. Throws `peer-gone`. */
+export async function receiveMessage(connection: Connection): Promise<Uint8Array> {
   const message = await connection.receive();
   if (message === undefined) throw new XferError('peer-gone');
   return message;
 }
 
-/** A host that refuses our proof hangs up without a word. */
-async function receiveAnswer(connection: Connection): Promise<Uint8Array> {
+/** What the host says to our proof. One that refuses it hangs up without a word, which is the error `refusal`. */
+export async function receiveAnswer(
+  connection: Connection,
+  refusal: 'wrong-code' | 'device-refused' = 'wrong-code',
+): Promise<Uint8Array> {
   const sentMs = performance.now();
   try {
     return await receiveMessage(connection);
   } catch (error) {
     const refused = toXferError(error).code === 'peer-gone' && performance.now() - sentMs < REFUSAL_MS;
-    throw refused ? new XferError('wrong-code', { cause: error }) : error;
+    throw refused ? new XferError(refusal, { cause: error }) : error;
   }
 }

@@ -1,10 +1,9 @@
 /** What host and joiner have in common: several ways to meet, raced, of which one may win. */
-import type { SessionKey, Side } from '../crypto/key-schedule.js';
+import type { Side } from '../crypto/key-schedule.js';
 import { setMaxListeners } from 'node:events';
 import { isStretched } from '../crypto/code.js';
 import { loadHashing, loadPairingSodium } from '../crypto/sodium.js';
 import { XferError, toXferError } from '../errors.js';
-import type { Channel, Path } from '../transfer/ports.js';
 import { hostOf, isLoopback, type Endpoint } from './address.js';
 import { Admission } from './admission.js';
 import type * as authentication from './authenticate.js';
@@ -12,8 +11,11 @@ import type { Connection, Transport } from './connection.js';
 import type { Bootstrap, DhtNode } from './dht.js';
 import { isInNetwork, listen, type Listener } from './direct.js';
 import type * as localNetwork from './lan.js';
-import type { LaneRoute, PathEvent } from './lanes.js';
-import type { Reunion, ReunionEvent } from './reunion.js';
+import type { LaneRoute } from './lanes.js';
+import { pairedChannel, type ConnectionEvent, type PairedChannel } from './paired-channel.js';
+import type { Rendezvous, ReunionWays } from './reunion.js';
+
+export type { PairedChannel, SessionChannel } from './paired-channel.js';
 import { deferred } from '../transfer/deferred.js';
 
 /** What happens until two sides have met. */
@@ -33,8 +35,7 @@ export type PeerEvent =
   /** Host: somebody used a wrong code. `left` more and the code is dead. */
   | { readonly type: 'wrong-guess'; readonly left: number }
   /** File bytes take another way than before: lanes, or the pairing connection where there are none. */
-  | PathEvent
-  | ReunionEvent;
+  | ConnectionEvent;
 
 /** How two sides may find each other. */
 export interface WaysToMeet {
@@ -55,28 +56,6 @@ export interface WaysToMeet {
   readonly onEvent: (event: PeerEvent) => void;
   /** Ends the meeting; it throws `interrupted`. */
   readonly signal: AbortSignal;
-}
-
-/** What a session needs of a channel, besides the transfer. */
-export interface SessionChannel extends Channel {
-  /** From now on this side sends no more than so many bytes per second, by all ways together. */
-  limitTo(bytesPerSecond: number): void;
-}
-
-/** A peer that knows the code, and the code is used up. */
-export interface PairedChannel {
-  readonly side: Side;
-  readonly channel: SessionChannel;
-  readonly sessionKey: SessionKey;
-  readonly path: Path;
-  /** `host:port` of the peer. */
-  readonly address: string | undefined;
-  /** Lets lanes come about, from now until the connection is gone. The peer must have been told nothing but who we are. */
-  openLanes(isSender: boolean): void;
-  /** From now on a connection that is lost does not end the session: both sides look for each other for so many milliseconds. */
-  keepTogether(isSender: boolean, patienceMs: number): Promise<Reunion>;
-  /** Resolves when the first connection is gone and nothing of the meeting is open any more; never rejects. */
-  readonly closed: Promise<void>;
 }
 
 /** One search for a peer. Ends once, by `win` or `fail`, and aborts everything that runs under its signal. */
@@ -187,7 +166,6 @@ export class Meeting {
   /** Whether this peer is the one: the first who comes. */
   win(connection: Connection, authenticated: authentication.Authenticated): boolean {
     if (this.isOver) return false;
-    const { channel, sessionKey } = authenticated;
     const listenPort = this.#pairingListener?.port;
     const route = this.#laneRoute(connection);
     if (route.by !== 'dialling') void connection.closed.then(() => route.listener?.close());
@@ -196,21 +174,18 @@ export class Meeting {
       this.#dht?.close(),
     );
     void this.#dht?.leave();
-    this.#outcome.resolve({
-      side: this.#side,
-      channel,
-      sessionKey,
-      path: connection.path,
-      address: connection.remoteAddress,
-      openLanes: (isSender) => {
-        this.#openLanes(connection, authenticated, route, isSender).catch((error: unknown) =>
-          channel.destroy(toXferError(error)),
-        );
-      },
-      keepTogether: (isSender, patienceMs) =>
-        this.#keepTogether(authenticated, listenPort, isSender, patienceMs),
-      closed: Promise.all([closed, connection.closed]).then(() => this.#closed()),
-    });
+    this.#outcome.resolve(
+      pairedChannel({
+        side: this.#side,
+        connection,
+        authenticated,
+        route,
+        lanes: this.#options.lanes,
+        ways: this.#waysAgain(),
+        rendezvous: () => this.#rendezvous(listenPort),
+        closed: Promise.all([closed, connection.closed]).then(() => this.#closed()),
+      }),
+    );
     this.#end(new XferError('code-used'));
     return true;
   }
@@ -250,57 +225,16 @@ export class Meeting {
     return { by: 'hints', listener, seenAs: this.#dht?.seenAs, isLocal: isLoopback(remote.host) };
   }
 
-  async #openLanes(
-    connection: Connection,
-    { channel, sessionKey }: authentication.Authenticated,
-    route: LaneRoute,
-    isSender: boolean,
-  ): Promise<void> {
-    const { Lanes } = await import('./lanes.js');
-    const lanes = new Lanes(channel, sessionKey, route, {
-      side: this.#side,
-      isSender,
-      count: this.#options.lanes,
-      pairing: connection,
-      onEvent: this.#options.onEvent,
-    });
-    void connection.closed.then(() => lanes.close());
-    await lanes.open();
+  #waysAgain(): Omit<ReunionWays, 'listen'> {
+    const { bootstrap, relays, lan, connect } = this.#options;
+    return { bootstrap, relays, lan, connect: connect === undefined ? undefined : target(connect) };
   }
 
-  async #keepTogether(
-    { channel, sessionKey }: authentication.Authenticated,
-    listenPort: number | undefined,
-    isSender: boolean,
-    patienceMs: number,
-  ): Promise<Reunion> {
-    const { listenAgain, Reunion } = await import('./reunion.js');
-    const { bootstrap, relays, lan, listen: endpoint, connect, onEvent } = this.#options;
-    return new Reunion(channel, sessionKey, {
-      side: this.#side,
-      ways: {
-        bootstrap,
-        relays,
-        lan,
-        listen:
-          endpoint === undefined
-            ? undefined
-            : listenAgain({ ...endpoint, port: listenPort ?? endpoint.port }),
-        connect: connect === undefined ? undefined : target(connect),
-      },
-      patienceMs,
-      onEvent,
-      onReunited: (connection, key) => {
-        if (connection.transport === 'dht') {
-          const isLocal = isLoopback(connection.remote.host);
-          const route = { by: 'hints', listener: undefined, seenAs: undefined, isLocal } as const;
-          // That there are no lanes is no failure.
-          this.#openLanes(connection, { channel, sessionKey: key }, route, isSender).catch(() => undefined);
-        } else {
-          channel.listenForLanes(() => undefined);
-        }
-      },
-    });
+  async #rendezvous(listenPort: number | undefined): Promise<Rendezvous | undefined> {
+    const { listen: endpoint } = this.#options;
+    if (endpoint === undefined) return undefined;
+    const { listenAgain } = await import('./reunion.js');
+    return listenAgain({ ...endpoint, port: listenPort ?? endpoint.port });
   }
 
   async #closed(): Promise<void> {

@@ -112,6 +112,24 @@ export function decodeAccept(message: Uint8Array): Acceptance {
   return { tag, kemCiphertext };
 }
 
+/** The four messages of a handshake of devices (protocol section 11), which hide what is in them. */
+export type DeviceMessage = 'start' | 'reply' | 'confirm' | 'accept';
+
+const DEVICE_MESSAGES: Readonly<Record<DeviceMessage, number>> = {
+  start: 5,
+  reply: 6,
+  confirm: 7,
+  accept: 8,
+};
+
+export function encodeDeviceMessage(type: DeviceMessage, hidden: Uint8Array): Uint8Array {
+  return Buffer.concat([Uint8Array.of(DEVICE_MESSAGES[type]), hidden]);
+}
+
+export function decodeDeviceMessage(type: DeviceMessage, message: Uint8Array): Uint8Array {
+  return readerOf(DEVICE_MESSAGES[type], message).rest();
+}
+
 function encodeShare(type: number, { ad, point }: Share): Uint8Array {
   const to = new ByteWriter(64);
   to.u8(type);

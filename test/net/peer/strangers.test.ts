@@ -98,7 +98,13 @@ test('rows 23, 30: two hundred strangers with large frames cost a listener no me
 test('a listener closes what is no hello without a word', async () => {
   const listener = await listen({ host: '127.0.0.1', port: 0 }, new Admission(), () => undefined);
   const port = Number(listener.addresses[0]!.split(':')[1]);
-  for (const words of ['GET / HTTP/1.1\r\n\r\n', 'xfer\x02\x01', 'xfer\x01\x04', 'xfes\x01\x01', `xfer\x01\x03${'i'.repeat(16)}`]) {
+  for (const words of [
+    'GET / HTTP/1.1\r\n\r\n',
+    'xfer\x02\x01',
+    'xfer\x01\x04',
+    'xfes\x01\x01',
+    `xfer\x01\x03${'i'.repeat(16)}`,
+  ]) {
     const socket = await open(port);
     let answer = 0;
     socket.on('data', (bytes) => (answer += bytes.length));
