@@ -11,6 +11,7 @@ import type {
   ReceiveOptions,
   ReceiveOutcome,
   TransferOutcome,
+  WaitOptions,
 } from './options.js';
 import type { Leftover } from './files/interrupted.js';
 import type { DeviceStore } from './share/device-store.js';
@@ -63,6 +64,12 @@ export async function receive(options: ReceiveOptions): Promise<ReceiveOutcome> 
 export async function pair(options: PairOptions): Promise<PairedDevice> {
   const pairing = await import('./pair.js');
   return pairing.pair(options);
+}
+
+/** See `waitForDevices` in device-waiting.ts. */
+export async function waitForDevices(options: WaitOptions): Promise<void> {
+  const waiting = await import('./device-waiting.js');
+  return waiting.waitForDevices(options);
 }
 
 /** The devices that are remembered in this folder, and what can be done with them. */

@@ -12,9 +12,11 @@ import type {
 import type { Path } from './transfer/ports.js';
 import type { StallEvent } from './transfer/watch.js';
 
-/** The peer proved that it knows the code, which is used up with this. */
+/** The peer proved that it knows the code, which is used up with this, or that it is the device that was meant. */
 export interface ConnectedEvent {
   readonly type: 'connected';
+  /** What the device is called here; `undefined` where it was met by a code. */
+  readonly device?: string | undefined;
   readonly path: Path;
   /** `host:port` of the peer, where the transport knows it. */
   readonly address: string | undefined;
@@ -29,9 +31,19 @@ export interface PairedEvent {
 
 export type XferEvent = PeerEvent | ConnectedEvent | PairedEvent | StallEvent | TransferEvent;
 
+/** A device that is remembered. */
+export interface DeviceTarget {
+  /** What it is called here. */
+  readonly name: string;
+  /** Where devices are remembered: a folder of this user's own. */
+  readonly devices: string;
+}
+
 export interface MeetingOptions {
   /** The code that the other person told: this side joins. Without it a code is made: this side is host. */
   readonly code?: string;
+  /** The device to look for, in place of a code. */
+  readonly device?: DeviceTarget;
   /** Words of a code that is made, 2 to 16; 2 if not given. */
   readonly words?: number;
   /** Nodes of a private DHT as `host:port`. The public DHT if not given. */
@@ -161,6 +173,27 @@ export interface ReceiveOptions extends MeetingOptions {
    * content follows while the sender still counts.
    */
   readonly early?: boolean;
+}
+
+/** What is chosen for each session of a device that comes. */
+export type TakeOptions = Omit<ReceiveOptions, 'code' | 'device' | 'words' | 'listen' | 'connect'>;
+
+/** A device came, and wants to send something. */
+export interface DeviceSession {
+  /** What it is called here. */
+  readonly device: string;
+  /** Takes what it sends, once; as `receive` of the library. */
+  receive(options: TakeOptions): Promise<ReceiveOutcome>;
+}
+
+export interface WaitOptions extends Omit<
+  MeetingOptions,
+  'code' | 'device' | 'words' | 'connect' | 'expireMs'
+> {
+  /** Where devices are remembered: a folder of this user's own. */
+  readonly devices: string;
+  /** Sees to one session; several may be under way at once. What it throws ends everything. */
+  readonly onSession: (session: DeviceSession) => Promise<void>;
 }
 
 export interface ReceiveOutcome extends TransferOutcome {

@@ -36,7 +36,8 @@ export async function pair(options: PairOptions): Promise<PairedDevice> {
     return await withGuardedEvents(options, async (onEvent, signal) => {
       const paired = await meetByCode('pair', options, onEvent, signal);
       try {
-        onEvent({ type: 'connected', path: paired.path, address: paired.address });
+        const { path, address } = paired;
+        onEvent({ type: 'connected', path, address, device: undefined });
         const proposal = await exchange(paired, own, options, signal);
         const device = await remember(paired, proposal, store, options, signal);
         onEvent({ type: 'paired', name: device.name });

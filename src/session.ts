@@ -24,6 +24,9 @@ const PATIENCE_MS = 600_000;
  */
 const PROCESSORS_FOR_A_THREAD = 3;
 
+/** How a side comes to its peer. */
+export type Meet = (onEvent: (event: PeerEvent) => void, signal: AbortSignal) => Promise<PairedChannel>;
+
 /** What `move` gets of a session that both sides agreed on. */
 interface Session {
   readonly channel: Channel;
@@ -41,9 +44,10 @@ interface Session {
  * @throws XferError when nothing was sent or the transfer broke; every `ErrorCode` documented for `send`.
  */
 export async function send(content: Content, options: MeetingOptions): Promise<TransferOutcome> {
+  const meet = meetingOf(options);
   const source = await openContent(content);
   try {
-    return await withSession('send', options, async () => {
+    return await withSession('send', options, meet, async () => {
       const { sendFiles } = await import('./transfer/sender.js');
       return ({ channel, watch, signal, onEvent, hasher }) =>
         sendFiles(channel, source, {
@@ -68,15 +72,19 @@ export async function send(content: Content, options: MeetingOptions): Promise<T
  * Takes what the other person offers, after `decide` said yes. Resolves when every byte was verified and is in place; what did
  * not arrive is in `missing`.
  *
+ * @param meet How this side comes to its peer; as the options say if not given.
  * @throws XferError when the offer was declined or the transfer broke. No file of it then has its final name.
  */
-export async function receive(options: ReceiveOptions): Promise<ReceiveOutcome> {
+export async function receive(
+  options: ReceiveOptions,
+  meet: Meet = meetingOf(options),
+): Promise<ReceiveOutcome> {
   const paths: string[] = [];
   let isDisk = false;
   let intoHome = false;
   if (options.out !== undefined && options.output === undefined) assertTarget(options.out);
   const wants = options.only === undefined ? undefined : await matcherOf(options.only);
-  return withSession('receive', options, async () => {
+  return withSession('receive', options, meet, async () => {
     const [{ receiveFiles }, { openSink }, { streamSink, textSink }] = await Promise.all([
       import('./transfer/receiver.js'),
       import('./files/sink.js'),
@@ -139,13 +147,26 @@ async function matcherOf(globs: readonly string[]): Promise<PathMatcher> {
   return pathMatcher(globs);
 }
 
+/** By a code, or by the name of a device. */
+function meetingOf(options: MeetingOptions): Meet {
+  const { device } = options;
+  if (device === undefined) {
+    return (onEvent, signal) => meetByCode('transfer', options, onEvent, signal);
+  }
+  return async (onEvent, signal) => {
+    const { meetDevice } = await import('./device-meeting.js');
+    return meetDevice(device, options, onEvent, signal);
+  };
+}
+
 function withSession<T>(
   role: Role,
   options: MeetingOptions,
+  meet: Meet,
   prepare: () => Promise<(session: Session) => Promise<T>>,
 ): Promise<T> {
   return withGuardedEvents(options, (onEvent, signal) =>
-    runSession(role, { ...options, onEvent, signal }, prepare),
+    runSession(role, { ...options, onEvent, signal }, meet, prepare),
   );
 }
 
@@ -153,6 +174,7 @@ function withSession<T>(
 async function runSession<T>(
   role: Role,
   options: MeetingOptions & Required<Pick<MeetingOptions, 'onEvent' | 'signal'>>,
+  meet: Meet,
   prepare: () => Promise<(session: Session) => Promise<T>>,
 ): Promise<T> {
   const { onEvent, signal } = options;
@@ -165,7 +187,7 @@ async function runSession<T>(
     if (event.type === 'reconnected') watch?.comeBack();
     onEvent(event);
   };
-  const meeting = meetByCode('transfer', options, onPeerEvent, signal);
+  const meeting = meet(onPeerEvent, signal);
   const prepared = prepare();
   // Where there is no session, that it could not have moved anything is no news.
   prepared.catch(() => undefined);
@@ -175,7 +197,8 @@ async function runSession<T>(
   try {
     thread = await hashThread();
     await introduce(paired, role, options, signal);
-    onEvent({ type: 'connected', path: paired.path, address: paired.address });
+    const { path, address } = paired;
+    onEvent({ type: 'connected', path, address, device: options.device?.name });
     paired.openLanes(role === 'send', onPeerEvent);
     reunion = await paired.keepTogether(role === 'send', options.patienceMs ?? PATIENCE_MS, onPeerEvent);
     // Not before: people may compare words for as long as they like.

@@ -34,10 +34,19 @@ export function openDht(bootstrap: Bootstrap, relays: readonly string[] = []): D
   return new DhtNode(openDiscreetDht({ bootstrap, relays }));
 }
 
+/** Events of the DHT to which a swarm listens from its beginning on. */
+const SWARM_LISTENS = ['network-change', 'network-update'];
+
+interface Announcement {
+  readonly swarm: Hyperswarm;
+  readonly discovery: Discovery;
+  /** What the swarm listens to in the DHT. */
+  readonly listeners: readonly (readonly [event: string, listener: unknown])[];
+}
+
 export class DhtNode {
   readonly #dht: DiscreetDht;
-  #swarm: Hyperswarm | undefined;
-  #discovery: Discovery | undefined;
+  readonly #announcements = new Set<Announcement>();
   #left: Promise<void> | undefined;
   #closed: Promise<void> | undefined;
 
@@ -56,14 +65,18 @@ export class DhtNode {
     return this.#dht.host ?? undefined;
   }
 
-  /** Announces a fresh key under the topic. Resolves when it can be found; `false` where that failed. */
+  /**
+   * Announces a fresh key under the topic, until `withdrawn` is aborted: each announcement has its own, so that nothing but the
+   * address tells that two are of one machine. Resolves when it can be found; `false` where that failed.
+   */
   async announce(
     topic: Topic,
     admission: Admission,
     onConnection: (connection: Connection) => void,
+    withdrawn?: AbortSignal,
   ): Promise<boolean> {
-    this.#swarm = new Hyperswarm({ dht: this.#dht, keyPair: DiscreetDht.keyPair() });
-    this.#swarm.on('connection', (stream) => {
+    const swarm = new Hyperswarm({ dht: this.#dht, keyPair: DiscreetDht.keyPair() });
+    swarm.on('connection', (stream) => {
       if (!(stream instanceof NoiseStream))
         throw new XferError('internal', { subject: 'stream not bounded' });
       const { host } = remoteOf(stream);
@@ -71,8 +84,15 @@ export class DhtNode {
       stream.once('close', () => place.leave());
       Connection.open(stream, () => this.#originOf(stream, place)).then(onConnection, () => stream.destroy());
     });
-    this.#discovery = this.#swarm.join(topic, { server: true, client: false });
-    return this.#discovery.flushed();
+    // There may be dozens, and each listens.
+    this.#dht.setMaxListeners(0);
+    const listeners = SWARM_LISTENS.map((event) => [event, this.#dht.listeners(event).at(-1)] as const);
+    const announcement = { swarm, listeners, discovery: swarm.join(topic, { server: true, client: false }) };
+    this.#announcements.add(announcement);
+    const withdraw = (): void => void this.#withdraw(announcement);
+    withdrawn?.addEventListener('abort', withdraw, { once: true });
+    if (withdrawn?.aborted === true) withdraw();
+    return announcement.discovery.flushed();
   }
 
   /** Who is announced under the topic right now. Each node tells at most 20 of those it knows. */
@@ -160,10 +180,17 @@ export class DhtNode {
   }
 
   async #unannounce(): Promise<void> {
-    await Promise.all([
-      this.#discovery?.destroy(),
-      this.#swarm === undefined ? undefined : this.#dht.leave(this.#swarm.server),
-    ]);
+    await Promise.all([...this.#announcements].map((announcement) => this.#withdraw(announcement)));
+  }
+
+  async #withdraw(announcement: Announcement): Promise<void> {
+    if (!this.#announcements.delete(announcement)) return;
+    const { discovery, swarm, listeners } = announcement;
+    // The package would keep them for as long as the DHT lives.
+    for (const [event, listener] of listeners) {
+      if (listener !== undefined) this.#dht.off(event, listener as () => void);
+    }
+    await Promise.all([discovery.destroy(), this.#dht.leave(swarm.server)]);
   }
 }
 

@@ -14,12 +14,11 @@ import {
 import type { Secret } from '../crypto/secret.js';
 import type { CodePurpose } from '../crypto/pairing.js';
 import { XferError, toXferError } from '../errors.js';
-import { sayLast } from '../transfer/conduct.js';
 import { atMost } from '../transfer/deadline.js';
 import { Admission } from './admission.js';
 import type { Credentials } from './authenticate.js';
 import { GuessBudget } from './budget.js';
-import type { SealedChannel } from './channel.js';
+import { receiveChosen, refuse } from './chosen.js';
 import type { Connection } from './connection.js';
 import type { DhtNode } from './dht.js';
 import { dial } from './direct.js';
@@ -49,8 +48,6 @@ const BEFORE_CODE_MS = 130;
 /** Digits of the nameplates to try: longer ones where the short ones are taken. */
 const NAMEPLATE_DIGITS = [3, 3, 3, 4, 5, 6];
 const REDIAL_MS = 500;
-const CHOSEN_MS = 10_000;
-const LAST_WORD_MS = 2_000;
 
 /**
  * Makes a code, tells it by the event `code`, and waits for a peer that knows it and chooses this host. The code is then
@@ -146,7 +143,7 @@ class Host {
         if (listener === undefined) return;
         this.#lanAddresses = listener.addresses;
         this.#sayAddresses();
-        const task = announceOnLan(topic, listener.port);
+        const task = announceOnLan([topic], listener.port);
         this.#meeting.closeWithIt(() => task.close());
         if (!(await task.isUsable(signal))) throw new XferError('no-network');
       },
@@ -217,39 +214,6 @@ class Host {
     this.#options.onEvent({ type: 'wrong-guess', left });
     if (left === 0) this.#meeting.fail(new XferError('code-dead'));
   }
-}
-
-/** Whether the joiner chose us. `false` when the meeting is over; throws what the channel died of. */
-async function receiveChosen(channel: SealedChannel, over: AbortSignal): Promise<boolean> {
-  const slow = setTimeout(() => {
-    channel.destroy();
-  }, CHOSEN_MS);
-  const onOver = new Promise<undefined>((resolve) => {
-    over.addEventListener(
-      'abort',
-      () => {
-        resolve(undefined);
-      },
-      { once: true },
-    );
-    if (over.aborted) resolve(undefined);
-  });
-  try {
-    const received = await Promise.race([channel.receive(), onOver]);
-    if (over.aborted) return false;
-    if (received === undefined) throw new XferError('peer-gone');
-    if (!('type' in received.item) || received.item.type !== 'chosen') throw new XferError('protocol');
-    channel.release(received.cost);
-    return true;
-  } finally {
-    clearTimeout(slow);
-  }
-}
-
-/** Tells a peer that knew the code why it is not taken. */
-async function refuse(channel: SealedChannel, { code }: XferError): Promise<void> {
-  await atMost(LAST_WORD_MS, sayLast(channel, code));
-  channel.destroy();
 }
 
 /** A nameplate that nobody announces, as far as the DHT says within so long. A collision found later is harmless. */

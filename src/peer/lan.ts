@@ -31,6 +31,8 @@ const TTL_S = 10;
 /** How long the farewell may take. */
 const FAREWELL_MS = 200;
 const LOWEST_PORT = 1024;
+/** Records in one answer: they fit into a packet of any network. */
+const MOST_ANSWERS = 12;
 /** Nobody has more places to be found at: who says so wants others not to be tried. */
 const MOST_PORTS_OF_ONE = 8;
 const IPV4_GROUP = '224.0.0.251';
@@ -50,30 +52,66 @@ export interface LanTask {
   close(): Promise<void>;
 }
 
-/** Answers who looks for the topic: somebody listens on `port` here. */
-export function announceOnLan(topic: Topic, port: number): LanTask {
-  const name = lanNameFor(topic);
-  const say = (socket: MulticastDNS, ttl: number, onSaid?: () => void): void => {
-    const answers = [{ name, type: 'TXT', ttl, data: `port=${String(port)}` } as const];
-    socket.respond({ answers }, undefined, onSaid);
+/** A place that can be found under topics, which may change. */
+export interface LanAnnouncement extends LanTask {
+  /** From now on it is found under these, and under no other. */
+  setTopics(topics: readonly Topic[]): void;
+}
+
+/** Answers who looks for one of the topics: somebody listens on `port` here. */
+export function announceOnLan(topics: readonly Topic[], port: number): LanAnnouncement {
+  let names = new Set(topics.map(lanNameFor));
+  const say = (socket: MulticastDNS, what: Iterable<string>, ttl: number, onSaid?: () => void): void => {
+    const answers = [...what].map(
+      (name) => ({ name, type: 'TXT', ttl, data: `port=${String(port)}` }) as const,
+    );
+    if (answers.length === 0) onSaid?.();
+    // A packet holds no more.
+    for (let at = 0; at < answers.length; at += MOST_ANSWERS) {
+      const isLast = at + MOST_ANSWERS >= answers.length;
+      socket.respond(
+        { answers: answers.slice(at, at + MOST_ANSWERS) },
+        undefined,
+        isLast ? onSaid : undefined,
+      );
+    }
   };
-  const sockets = new Sockets((socket) => {
-    let saidMs = -Infinity;
-    const answer = (): void => {
+  const open = new Set<MulticastDNS>();
+  const sockets = new Sockets((socket, closed) => {
+    const saidMs = new Map<string, number>();
+    const answer = (asked: readonly string[]): void => {
       const now = performance.now();
-      if (now - saidMs < ANSWER_EVERY_MS) return;
-      saidMs = now;
-      say(socket, TTL_S);
+      const due = asked.filter((name) => now - (saidMs.get(name) ?? -Infinity) >= ANSWER_EVERY_MS);
+      for (const name of due) saidMs.set(name, now);
+      if (due.length > 0) say(socket, due, TTL_S);
     };
+    open.add(socket);
+    closed.addEventListener('abort', () => open.delete(socket), { once: true });
     // Who looks already need not ask again.
-    socket.on('ready', answer);
-    socket.on('query', (query: QueryPacket) => {
-      if (query.questions?.some((question) => isName(question.name, name))) answer();
+    socket.on('ready', () => answer([...names]));
+    socket.on('query', ({ questions = [] }: QueryPacket) => {
+      answer([...new Set(questions.map(({ name }) => name.toLowerCase()))].filter((name) => names.has(name)));
     });
   });
   return {
     isUsable: (signal) => sockets.isAnyOpen(signal),
-    close: () => sockets.close((socket, done) => say(socket, 0, done)),
+    setTopics: (others) => {
+      const next = new Set(others.map(lanNameFor));
+      for (const socket of open) {
+        say(
+          socket,
+          [...names].filter((name) => !next.has(name)),
+          0,
+        );
+        say(
+          socket,
+          [...next].filter((name) => !names.has(name)),
+          TTL_S,
+        );
+      }
+      names = next;
+    },
+    close: () => sockets.close((socket, done) => say(socket, names, 0, done)),
   };
 }
 

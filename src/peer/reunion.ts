@@ -231,7 +231,7 @@ export class Reunion {
         return;
       }
       closers.push(() => listener.close());
-      keep(announceOnLan(topic, listener.port));
+      keep(announceOnLan([topic], listener.port));
       return;
     }
     const dialled = new Set<string>();

@@ -1,0 +1,51 @@
+/** To look for a device that is remembered. */
+import { expireMsOf, waysToMeet } from './code-meeting.js';
+import { parseEndpoint } from './config.js';
+import { Removal } from './device-removal.js';
+import type { DeviceTarget, MeetingOptions } from './options.js';
+import type { Endpoint, PairedChannel, PeerEvent } from './peer/connect.js';
+import { joinDevice } from './peer/device-join.js';
+import { DeviceStore, type Device } from './share/device-store.js';
+
+/**
+ * Looks for a device that waits: where it was said to be reachable, on the local network and in the DHT, unless `options` name other
+ * ways. When it is removed from the list meanwhile, the session ends.
+ *
+ * @throws XferError `device-unknown`, `device-refused`, `device-removed`, and what `joinDevice` throws
+ */
+export async function meetDevice(
+  { name, devices }: DeviceTarget,
+  options: MeetingOptions,
+  onEvent: (event: PeerEvent) => void,
+  signal: AbortSignal,
+): Promise<PairedChannel> {
+  const store = new DeviceStore(devices);
+  const device = await store.find(name);
+  const own = await store.ownKeys();
+  const removal = new Removal(store, device);
+  try {
+    const ways = waysToMeet(options, onEvent, AbortSignal.any([signal, removal.signal]));
+    const connect = options.connect ?? addressOf(device, options);
+    const paired = await joinDevice({
+      ...ways,
+      ...(connect === undefined ? {} : { connect }),
+      own,
+      device,
+      name: device.name,
+      expireMs: expireMsOf(options),
+    });
+    removal.ends(paired);
+    return paired;
+  } catch (error) {
+    removal.stop();
+    throw removal.signal.aborted ? removal.error : error;
+  } finally {
+    own.privateKey.erase();
+  }
+}
+
+/** Where the device was said to be reachable; not where other ways were asked for. */
+function addressOf({ address }: Device, { listen, local }: MeetingOptions): Endpoint | undefined {
+  if (address === undefined || listen !== undefined || local === true) return undefined;
+  return parseEndpoint(address);
+}

@@ -1,0 +1,80 @@
+/** To wait for all devices that are remembered. */
+import { waysToMeet } from './code-meeting.js';
+import { Removal } from './device-removal.js';
+import { XferError } from './errors.js';
+import { withGuardedEvents } from './guarded-events.js';
+import type { WaitOptions } from './options.js';
+import type { PairedChannel } from './peer/connect.js';
+import { Reception } from './peer/reception.js';
+import { receive } from './session.js';
+import { DeviceStore, type Device } from './share/device-store.js';
+
+/**
+ * Waits for the devices that are remembered, again and again, until `signal` is aborted, and hands each session to `onSession`.
+ * Who is paired, renamed or removed meanwhile is taken up at once; sessions of a device that is removed end.
+ *
+ * @throws XferError `port-in-use`, `bad-address`, `permission-denied`, `config-invalid`, `disk-failed`
+ */
+export function waitForDevices(options: WaitOptions): Promise<void> {
+  return withGuardedEvents(options, async (onEvent, signal) => {
+    const store = new DeviceStore(options.devices);
+    const own = await store.ownKeys();
+    const over = new AbortController();
+    const ending = AbortSignal.any([signal, over.signal]);
+    const sessions = new Set<Promise<void>>();
+    const onSession = (paired: PairedChannel, device: Device): Promise<void> => {
+      const session = serve(paired, device, store, options).catch((error: unknown) => over.abort(error));
+      sessions.add(session);
+      return session.then(() => void sessions.delete(session));
+    };
+    const { connect: _, ...ways } = waysToMeet(options, onEvent, ending);
+    const reception = await Reception.open({ ...ways, own, remembered: () => store.list(), onSession });
+    try {
+      store.follow(
+        (devices) => reception.welcome(devices),
+        (error) => over.abort(error),
+        ending,
+      );
+      await aborted(ending);
+    } finally {
+      reception.stop();
+      await Promise.all(sessions);
+      await reception.close();
+      own.privateKey.erase();
+    }
+    over.signal.throwIfAborted();
+  });
+}
+
+/** One session, from its first word to its end. Rejects where the caller did. */
+async function serve(
+  paired: PairedChannel,
+  device: Device,
+  store: DeviceStore,
+  options: WaitOptions,
+): Promise<void> {
+  const removal = new Removal(store, device);
+  removal.ends(paired);
+  let isTaken = false;
+  try {
+    await options.onSession({
+      device: device.name,
+      receive: (takeOptions) => {
+        if (isTaken) throw new XferError('internal', { subject: 'a session that was taken' });
+        isTaken = true;
+        const target = { name: device.name, devices: options.devices };
+        return receive({ ...options, ...takeOptions, device: target }, () => Promise.resolve(paired));
+      },
+    });
+  } finally {
+    removal.stop();
+    paired.channel.destroy();
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    signal.addEventListener('abort', () => resolve(), { once: true });
+    if (signal.aborted) resolve();
+  });
+}

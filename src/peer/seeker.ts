@@ -1,0 +1,351 @@
+/** The side that looks for another one: by all ways at once it tries who may be it, and chooses the first that is. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import b4a from 'b4a';
+import type { Topic } from '../crypto/code.js';
+import { XferError, toXferError } from '../errors.js';
+import { Admission } from './admission.js';
+import type { Authenticated } from './authenticate.js';
+import { Candidates, type AttemptOutcome, type Candidate } from './candidates.js';
+import type { Connection, Transport } from './connection.js';
+import type { DhtNode, DhtPeer } from './dht.js';
+import { dial, dialOnce } from './direct.js';
+import type { LanPlace, LanTask } from './lan.js';
+import {
+  goneSignal,
+  Meeting,
+  target,
+  type Finders,
+  type PairedChannel,
+  type PeerEvent,
+  type WaysToMeet,
+} from './meeting.js';
+
+/** Who is looked for. */
+export interface Quest {
+  /** Under what the other side may be found now: it may change with time. */
+  readonly topics: () => readonly Topic[];
+  /** Proves each to the other who they are. What it throws, other than `peer-gone`, says that this is not the one. */
+  readonly authenticate: (connection: Connection, gone: AbortSignal) => Promise<Authenticated>;
+  /** What ends the whole search, after an attempt that threw `error`; `undefined` to go on. */
+  readonly endsWith: (error: XferError) => XferError | undefined;
+  /** Why nobody was met in all the time. */
+  readonly absence: (hasCandidates: boolean) => XferError;
+  /** This way will bring nobody any more. */
+  readonly onTransportClosed: (transport: Transport) => void;
+}
+
+const LOOKUP_MS = 500;
+/** Who is on the local network has answered by then. */
+const ANSWER_MS = 1_500;
+const REDIAL_MS = 500;
+const DIALS_AT_ONCE = 8;
+/** A dial that takes longer makes room for others, and goes on beside them. */
+const DIAL_MS = 5_000;
+/** Dials that go on, at once. */
+const LINGERING_AT_ONCE = 8;
+/** Connections that are being paired, at once. */
+const PAIRINGS_AT_ONCE = 32;
+const CHECK_MS = 250;
+/** When to say that nobody is there yet. */
+const WAITING_MS = 1_000;
+/** After a refusal, how long another candidate may take to show up. */
+const SETTLE_MS = 1_500;
+/** How long to go on among foreign hosts. */
+const CROWDED_MS = 60_000;
+/** More candidates than this are no chance, but an attack or a very busy nameplate. */
+const CROWD = 8;
+
+/**
+ * Looks until the one is found that the quest is for. It may be there later than this side. Throws what `quest` says, `no-network`,
+ * `port-in-use`, `bad-address`, `peer-unreachable`, `interrupted`. Nothing stays open then.
+ *
+ * @param expireMs How long to look where nobody is found.
+ */
+export async function seek(
+  quest: Quest,
+  options: WaysToMeet,
+  { dht, lan }: Finders,
+  expireMs: number,
+): Promise<PairedChannel> {
+  const meeting = new Meeting('joiner', options, dht);
+  const seeker = new Seeker(quest, options, meeting);
+  try {
+    const listener = await meeting.listen(new Admission(), seeker.tryIncoming);
+    if (listener !== undefined) {
+      options.onEvent({ type: 'listening', addresses: listener.addresses });
+      meeting.goBy(async () => undefined);
+    }
+    if (options.connect !== undefined) seeker.dial(target(options.connect));
+    if (lan !== undefined) seeker.searchOnLan(lan);
+    if (dht !== undefined) seeker.search(dht);
+  } catch (error) {
+    meeting.fail(toXferError(error));
+  }
+  const check = setInterval(seeker.check, CHECK_MS);
+  const expiry = setTimeout(() => {
+    meeting.fail(seeker.absence);
+  }, expireMs);
+  try {
+    return await meeting.outcome();
+  } finally {
+    clearInterval(check);
+    clearTimeout(expiry);
+  }
+}
+
+/** Opens a connection to a candidate. */
+type Connect<T> = (value: T, signal: AbortSignal) => Promise<Connection>;
+
+/** Looks for one other side by several ways, and tries who may be it, until one is. */
+class Seeker {
+  readonly #quest: Quest;
+  readonly #options: WaysToMeet;
+  readonly #meeting: Meeting;
+  readonly #candidates = new Candidates<DhtPeer>();
+  readonly #neighbours = new Candidates<LanPlace>();
+  readonly #startedMs = performance.now();
+  #dialing = 0;
+  #lingering = 0;
+  #pairing = 0;
+  #crowdedSinceMs: number | undefined;
+  readonly #said = new Set<PeerEvent['type']>();
+  /** Ways that have not yet shown whether there is somebody. */
+  #unexplored = new Set<'dht' | 'lan' | 'connect'>();
+  #refusal: { readonly error: XferError; readonly firstMs: number; lastMs: number } | undefined;
+
+  constructor(quest: Quest, options: WaysToMeet, meeting: Meeting) {
+    this.#quest = quest;
+    this.#options = options;
+    this.#meeting = meeting;
+  }
+
+  /** Looks the topic up again and again: who announces later than we look is found as well. */
+  search(dht: DhtNode): void {
+    this.#unexplored.add('dht');
+    this.#meeting.goBy(
+      async () => {
+        const { onEvent } = this.#options;
+        if (!(await dht.isReachable())) {
+          if (!this.#meeting.isOver) onEvent({ type: 'dht-unreachable' });
+          throw this.#meeting.silence();
+        }
+        if (!this.#meeting.isOver) onEvent({ type: 'dht-ready' });
+        while (!this.#meeting.isOver) {
+          for (const peers of await Promise.all(this.#quest.topics().map((topic) => lookup(dht, topic)))) {
+            for (const peer of peers) this.#candidates.add(b4a.toString(peer.publicKey, 'hex'), peer);
+          }
+          this.#unexplored.delete('dht');
+          this.#dialMore(this.#candidates, (peer, signal) => dht.connect(peer, signal));
+          await sleep(LOOKUP_MS, undefined, { signal: this.#meeting.signal });
+        }
+      },
+      () => {
+        this.#unexplored.delete('dht');
+        this.#quest.onTransportClosed('dht');
+      },
+    );
+  }
+
+  /** Asks the local network, and dials whoever answers. */
+  searchOnLan({ searchOnLan }: NonNullable<Finders['lan']>): void {
+    const { signal } = this.#meeting;
+    const onClosed = (): void => {
+      this.#unexplored.delete('lan');
+      this.#quest.onTransportClosed('lan');
+    };
+    this.#unexplored.add('lan');
+    this.#meeting.goBy(async () => {
+      const dialMore = (): void =>
+        this.#dialMore(this.#neighbours, (place, signal) => dialOnce(place, 'lan', signal));
+      const asked = new Set<string>();
+      const askForMore = (): void => {
+        for (const topic of this.#quest.topics()) {
+          const name = b4a.toString(topic, 'hex');
+          if (asked.has(name)) continue;
+          asked.add(name);
+          const task = searchOnLan(topic, (place) => {
+            this.#neighbours.add(`${place.host} ${String(place.port)}`, place);
+            dialMore();
+          });
+          tasks.push(task);
+          this.#meeting.closeWithIt(() => task.close());
+        }
+      };
+      const tasks: LanTask[] = [];
+      askForMore();
+      if (!(await tasks[0]?.isUsable(signal))) throw new XferError('no-network');
+      await sleep(ANSWER_MS, undefined, { signal });
+      this.#unexplored.delete('lan');
+      // Those that could not be reached are tried again.
+      for (;;) {
+        askForMore();
+        dialMore();
+        await sleep(LOOKUP_MS, undefined, { signal });
+      }
+    }, onClosed);
+  }
+
+  dial(endpoint: Parameters<typeof dial>[0]): void {
+    const { signal } = this.#meeting;
+    this.#unexplored.add('connect');
+    this.#meeting.goBy(
+      async () => {
+        for (;;) {
+          const outcome = await this.#attempt(await dial(endpoint, signal));
+          if (outcome === 'refused') break;
+          await sleep(REDIAL_MS, undefined, { signal });
+        }
+        this.#unexplored.delete('connect');
+      },
+      () => this.#unexplored.delete('connect'),
+    );
+  }
+
+  readonly tryIncoming = (connection: Connection): void => {
+    void this.#attempt(connection);
+  };
+
+  /** Ends the search where going on is pointless. */
+  readonly check = (): void => {
+    const nowMs = performance.now();
+    const hasOpen = this.#candidates.hasOpen || this.#neighbours.hasOpen;
+    const isBusy = this.#dialing > 0 || this.#pairing > 0 || hasOpen;
+    if (
+      !isBusy &&
+      !this.#unexplored.has('dht') &&
+      this.#refusal === undefined &&
+      nowMs - this.#startedMs > WAITING_MS
+    ) {
+      this.#say(this.#found > 0 ? 'unreachable' : 'waiting');
+    }
+    if (this.#found > CROWD) this.#crowdedSinceMs ??= nowMs;
+    const isCrowded = this.#crowdedSinceMs !== undefined && nowMs - this.#crowdedSinceMs > CROWDED_MS;
+    if (this.#refusal === undefined) {
+      if (isCrowded) this.#meeting.fail(this.#quest.absence(false));
+      return;
+    }
+    const { error, firstMs, lastMs } = this.#refusal;
+    const isExplored = !isBusy && this.#unexplored.size === 0 && nowMs - lastMs > SETTLE_MS;
+    if (isExplored || isCrowded || nowMs - firstMs > CROWDED_MS) this.#meeting.fail(error);
+  };
+
+  /** How many may be the host. */
+  get #found(): number {
+    return this.#candidates.size + this.#neighbours.size;
+  }
+
+  /** Why nobody was met in all this time. */
+  get absence(): XferError {
+    return this.#quest.absence(this.#found > 0);
+  }
+
+  /** Says it once. */
+  #say(type: 'unreachable' | 'waiting'): void {
+    if (this.#said.has(type)) return;
+    this.#said.add(type);
+    this.#options.onEvent({ type });
+  }
+
+  #dialMore<T>(candidates: Candidates<T>, connect: Connect<T>): void {
+    while (this.#dialing < DIALS_AT_ONCE && this.#pairing < PAIRINGS_AT_ONCE && !this.#meeting.isOver) {
+      const candidate = candidates.next(performance.now());
+      if (candidate === undefined) return;
+      void this.#dialAndTry(candidates, candidate, connect);
+    }
+  }
+
+  async #dialAndTry<T>(
+    candidates: Candidates<T>,
+    candidate: Candidate<T>,
+    connect: Connect<T>,
+  ): Promise<void> {
+    const connection = await this.#dial(candidates, candidate, connect);
+    const attempt = connection === undefined ? undefined : this.#attempt(connection);
+    if (attempt !== undefined) this.#dialMore(candidates, connect);
+    candidates.settle(candidate, (await attempt) ?? 'failed', performance.now());
+    this.#dialMore(candidates, connect);
+  }
+
+  /** One dial; `undefined` for who is stale, made up or too slow. They are tried again later. */
+  async #dial<T>(
+    candidates: Candidates<T>,
+    candidate: Candidate<T>,
+    connect: Connect<T>,
+  ): Promise<Connection | undefined> {
+    const tooSlow = new AbortController();
+    let leave = (): void => {
+      this.#dialing -= 1;
+    };
+    const slow = setTimeout(() => {
+      if (this.#lingering >= LINGERING_AT_ONCE) {
+        tooSlow.abort();
+        return;
+      }
+      candidates.linger(candidate);
+      leave();
+      this.#lingering += 1;
+      leave = () => {
+        this.#lingering -= 1;
+      };
+      this.#dialMore(candidates, connect);
+    }, DIAL_MS);
+    this.#dialing += 1;
+    try {
+      return await connect(candidate.value, AbortSignal.any([this.#meeting.signal, tooSlow.signal]));
+    } catch {
+      return undefined;
+    } finally {
+      clearTimeout(slow);
+      leave();
+    }
+  }
+
+  /** One pairing. Never rejects. */
+  async #attempt(connection: Connection): Promise<AttemptOutcome> {
+    const { signal } = this.#meeting;
+    const drop = (): void => {
+      connection.destroy();
+    };
+    signal.addEventListener('abort', drop, { once: true });
+    this.#pairing += 1;
+    try {
+      signal.throwIfAborted();
+      const gone = goneSignal(connection);
+      const authenticated = await this.#quest.authenticate(connection, gone);
+      signal.removeEventListener('abort', drop);
+      if (!this.#meeting.win(connection, authenticated)) {
+        authenticated.sessionKey.erase();
+        throw new XferError('code-used');
+      }
+      // A send that fails shows in the session's first.
+      authenticated.channel.send({ type: 'chosen' }).catch(() => undefined);
+      return 'refused';
+    } catch (thrown) {
+      connection.destroy();
+      return this.#note(toXferError(thrown));
+    } finally {
+      signal.removeEventListener('abort', drop);
+      this.#pairing -= 1;
+    }
+  }
+
+  #note(error: XferError): AttemptOutcome {
+    if (this.#meeting.isOver) return 'failed';
+    const end = error.code === 'internal' ? error : this.#quest.endsWith(error);
+    if (end !== undefined) this.#meeting.fail(end);
+    if (error.code === 'peer-gone') return 'failed';
+    const nowMs = performance.now();
+    this.#refusal ??= { error, firstMs: nowMs, lastMs: nowMs };
+    this.#refusal.lastMs = nowMs;
+    return 'refused';
+  }
+}
+
+/** One look-up. One that fails is no news: the next may not. */
+async function lookup(dht: DhtNode, topic: Topic): Promise<DhtPeer[]> {
+  try {
+    return await dht.lookup(topic);
+  } catch {
+    return [];
+  }
+}
