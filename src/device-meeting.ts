@@ -34,11 +34,12 @@ export async function meetDevice(
       name: device.name,
       expireMs: expireMsOf(options),
     });
-    removal.ends(paired);
-    return paired;
+    void paired.closed.then(() => removal.stop());
+    return { ...paired, ended: removal.signal };
   } catch (error) {
     removal.stop();
-    throw removal.signal.aborted ? removal.error : error;
+    removal.signal.throwIfAborted();
+    throw error;
   } finally {
     own.privateKey.erase();
   }

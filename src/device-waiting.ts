@@ -54,7 +54,6 @@ async function serve(
   options: WaitOptions,
 ): Promise<void> {
   const removal = new Removal(store, device);
-  removal.ends(paired);
   let isTaken = false;
   try {
     await options.onSession({
@@ -63,7 +62,9 @@ async function serve(
         if (isTaken) throw new XferError('internal', { subject: 'a session that was taken' });
         isTaken = true;
         const target = { name: device.name, devices: options.devices };
-        return receive({ ...options, ...takeOptions, device: target }, () => Promise.resolve(paired));
+        return receive({ ...options, ...takeOptions, device: target }, () =>
+          Promise.resolve({ ...paired, ended: removal.signal }),
+        );
       },
     });
   } finally {

@@ -3,7 +3,7 @@ import { XferError, type ErrorCode } from './errors.js';
 import type { MeetingOptions } from './options.js';
 import type { PairedChannel } from './peer/connect.js';
 import { agreedRate } from './rate.js';
-import { atLast, sayLast } from './transfer/conduct.js';
+import { atLast, interruption, sayLast } from './transfer/conduct.js';
 import { peerError } from './transfer/inbox.js';
 import type { ControlMessage } from './transfer/messages.js';
 import type { Channel } from './transfer/ports.js';
@@ -25,13 +25,13 @@ export async function withinIntroduction<T>(
   signal: AbortSignal,
   talk: (introduced: () => void) => Promise<T>,
 ): Promise<T> {
-  const onAbort = (): void => void refuse(channel, 'interrupted');
+  const onAbort = (): void => void refuse(channel, interruption(signal));
   signal.addEventListener('abort', onAbort);
   const deadline = setTimeout(() => {
     channel.destroy(new XferError('peer-gone'));
   }, INTRODUCTION_MS);
   try {
-    if (signal.aborted) throw await refuse(channel, 'interrupted');
+    if (signal.aborted) throw await refuse(channel, interruption(signal));
     return await talk(() => clearTimeout(deadline));
   } finally {
     clearTimeout(deadline);
@@ -106,9 +106,9 @@ export async function expect<T extends ControlMessage['type']>(
 }
 
 /** Tells the peer why this side gives up, drops the channel, and gives back the error to throw. */
-export async function refuse(channel: Channel, code: ErrorCode): Promise<XferError> {
-  const error = new XferError(code);
-  await atLast(sayLast(channel, code));
+export async function refuse(channel: Channel, why: ErrorCode | XferError): Promise<XferError> {
+  const error = why instanceof XferError ? why : new XferError(why);
+  await atLast(sayLast(channel, error.code));
   channel.destroy(error);
   return error;
 }

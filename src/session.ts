@@ -195,8 +195,9 @@ async function runSession<T>(
   let thread: HashThread | undefined;
   let reunion: Awaited<ReturnType<PairedChannel['keepTogether']>> | undefined;
   try {
+    const ending = paired.ended === undefined ? signal : AbortSignal.any([signal, paired.ended]);
     thread = await hashThread();
-    await introduce(paired, role, options, signal);
+    await introduce(paired, role, options, ending);
     const { path, address } = paired;
     onEvent({ type: 'connected', path, address, device: options.device?.name });
     paired.openLanes(role === 'send', onPeerEvent);
@@ -204,7 +205,7 @@ async function runSession<T>(
     // Not before: people may compare words for as long as they like.
     watch = watchChannel(paired.channel, onEvent);
     const move = await prepared;
-    return await move({ channel: watch.channel, watch, signal, onEvent, hasher: thread });
+    return await move({ channel: watch.channel, watch, signal: ending, onEvent, hasher: thread });
   } finally {
     watch?.stop();
     await thread?.close();

@@ -8,6 +8,7 @@ export type Library = Pick<
   | 'send'
   | 'receive'
   | 'pair'
+  | 'waitForDevices'
   | 'openDevices'
   | 'listContent'
   | 'leftovers'

@@ -350,9 +350,13 @@ const TEXTS: Readonly<Record<ErrorCode, Text>> = {
   },
 };
 
-/** Text and exit status for an error, safe to print. */
-export function explain(error: Pick<XferError, 'code' | 'subject' | 'detail'>): Explanation {
-  const { sentence, advice, exitCode } = TEXTS[error.code];
+/** Text and exit status for an error, safe to print. With a device there is no code to tell again. */
+export function explain(
+  error: Pick<XferError, 'code' | 'subject' | 'detail'>,
+  isByDevice = false,
+): Explanation {
+  const { sentence, advice: usual, exitCode } = TEXTS[error.code];
+  const advice = isByDevice ? (BY_DEVICE[error.code] ?? usual) : usual;
   const detail = error.detail === undefined ? '' : String(error.detail);
   const about = {
     subject: show(error.subject ?? ''),
@@ -365,16 +369,30 @@ export function explain(error: Pick<XferError, 'code' | 'subject' | 'detail'>): 
 }
 
 /** As `explain`, where a later transfer can go on with what arrived. */
-export function explainKept(error: Pick<XferError, 'code' | 'subject' | 'detail'>): Explanation {
+export function explainKept(
+  error: Pick<XferError, 'code' | 'subject' | 'detail'>,
+  isByDevice = false,
+): Explanation {
   const { sentence, exitCode } = explain(error);
   const first = MENDED_FIRST[error.code];
-  const hint = 'start again with a new code and receive into the same place: it goes on from here';
+  const hint = isByDevice
+    ? 'send it again, into the same place: it goes on from here'
+    : 'start again with a new code and receive into the same place: it goes on from here';
   return {
     sentence: error.code === 'interrupted' ? 'interrupted' : sentence,
     exitCode,
     hint: first === undefined ? hint : `${first}, then ${hint}`,
   };
 }
+
+/** What to do where two devices know each other. */
+const BY_DEVICE: Partial<Record<ErrorCode, Wording>> = {
+  'peer-gone': 'send it again when the other machine is there',
+  'peer-interrupted': 'send it again',
+  stalled: 'check the connection on both sides, then send it again',
+  interrupted: 'send it again',
+  integrity: 'do not use what is there of it; send it again, and if it happens twice, tell us',
+};
 
 /** What has to be done before going on makes sense. */
 const MENDED_FIRST: Partial<Record<ErrorCode, string>> = {

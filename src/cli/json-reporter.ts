@@ -14,11 +14,14 @@ export class JsonReporter implements Reporter {
   readonly width = Infinity;
   readonly #stdout: Output;
   readonly #now: () => number;
+  readonly #common: object;
   readonly #lastMs = new Map<XferEvent['type'], number>();
 
-  constructor(stdout: Output, now: () => number) {
+  /** @param common Fields of every line. */
+  constructor(stdout: Output, now: () => number, common: object = {}) {
     this.#stdout = stdout;
     this.#now = now;
+    this.#common = common;
   }
 
   event(event: XferEvent): void {
@@ -38,6 +41,7 @@ export class JsonReporter implements Reporter {
   async done({ outcome, leftOut, leftOutCount, exitCode }: Result): Promise<void> {
     const { files, bytes, continuedBytes, alreadyFiles, alreadyBytes, elapsedMs } = outcome;
     const line = lineOf('done', {
+      ...this.#common,
       files,
       bytes,
       continuedBytes,
@@ -77,7 +81,7 @@ export class JsonReporter implements Reporter {
   }
 
   #write(event: string, fields: object): void {
-    this.#stdout.write(lineOf(event, fields));
+    this.#stdout.write(lineOf(event, { ...this.#common, ...fields }));
   }
 }
 

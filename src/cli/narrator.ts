@@ -144,7 +144,7 @@ export class Narrator implements Reporter {
 
   failed(error: XferError): void {
     this.close();
-    writeError(this.#options.stderr, error.code, error, this.#kept);
+    writeError(this.#options.stderr, error.code, error, { isKept: this.#kept, device: this.#device });
   }
 
   #take(event: XferEvent): void {
@@ -165,7 +165,11 @@ export class Narrator implements Reporter {
         for (const line of wrap(this.#dhtSilence(), this.width)) this.say(line);
         break;
       case 'waiting':
-        this.say('nobody is there under this code yet; still looking');
+        this.say(
+          this.#device === undefined
+            ? 'nobody is there under this code yet; still looking'
+            : `'${this.#device}' is not there yet; still looking`,
+        );
         break;
       case 'unreachable':
         for (const line of wrap(UNREACHABLE, this.width)) this.say(line);
@@ -176,7 +180,11 @@ export class Narrator implements Reporter {
       case 'connected':
         this.#phase = 'connected';
         this.#path = event.path;
-        this.say(`connected ${route(event.path, event.address)}; the code is used up`);
+        this.say(
+          this.#device === undefined
+            ? `connected ${route(event.path, event.address)}; the code is used up`
+            : `connected ${route(event.path, event.address)}`,
+        );
         break;
       case 'paired':
         this.#options.stdout.write(`${event.name}\n`);
@@ -267,6 +275,10 @@ export class Narrator implements Reporter {
     }
   }
 
+  get #device(): string | undefined {
+    return this.#options.meeting.device;
+  }
+
   get #sends(): boolean {
     return this.#options.meeting.role === 'send';
   }
@@ -339,6 +351,7 @@ export class Narrator implements Reporter {
     const counted = this.#counted === undefined ? '' : `, still counting: ${this.#counted}`;
     switch (this.#phase) {
       case 'waiting':
+        if (this.#device !== undefined) return `looking for '${this.#device}'`;
         return this.#options.meeting.joins ? 'looking for the other side' : 'waiting for the other side';
       case 'connected':
         if (this.#options.meeting.role === 'pair') return 'waiting for the other person';
@@ -367,10 +380,11 @@ export function writeError(
   stderr: Output,
   code: XferError['code'],
   error: Pick<XferError, 'subject' | 'detail'> | undefined,
-  isKept = false,
+  { isKept = false, device }: { readonly isKept?: boolean; readonly device?: string | undefined } = {},
 ): void {
   const about = { code, subject: error?.subject, detail: error?.detail };
-  const { sentence, hint } = isKept ? explainKept(about) : explain(about);
+  const isByDevice = device !== undefined;
+  const { sentence, hint } = isKept ? explainKept(about, isByDevice) : explain(about, isByDevice);
   // A log or a script gets each in one line.
   const width = stderr.isTTY === true ? (stderr.columns ?? USUAL_WIDTH) : Infinity;
   const said = [`xfer: error: ${sentence}`, ...(hint === undefined ? [] : [`xfer: hint: ${hint}`])];

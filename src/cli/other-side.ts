@@ -9,6 +9,8 @@ export interface Meeting {
   readonly listen?: Endpoint;
   readonly connect?: Endpoint;
   readonly alsoDht?: boolean;
+  /** What the device is called that is met in place of somebody with a code. */
+  readonly device?: string;
   /** The local network is asked too. */
   readonly lan?: boolean;
 }

@@ -103,6 +103,13 @@ function buildProgram(actions: Actions, finish: Finish): Command {
         NEW_CODE,
       ),
     )
+    .addOption(
+      new Option(
+        '--to <device>',
+        'send to a machine that was paired, which runs `xfer receive --wait`',
+      ).conflicts([...NEW_CODE, 'code', 'listen', 'connect']),
+    )
+    .option('--addr <address>', 'with --to: reach it at HOST:PORT, and nowhere else unless --also-dht')
     .option('--follow', 'send what symbolic links point to, inside what is sent')
     .option('--exclude <glob>', 'leave out what matches; may be given again', collect)
     .option('--gitignore', 'leave out what .gitignore files name')
@@ -120,6 +127,15 @@ function buildProgram(actions: Actions, finish: Finish): Command {
     .description('take what the other side offers')
     .argument('[code...]', 'the code; better typed when asked, since a shell remembers its lines; - reads it')
     .option('--new', 'show a code and wait for `xfer send --code`')
+    .addOption(
+      new Option('--wait', 'take what machines send that were paired, until Ctrl-C').conflicts([
+        ...NEW_CODE,
+        'new',
+        'stdout',
+        'connect',
+        'expire',
+      ]),
+    )
     .addOption(new Option('--out <path>', 'put it into this folder, or give a single file this name'))
     .addOption(
       new Option('--stdout', 'write the bytes of a single file or a pipe to the standard output').conflicts([

@@ -1,5 +1,12 @@
 /** `xfer receive` */
-import { loadConfig, registerPath, type ConflictPolicy, type ReceiveOutcome } from '../index.js';
+import {
+  loadConfig,
+  registerPath,
+  type Config,
+  type ConflictPolicy,
+  type ReceiveOutcome,
+  type TakeOptions,
+} from '../index.js';
 import { withCodeExtras } from './code-extras.js';
 import { readCode } from './code-input.js';
 import { Consent } from './consent.js';
@@ -13,6 +20,7 @@ import { usageError } from './usage.js';
 /** As commander gives them. */
 export interface ReceiveFlags extends MeetingFlags {
   readonly new?: boolean;
+  readonly wait?: boolean;
   readonly out?: string;
   readonly stdout?: boolean;
   readonly overwrite?: boolean;
@@ -38,6 +46,13 @@ export async function runReceive(
   flags: ReceiveFlags,
   context: Context,
 ): Promise<number> {
+  if (flags.wait === true) {
+    if (argument !== undefined) {
+      throw usageError('--wait is for devices, which need no code', 'leave one of them out');
+    }
+    const { runWait } = await import('./wait.js');
+    return runWait(flags, context);
+  }
   if (flags.new === true && argument !== undefined) {
     throw usageError('--new makes a code, so none can be given', 'leave one of them out');
   }
@@ -52,45 +67,64 @@ export async function runReceive(
   const prompts = new Prompts(context);
   const code = flags.new === true ? undefined : await readCode(argument, context, flags, prompts);
   const choices = meetingOptions(flags, config, context.env, code === undefined);
+  const meeting = { role: 'receive' as const, joins: code !== undefined, ...choices };
+  return runTransfer(context, prompts, { flags, meeting, code }, (hooks) =>
+    moveTo(
+      (options) =>
+        context.library.receive({ ...choices, ...(code === undefined ? {} : { code }), ...options }),
+      { flags, config, context, prompts, hooks },
+    ),
+  );
+}
+
+/** What one transfer is received with. */
+export interface Receiving {
+  readonly flags: ReceiveFlags;
+  readonly config: Config;
+  readonly context: Context;
+  readonly prompts: Prompts;
+  readonly hooks: Hooks;
+}
+
+/** Receives by `receive` what the person says yes to, as the flags ask for it. `undefined` where the person only had a look. */
+export async function moveTo(
+  receive: (options: TakeOptions) => Promise<ReceiveOutcome>,
+  { flags, config, context, prompts, hooks: { reporter, onEvent, compareWords } }: Receiving,
+): Promise<ReceiveOutcome | undefined> {
   const out = flags.out ?? config.out;
   const asks = canAsk(context, flags);
-  const policy = policyOf(flags);
   const output = flags.stdout === true ? new CountedOutput(context.stdout) : undefined;
-
-  const move = async ({ reporter, onEvent, compareWords }: Hooks): Promise<ReceiveOutcome | undefined> => {
-    const options = {
+  const consent = new Consent(
+    {
       yes: flags.yes === true,
       dryRun: flags.dryRun === true,
-      policy,
+      policy: policyOf(flags),
       allowDotfiles: flags.allowDotfiles === true,
       canAsk: asks,
       signal: context.signal,
-    };
-    const consent = new Consent(options, reporter, prompts);
-    try {
-      return await context.library.receive({
-        ...choices,
-        ...(code === undefined ? {} : { code }),
-        ...(output !== undefined ? { output } : out === undefined ? {} : { out }),
-        register: registerPath(context.env),
-        ...(flags.only === undefined ? {} : { only: flags.only }),
-        ...(flags.exec === false ? { noExec: true } : {}),
-        ...(flags.sync === false ? { sync: false } : {}),
-        ...(compareWords === undefined ? {} : { compareWords }),
-        early: (asks || flags.yes === true) && flags.dryRun !== true,
-        decide: (offer, watch) => consent.decide(offer, watch),
-        onEvent: withCodeExtras(flags, reporter, onEvent),
-        signal: context.signal,
-      });
-    } catch (error) {
-      // What the library says about a no is less than what is known here, unless the end came first.
-      const refusal = context.signal.aborted ? undefined : consent.refusal;
-      if (refusal?.code === 'dry-run') return undefined;
-      throw refusal ?? output?.explain(error) ?? error;
-    }
-  };
-  const meeting = { role: 'receive' as const, joins: code !== undefined, ...choices };
-  return runTransfer(context, prompts, { flags, meeting, code }, move);
+    },
+    reporter,
+    prompts,
+  );
+  try {
+    return await receive({
+      ...(output !== undefined ? { output } : out === undefined ? {} : { out }),
+      register: registerPath(context.env),
+      ...(flags.only === undefined ? {} : { only: flags.only }),
+      ...(flags.exec === false ? { noExec: true } : {}),
+      ...(flags.sync === false ? { sync: false } : {}),
+      ...(compareWords === undefined ? {} : { compareWords }),
+      early: (asks || flags.yes === true) && flags.dryRun !== true,
+      decide: (offer, watch) => consent.decide(offer, watch),
+      onEvent: withCodeExtras(flags, reporter, onEvent),
+      signal: context.signal,
+    });
+  } catch (error) {
+    // What the library says about a no is less than what is known here, unless the end came first.
+    const refusal = context.signal.aborted ? undefined : consent.refusal;
+    if (refusal?.code === 'dry-run') return undefined;
+    throw refusal ?? output?.explain(error) ?? error;
+  }
 }
 
 function policyOf({ overwrite, update, rename, skip }: ReceiveFlags): ConflictPolicy | undefined {

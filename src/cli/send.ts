@@ -1,7 +1,7 @@
 /** `xfer send` */
 import { createReadStream } from 'node:fs';
 import type { Readable } from 'node:stream';
-import { loadConfig, XferError, type Content, type Skipped } from '../index.js';
+import { devicesPath, loadConfig, XferError, type Content, type Skipped } from '../index.js';
 import { withCodeExtras } from './code-extras.js';
 import { readCode } from './code-input.js';
 import type { Context } from './context.js';
@@ -14,6 +14,9 @@ import { usageError } from './usage.js';
 export interface SendFlags extends MeetingFlags {
   readonly text?: string;
   readonly code?: string;
+  /** The name of a device. */
+  readonly to?: string;
+  readonly addr?: string;
   readonly follow?: boolean;
   readonly exclude?: readonly string[];
   readonly gitignore?: boolean;
@@ -35,13 +38,28 @@ export async function runSend(paths: readonly string[], flags: SendFlags, contex
   const prompts = new Prompts(context);
   const content = await contentOf(paths, flags, context);
   if (flags.dryRun === true) return list(content, flags, context);
+  if (flags.to === undefined && flags.addr !== undefined) {
+    throw usageError(
+      '--addr is where a device can be reached',
+      'name the device with --to, or use --connect',
+    );
+  }
   const code = flags.code === undefined ? undefined : await readCode(flags.code, context, flags, prompts);
-  const choices = meetingOptions(flags, config, context.env, code === undefined);
-  const meeting = { role: 'send' as const, joins: code !== undefined, ...choices };
+  const isHost = code === undefined && flags.to === undefined;
+  const found = flags.addr === undefined ? flags : { ...flags, connect: flags.addr };
+  const choices = meetingOptions(found, config, context.env, isHost);
+  const device = flags.to;
+  const meeting = {
+    role: 'send' as const,
+    joins: !isHost,
+    ...choices,
+    ...(device === undefined ? {} : { device }),
+  };
   return runTransfer(context, prompts, { flags, meeting, code }, ({ reporter, onEvent, compareWords }) =>
     context.library.send(content, {
       ...choices,
       ...(code === undefined ? {} : { code }),
+      ...(device === undefined ? {} : { device: { name: device, devices: devicesPath(context.env) } }),
       ...(compareWords === undefined ? {} : { compareWords }),
       onEvent: withCodeExtras(flags, reporter, onEvent),
       signal: context.signal,

@@ -16,7 +16,7 @@ import { Narrator } from './narrator.js';
 import type { Meeting } from './other-side.js';
 import type { Prompts } from './prompts.js';
 import type { Reporter, Result } from './reporter.js';
-import { openScreen, quietScreen } from './screen.js';
+import { openScreen, quietScreen, type Screen } from './screen.js';
 import { usageError } from './usage.js';
 
 const MOST_LISTED = 1_000;
@@ -28,9 +28,19 @@ export interface Hooks {
   readonly compareWords?: (words: readonly string[], signal: AbortSignal) => Promise<boolean>;
 }
 
+/** What one of several transfers writes to, and how its events are told from those of others. */
+export interface SharedOutput {
+  readonly screen: Screen;
+  readonly device: string;
+  /** A number for each transfer, from 1. */
+  readonly session: number;
+}
+
 export interface TransferOptions {
   readonly flags: OutputFlags;
   readonly meeting: Meeting & Pick<MeetingOptions, 'verify'>;
+  /** Where this is one of several transfers at once. */
+  readonly shared?: SharedOutput;
   /** The code, where this side joins. */
   readonly code?: string | undefined;
 }
@@ -51,15 +61,10 @@ export async function runTransfer(
   const { flags, meeting } = options;
   const asks = canAsk(context, flags);
   // Before a code is used up for nothing.
-  if (meeting.verify === true && !asks) {
-    throw usageError(
-      '--verify needs somebody to compare the words',
-      'run this on a terminal, without --json',
-    );
-  }
+  assertComparable(context, flags, meeting.verify);
   const debug = flags.debug === true ? new DebugLog(context.stderr, now) : undefined;
   if (options.code !== undefined) debug?.hide(options.code);
-  const reporter = openReporter(context, flags, meeting, now);
+  const reporter = openReporter(context, flags, meeting, now, options.shared);
   const skipped = new Map<string, Skipped>();
   const hooks: Hooks = {
     reporter,
@@ -87,15 +92,25 @@ export async function runTransfer(
   }
 }
 
+/** Throws `usage` where words are to be compared and nobody can be asked. */
+export function assertComparable(context: Context, flags: OutputFlags, verify: boolean | undefined): void {
+  if (verify !== true || canAsk(context, flags)) return;
+  throw usageError('--verify needs somebody to compare the words', 'run this on a terminal, without --json');
+}
+
 /** The reporter that the flags ask for. */
 export function openReporter(
   { stdout, stderr, env }: Pick<Context, 'stdout' | 'stderr' | 'env'>,
   flags: OutputFlags,
   meeting: Meeting,
   now: () => number = () => performance.now(),
+  shared?: SharedOutput,
 ): Reporter {
-  if (flags.json === true) return new JsonReporter(stdout, now);
-  const screen = flags.quiet === true ? quietScreen : openScreen(stderr, env, now);
+  if (flags.json === true) {
+    const { device, session } = shared ?? {};
+    return new JsonReporter(stdout, now, shared === undefined ? {} : { device, session });
+  }
+  const screen = shared?.screen ?? (flags.quiet === true ? quietScreen : openScreen(stderr, env, now));
   return new Narrator({ meeting, screen, stdout, stderr, now });
 }
 

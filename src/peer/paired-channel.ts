@@ -25,6 +25,8 @@ export interface PairedChannel {
   readonly path: Path;
   /** `host:port` of the peer. */
   readonly address: string | undefined;
+  /** Aborted, with an `XferError` as its reason, when the session must end whatever it is doing. */
+  readonly ended?: AbortSignal;
   /** Lets lanes come about, from now until the connection is gone. The peer must have been told nothing but who we are. */
   openLanes(isSender: boolean, onEvent: (event: ConnectionEvent) => void): void;
   /** From now on a connection that is lost does not end the session: both sides look for each other for so many milliseconds. */

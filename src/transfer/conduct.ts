@@ -16,7 +16,7 @@ const KNOWN: readonly ErrorCode[] = ['peer-failed', 'peer-interrupted', 'peer-go
 
 /**
  * Runs one side of a transfer. A failure is told to the peer and thrown; `signal` ends it even where it waits for a
- * person or a pipe. What it throws is an `XferError`, `interrupted` after an abort.
+ * person or a pipe. What it throws is an `XferError`, after an abort that of `interruption`.
  *
  * @param breaches Codes that mean here that the peer broke the rules: it gets no answer.
  * @param hasher For leaves that arrive.
@@ -31,7 +31,7 @@ export async function conduct<T>(
   const inbox = new Inbox(channel, hasher);
   let abort = (): void => {};
   const aborted = new Promise<never>((_, reject) => {
-    abort = () => reject(new XferError('interrupted'));
+    abort = () => reject(interruption(signal));
   });
   signal.addEventListener('abort', abort, { once: true });
   if (signal.aborted) abort();
@@ -48,6 +48,12 @@ export async function conduct<T>(
   } finally {
     signal.removeEventListener('abort', abort);
   }
+}
+
+/** Why this side ends something that goes on: somebody stopped it, or the device at the other end was removed. */
+export function interruption({ reason }: AbortSignal): XferError {
+  const isRemoval = reason instanceof XferError && reason.code === 'device-removed';
+  return isRemoval ? reason : new XferError('interrupted');
 }
 
 /** Says why this side ends, and waits for the peer to end too: a connection dropped with bytes unread takes the word along. */

@@ -39,12 +39,12 @@ const SHARED: readonly ErrorCode[] = [
   'code-expired',
   'code-dead',
   'declined',
-  'device-refused',
 ];
 
 /** The error for what the peer said with an `error` message. */
 export function peerError(code: ErrorCode): XferError {
   if (SHARED.includes(code)) return new XferError(code);
+  if (code === 'device-removed') return new XferError('device-refused');
   return code === 'interrupted'
     ? new XferError('peer-interrupted')
     : new XferError('peer-failed', { detail: code });

@@ -67,6 +67,7 @@ export function makeWorld({
       receive: unexpected,
       pair: unexpected,
       openDevices: unexpected,
+      waitForDevices: unexpected,
       listContent: unexpected,
       leftovers: unexpected,
       removeLeftover: unexpected,
