@@ -170,7 +170,7 @@ describe('who is no device', () => {
     expect(sender.stderr).toContain("xfer: error: no device is called 'phone'");
   });
 
-  it('is refused from the moment on in which it is removed, by a program that runs', async () => {
+  it('row 76: is refused from the moment on in which it is removed, by a program that runs', async () => {
     const waiter = await waiting();
     expect(await (await send('note')).status()).toBe(0);
     await runOn(pi, 'devices', 'remove', 'laptop');
@@ -181,22 +181,25 @@ describe('who is no device', () => {
     expect(waiter.stderr.match(/laptop: connected/g)).toHaveLength(1);
   });
 
-  it.each(['pi', 'laptop'])('is removed on the %s in the middle of a session, which ends', async (where) => {
-    await writeFile(path.join(from, 'large'), noise(24 * MIB, 'large'));
-    const waiter = await waiting('--limit', '1M');
-    const sender = await send('large');
-    await sender.waitFor(/the other side said yes/);
-    const started = performance.now();
-    if (where === 'pi') await runOn(pi, 'devices', 'remove', 'laptop');
-    else await runOn(laptop, 'devices', 'remove', 'pi');
-    const [status, mine] = where === 'pi' ? [4, waiter] : [1, sender];
-    expect(await sender.status(), sender.stderr).toBe(status);
-    expect(performance.now() - started).toBeLessThan(10_000);
-    await mine.waitFor(/the device '(laptop|pi)' was removed here/);
-    await (where === 'pi' ? sender : waiter).waitFor(/does not take this machine for one that it knows/);
-    expect(await readdir(to)).not.toContain('large');
-    expect(await stop(waiter)).toBe(0);
-  });
+  it.each(['pi', 'laptop'])(
+    'row 76: is removed on the %s in the middle of a session, which ends',
+    async (where) => {
+      await writeFile(path.join(from, 'large'), noise(24 * MIB, 'large'));
+      const waiter = await waiting('--limit', '1M');
+      const sender = await send('large');
+      await sender.waitFor(/the other side said yes/);
+      const started = performance.now();
+      if (where === 'pi') await runOn(pi, 'devices', 'remove', 'laptop');
+      else await runOn(laptop, 'devices', 'remove', 'pi');
+      const [status, mine] = where === 'pi' ? [4, waiter] : [1, sender];
+      expect(await sender.status(), sender.stderr).toBe(status);
+      expect(performance.now() - started).toBeLessThan(10_000);
+      await mine.waitFor(/the device '(laptop|pi)' was removed here/);
+      await (where === 'pi' ? sender : waiter).waitFor(/does not take this machine for one that it knows/);
+      expect(await readdir(to)).not.toContain('large');
+      expect(await stop(waiter)).toBe(0);
+    },
+  );
 
   it('is taken up when it is paired, and called by its new name, by a program that runs', async () => {
     const waiter = await waiting();
@@ -213,7 +216,7 @@ describe('who is no device', () => {
     expect(await stop(waiter)).toBe(0);
   });
 
-  it('row 9: a machine that answers in its place learns nothing and gets nothing', async () => {
+  it('row 75: a machine that answers in its place learns nothing and gets nothing', async () => {
     const impostor = await machine();
     const other = await machine();
     await pairMachines(other, impostor, { name: 'pi', otherName: 'laptop' });
@@ -235,7 +238,7 @@ describe('who is no device', () => {
     expect(await stop(trap)).toBe(0);
   });
 
-  it('whose secret is of another pairing is refused, whoever has its keys', async () => {
+  it('row 75: whose secret is of another pairing is refused, whoever has its keys', async () => {
     const waiter = await waiting();
     const folder = path.join(laptop.env['XFER_HOME']!, 'devices');
     const [name = ''] = (await readdir(folder)).filter((each) => each.endsWith('.json'));
@@ -287,7 +290,7 @@ describe('through a network of peers', () => {
     expect(await stop(waiter)).toBe(0);
   });
 
-  it('on the day that it is: who has yesterday for today finds nobody', async () => {
+  it('row 74: on the day that it is: who has yesterday for today finds nobody', async () => {
     const waiter = await xfer(['receive', '--wait', '--yes', '--out', to, '--json'], on(pi, 48));
     await waiter.waitFor(/dht-ready/);
     const early = await xfer(['send', path.join(from, 'note'), '--to', 'pi', '--expire', '8s'], on(laptop));

@@ -98,7 +98,7 @@ describe('two devices that remember each other', () => {
     }
   });
 
-  it('show no public key of either on the way', () => {
+  it('row 74: show no public key of either on the way', () => {
     const seen: string[] = [];
     talk(joiner(), host(), { change: (message) => (seen.push(toHex(message)), message) });
     for (const { publicKey } of [laptop, pi]) expect(seen.join()).not.toContain(toHex(publicKey));
@@ -121,11 +121,11 @@ describe('two devices that remember each other', () => {
 });
 
 describe('who is refused', () => {
-  it('another machine in the place of the device', () => {
+  it('row 75: another machine in the place of the device', () => {
     expect(codeThrownBy(() => talk(joiner(), host({}, mallory)))).toBe('device-refused');
   });
 
-  it('a device that is not remembered', () => {
+  it('row 75: a device that is not remembered', () => {
     const own = { publicKey: mallory.publicKey, privateKey: mallory.privateKey };
     expect(codeThrownBy(() => talk(joiner({}, knownPi, own), host()))).toBe('device-refused');
     const nobody = (): undefined => undefined;
@@ -248,7 +248,7 @@ describe('the pairing of two devices', () => {
 });
 
 describe('the topic of a device', () => {
-  it('is another on each day, for each side that waits, and for each pairing', () => {
+  it('row 74: is another on each day, for each side that waits, and for each pairing', () => {
     const topics = [
       deviceTopic(shared(), pi.publicKey, 20_000),
       deviceTopic(shared(), pi.publicKey, 20_001),

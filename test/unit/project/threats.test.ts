@@ -3,12 +3,14 @@ import { namedByRow, testsByRow } from '../../../scripts/threats.js';
 
 const tests = testsByRow();
 const named = namedByRow();
-/** Rows of what xfer does not do yet: resuming, chat. */
-const LATER = [31, 33, 58];
+/** Rows of what xfer does not do yet: chat. */
+const LATER = [58];
+/** Rows about devices. Those in between are for what is not there yet. */
+const DEVICES = [72, 74, 75, 76];
 
 describe('docs/threats.md', () => {
   it('has every row once', () => {
-    expect([...named.keys()]).toEqual(Array.from({ length: 58 }, (_, index) => index + 1));
+    expect([...named.keys()]).toEqual([...Array.from({ length: 58 }, (_, index) => index + 1), ...DEVICES]);
   });
 
   it.each([...named.keys()].filter((row) => !LATER.includes(row)))('has a test for row %d', (row) => {
