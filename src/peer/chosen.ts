@@ -12,16 +12,12 @@ export async function receiveChosen(channel: SealedChannel, over: AbortSignal): 
   const slow = setTimeout(() => {
     channel.destroy();
   }, CHOSEN_MS);
+  let leave = (): void => undefined;
   const onOver = new Promise<undefined>((resolve) => {
-    over.addEventListener(
-      'abort',
-      () => {
-        resolve(undefined);
-      },
-      { once: true },
-    );
-    if (over.aborted) resolve(undefined);
+    leave = () => resolve(undefined);
+    if (over.aborted) leave();
   });
+  over.addEventListener('abort', leave, { once: true });
   try {
     const received = await Promise.race([channel.receive(), onOver]);
     if (over.aborted) return false;
@@ -31,6 +27,8 @@ export async function receiveChosen(channel: SealedChannel, over: AbortSignal): 
     return true;
   } finally {
     clearTimeout(slow);
+    // Who waits for devices does so for years.
+    over.removeEventListener('abort', leave);
   }
 }
 
