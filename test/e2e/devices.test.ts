@@ -125,6 +125,27 @@ describe('a device that waits', () => {
     expect(await stop(waiter)).toBe(0);
   });
 
+  it('moves the bytes of several over as many lanes as they like, all at one port', async () => {
+    const phone = await machine();
+    await pairMachines(phone, pi, { name: 'pi', otherName: 'phone' });
+    const waiter = await waiting();
+    const senders: XferProcess[] = [];
+    for (const [name, by] of [
+      ['one', laptop],
+      ['other', phone],
+    ] as const) {
+      await writeFile(path.join(from, name), noise(8 * MIB, name));
+      const args = ['--to', 'pi', '--addr', `127.0.0.1:${port}`, '--lanes', '3', '--limit', '4M', '--json'];
+      senders.push(await xfer(['send', path.join(from, name), ...args], by));
+    }
+    for (const sender of senders) {
+      expect(await sender.status(), sender.stdout).toBe(0);
+      expect(sender.stdout).toMatch(/"event":"path","path":"direct","address":"127\.0\.0\.1:\d+","lanes":1/);
+    }
+    await expectSameTree(to, from);
+    expect(await stop(waiter)).toBe(0);
+  });
+
   it('goes on in the same session where the line is cut', async () => {
     await writeFile(path.join(from, 'large'), noise(24 * MIB, 'large'));
     const waiter = await waiting('--lanes', '0');

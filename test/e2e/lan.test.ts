@@ -3,6 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { machine, pairMachines } from '../support/devices.js';
 import { Machine, isInstalled, listenIn, whyNoNetworks } from '../support/networks.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 import { noise } from '../support/trees.js';
@@ -114,6 +115,20 @@ describe.skipIf(unavailable !== undefined)(`the local network (${unavailable ?? 
     await sender.waitFor(/somebody tried a wrong code/);
     const receiver = await on(bob, ['receive', code, '--local', '--yes', '--out', to]);
     await expectArrived(sender, receiver);
+  });
+
+  it('brings devices together that were paired before, on any network', async () => {
+    const [laptop, pi] = [await machine(), await machine()];
+    await pairMachines(laptop, pi, { name: 'pi', otherName: 'laptop' });
+    const wait = ['receive', '--wait', '--local', '--yes', '--out', to];
+    const waiter = await xfer(wait, { wrapper: bob.wrapper, env: { ...pi.env, ...LAN_ON } });
+    const args = ['send', file, '--to', 'pi', '--local'];
+    const sender = await xfer(args, { wrapper: alice.wrapper, env: { ...laptop.env, ...LAN_ON } });
+    alice.cableTo(bob, 'cable', ['10.77.0.1/24'], ['10.77.0.2/24']);
+    expect(await sender.status(), sender.stderr).toBe(0);
+    expect((await readFile(path.join(to, 'file'))).equals(content)).toBe(true);
+    waiter.kill('SIGINT');
+    expect(await waiter.status()).toBe(0);
   });
 
   it('row 16: hears a hash and a port and nothing else, a farewell at the end, and nothing with XFER_LAN=off', async () => {
