@@ -22,7 +22,14 @@ export async function meetDevice(
   const store = new DeviceStore(devices);
   const device = await store.find(name);
   const own = await store.ownKeys();
-  const removal = new Removal(store, device);
+  const removal = new Removal(device);
+  const over = new AbortController();
+  store.follow(
+    (all) => removal.look(all),
+    // A list that cannot be read remembers nobody.
+    () => removal.remove(),
+    over.signal,
+  );
   try {
     const ways = waysToMeet(options, onEvent, AbortSignal.any([signal, removal.signal]));
     const connect = options.connect ?? addressOf(device, options);
@@ -34,10 +41,10 @@ export async function meetDevice(
       name: device.name,
       expireMs: expireMsOf(options),
     });
-    void paired.closed.then(() => removal.stop());
+    void paired.closed.then(() => over.abort());
     return { ...paired, ended: removal.signal };
   } catch (error) {
-    removal.stop();
+    over.abort();
     removal.signal.throwIfAborted();
     throw error;
   } finally {

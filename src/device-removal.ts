@@ -1,23 +1,15 @@
 /** What ends with the memory of a device. */
 import { equalBytes } from './crypto/digest.js';
 import { XferError } from './errors.js';
-import type { Device, DeviceStore } from './share/device-store.js';
+import type { Device } from './share/device-store.js';
 
-/** Notices that a device is not remembered any more, until `stop`. */
+/** Notices that a device is not remembered any more. */
 export class Removal {
+  readonly #device: Device;
   readonly #removed = new AbortController();
-  readonly #over = new AbortController();
 
-  constructor(store: DeviceStore, { name, publicKey }: Device) {
-    const remove = (): void => this.#removed.abort(new XferError('device-removed', { subject: name }));
-    store.follow(
-      (devices) => {
-        if (!devices.some((device) => equalBytes(device.publicKey, publicKey))) remove();
-      },
-      // A list that cannot be read remembers nobody.
-      remove,
-      this.#over.signal,
-    );
+  constructor(device: Device) {
+    this.#device = device;
   }
 
   /** Aborted with `device-removed` when the device was removed. */
@@ -25,7 +17,13 @@ export class Removal {
     return this.#removed.signal;
   }
 
-  stop(): void {
-    this.#over.abort();
+  /** Looks whether it is still among these. */
+  look(devices: readonly Device[]): void {
+    const { publicKey } = this.#device;
+    if (!devices.some((device) => equalBytes(device.publicKey, publicKey))) this.remove();
+  }
+
+  remove(): void {
+    this.#removed.abort(new XferError('device-removed', { subject: this.#device.name }));
   }
 }

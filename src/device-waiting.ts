@@ -21,24 +21,32 @@ export function waitForDevices(options: WaitOptions): Promise<void> {
     const own = await store.ownKeys();
     const over = new AbortController();
     const ending = AbortSignal.any([signal, over.signal]);
-    const sessions = new Set<Promise<void>>();
+    const sessions = new Map<Removal, Promise<void>>();
     const onSession = (paired: PairedChannel, device: Device): Promise<void> => {
-      const session = serve(paired, device, store, options).catch((error: unknown) => over.abort(error));
-      sessions.add(session);
-      return session.then(() => void sessions.delete(session));
+      const removal = new Removal(device);
+      const session = serve(paired, device, removal, store, options)
+        .catch((error: unknown) => over.abort(error))
+        .finally(() => sessions.delete(removal));
+      sessions.set(removal, session);
+      return session;
+    };
+    const welcome = (devices: readonly Device[]): void => {
+      reception.welcome(devices);
+      for (const removal of sessions.keys()) removal.look(devices);
+    };
+    const fail = (error: XferError): void => {
+      over.abort(error);
+      // A list that cannot be read remembers nobody.
+      for (const removal of sessions.keys()) removal.remove();
     };
     const { connect: _, ...ways } = waysToMeet(options, onEvent, ending);
     const reception = await Reception.open({ ...ways, own, remembered: () => store.list(), onSession });
     try {
-      store.follow(
-        (devices) => reception.welcome(devices),
-        (error) => over.abort(error),
-        ending,
-      );
+      store.follow(welcome, fail, ending);
       await aborted(ending);
     } finally {
       reception.stop();
-      await Promise.all(sessions);
+      await Promise.all(sessions.values());
       await reception.close();
       own.privateKey.erase();
     }
@@ -50,12 +58,14 @@ export function waitForDevices(options: WaitOptions): Promise<void> {
 async function serve(
   paired: PairedChannel,
   device: Device,
+  removal: Removal,
   store: DeviceStore,
   options: WaitOptions,
 ): Promise<void> {
-  const removal = new Removal(store, device);
   let isTaken = false;
   try {
+    // It may have been removed since it was recognised.
+    removal.look(await store.list());
     await options.onSession({
       device: device.name,
       receive: (takeOptions) => {
@@ -68,7 +78,6 @@ async function serve(
       },
     });
   } finally {
-    removal.stop();
     paired.channel.destroy();
   }
 }

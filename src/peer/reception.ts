@@ -177,7 +177,7 @@ export class Reception<T extends KnownDevice> {
 
   /** One connection, from its first message to `chosen` or its end. Never rejects. */
   async #serve(connection: Connection): Promise<void> {
-    const { own, remembered, onSession } = this.#options;
+    const { own, remembered } = this.#options;
     const { signal } = this.#over;
     const drop = (): void => {
       connection.destroy();
@@ -190,11 +190,8 @@ export class Reception<T extends KnownDevice> {
         loadAuthentication(),
       ]);
       const recognized = await recognizeDevice(connection, own, remembered);
-      if (!(await this.#isWelcome(recognized))) return;
       signal.removeEventListener('abort', drop);
-      this.#count(recognized.device, 1);
-      const isOver = onSession(this.#meet(connection, recognized), recognized.device);
-      void isOver.then(() => this.#count(recognized.device, -1));
+      await this.#attend(connection, recognized);
     } catch {
       // What strangers do wrong is their business.
       connection.destroy();
@@ -203,12 +200,28 @@ export class Reception<T extends KnownDevice> {
     }
   }
 
-  async #isWelcome({ channel, sessionKey, device }: Recognized<T>): Promise<boolean> {
-    if (!(await receiveChosen(channel, this.#over.signal))) return false;
-    if ((this.#sessions.get(nameOf(device.publicKey)) ?? 0) < MOST_SESSIONS_OF_ONE) return true;
-    sessionKey.erase();
-    await refuse(channel, new XferError('limit'));
-    return false;
+  /** A device, from its proof to the end of its session. Rejects where it leaves before that begins. */
+  async #attend(connection: Connection, recognized: Recognized<T>): Promise<void> {
+    const { channel, sessionKey, device } = recognized;
+    const name = nameOf(device.publicKey);
+    const count = this.#sessions.get(name) ?? 0;
+    if (count >= MOST_SESSIONS_OF_ONE) {
+      sessionKey.erase();
+      await refuse(channel, new XferError('limit'));
+      return;
+    }
+    this.#sessions.set(name, count + 1);
+    try {
+      if (await receiveChosen(channel, this.#over.signal)) {
+        await this.#options.onSession(this.#meet(connection, recognized), device);
+      } else {
+        channel.destroy();
+      }
+    } finally {
+      const left = (this.#sessions.get(name) ?? 1) - 1;
+      if (left === 0) this.#sessions.delete(name);
+      else this.#sessions.set(name, left);
+    }
   }
 
   #meet(connection: Connection, recognized: Recognized<T>): PairedChannel {
@@ -223,13 +236,6 @@ export class Reception<T extends KnownDevice> {
       rendezvous: () => Promise.resolve(this.#listener?.rendezvous),
       closed: connection.closed,
     });
-  }
-
-  #count({ publicKey }: KnownDevice, by: number): void {
-    const name = nameOf(publicKey);
-    const count = (this.#sessions.get(name) ?? 0) + by;
-    if (count === 0) this.#sessions.delete(name);
-    else this.#sessions.set(name, count);
   }
 
   #routeOf({ transport, remote }: Connection): LaneRoute {

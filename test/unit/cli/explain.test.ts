@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { brief, explain } from '../../../src/cli/explain.js';
+import { brief, explain, explainKept, explainKept } from '../../../src/cli/explain.js';
 import { ERROR_CODES, XferError, type ErrorCode } from '../../../src/index.js';
 
 describe.each(ERROR_CODES)('%s', (code) => {
@@ -115,4 +115,15 @@ test('every error keeps its status', () => {
   expect(Object.fromEntries(statuses)).toEqual(
     Object.fromEntries(ERROR_CODES.map((code) => [code, explain(new XferError(code)).exitCode])),
   );
+});
+
+test('with a device nothing is said of codes', () => {
+  for (const code of ['peer-gone', 'peer-interrupted', 'stalled', 'interrupted', 'integrity'] as const) {
+    const error = new XferError(code);
+    expect(explain(error, true).hint).not.toContain('code');
+    expect(explain(error, true).hint).toMatch(/send it again/);
+    expect(explain(error, true).exitCode).toBe(explain(error).exitCode);
+    expect(explainKept(error, true).hint).not.toContain('code');
+    expect(explainKept(error, true).hint).toContain('it goes on from here');
+  }
 });

@@ -266,3 +266,26 @@ test('what took no time has no rate', async () => {
   await narrator.done(result({ outcome }));
   expect(stderr.lines.at(-1)).toBe('verified: 1 file, 6 B, 0.0 s');
 });
+
+test('with a device a sender is told of the device, and of no code', async () => {
+  const { narrator, stderr, tell } = tellTo({ joins: true, device: 'pi' });
+  tell({ type: 'waiting' }, { type: 'connected', path: 'direct', address: '192.168.1.5:7337', device: 'pi' });
+  await narrator.done(result());
+  expect(stderr.lines).toContain("looking for 'pi'");
+  expect(stderr.lines).toContain("'pi' is not there yet; still looking");
+  expect(stderr.lines).toContain('connected directly to 192.168.1.5:7337');
+  expect(stderr.text).not.toContain('code');
+});
+
+test('a pairing tells the line for the other side, and the name at the end', () => {
+  const { stdout, stderr, tell } = tellTo({ role: 'pair' });
+  tell(
+    { type: 'code', code: '417-apple-tiger' },
+    { type: 'connected', path: 'dht', address: undefined },
+    { type: 'paired', name: 'pi' },
+  );
+  expect(stdout.text).toBe('417-apple-tiger\npi\n');
+  expect(stderr.lines).toContain('  xfer pair 417-apple-tiger');
+  expect(stderr.lines).toContain('waiting for the other person');
+  expect(stderr.lines).toContain("paired: here the other machine is called 'pi'");
+});

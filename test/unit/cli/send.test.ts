@@ -275,3 +275,36 @@ describe('--dry-run', () => {
     ]);
   });
 });
+
+describe('to a device', () => {
+  const config = { env: { XFER_HOME: '/home/zoe/xfer' } };
+
+  test('there is no code, and the library is told where devices are remembered', async () => {
+    const { options, world } = await send(['a'], { to: 'pi' }, config);
+    expect(options?.device).toEqual({ name: 'pi', devices: '/home/zoe/xfer/devices' });
+    expect(options).not.toHaveProperty('code');
+    expect(options).not.toHaveProperty('words');
+    expect(options).not.toHaveProperty('connect');
+    expect(world.stderr.text).toContain("looking for 'pi'");
+  });
+
+  test('an address for this time is the only place that is looked at', async () => {
+    const { options } = await send(['a'], { to: 'pi', addr: 'pi.home' }, config);
+    expect(options?.connect).toEqual({ host: 'pi.home', port: 7337 });
+    expect(options?.alsoDht).toBeUndefined();
+  });
+
+  test('an address without a device is a usage error', async () => {
+    await expect(send(['a'], { addr: 'pi.home' })).rejects.toMatchObject({ code: 'usage' });
+    await expect(send(['a'], { to: 'pi', addr: '7337' })).rejects.toMatchObject({ code: 'bad-address' });
+  });
+
+  test('what went wrong is said without a code', async () => {
+    const { status, world } = await send(['a'], { to: 'pi' }, config, () =>
+      Promise.reject(new XferError('peer-gone')),
+    );
+    expect(status).toBe(3);
+    expect(world.stderr.text).toContain('xfer: hint: send it again when the other machine is there');
+    expect(world.stderr.text).not.toContain('code');
+  });
+});
