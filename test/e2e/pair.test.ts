@@ -226,6 +226,7 @@ describe('xfer devices', () => {
     await pair(['--name', 'Pi']);
     for (const words of [
       ['devices', 'remove', 'p'],
+      ['send', '--to', 'p'],
       ['devices', 'rename', ''],
     ]) {
       const completed = await xfer(['complete', '--', ...words], one);

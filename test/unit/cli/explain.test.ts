@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { brief, explain, explainKept, explainKept } from '../../../src/cli/explain.js';
+import { brief, explain, explainKept } from '../../../src/cli/explain.js';
 import { ERROR_CODES, XferError, type ErrorCode } from '../../../src/index.js';
 
 describe.each(ERROR_CODES)('%s', (code) => {
