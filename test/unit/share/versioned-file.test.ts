@@ -1,8 +1,23 @@
-import { readdir, stat, utimes, writeFile } from 'node:fs/promises';
+import * as disk from 'node:fs/promises';
+import { readdir, readFile, stat, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { makeWhole, VersionedFile } from '../../../src/share/versioned-file.js';
 import { temporaryFolder } from '../../support/temporary-folder.js';
+
+// Calls that a test lets fail; otherwise they do what they always do.
+vi.mock('node:fs/promises', async (importOriginal) => {
+  const original = await importOriginal<typeof disk>();
+  const watched = ['copyFile', 'link', 'mkdir', 'open', 'readdir', 'readFile', 'unlink'] as const;
+  return { ...original, ...Object.fromEntries(watched.map((name) => [name, vi.fn(original[name])])) };
+});
+
+const CALLS = ['link', 'mkdir', 'open', 'readdir', 'unlink'] as const;
+const failure = (code: string): Error => Object.assign(new Error(code), { code });
+
+afterEach(() => {
+  vi.clearAllMocks();
+});
 
 let folder: string;
 let file: VersionedFile;
@@ -87,4 +102,50 @@ describe('a file that is made whole', () => {
     await expect(makeWhole(own, path.join(own, 'missing', 'key'), 'text')).rejects.toThrow('ENOENT');
     expect(await readdir(own)).toEqual([]);
   });
+});
+
+describe('a disk that does not do what it should', () => {
+  it('whichever call fails, what was there is there, or what took its place', async () => {
+    let failed = 0;
+    for (const name of CALLS) {
+      for (let call = 0; ; call++) {
+        const own = new VersionedFile(path.join(folder, `${name}-${call}`));
+        await own.replace(0, 'one');
+        const mocked = vi.mocked(disk[name]);
+        const actual = mocked.getMockImplementation()!;
+        let calls = 0;
+        mocked.mockImplementation(((...args: never[]) => {
+          if (calls++ === call) throw failure('EIO');
+          return (actual as (...given: never[]) => unknown)(...args);
+        }) as never);
+        const outcome = await own.replace(1, 'two').catch((error: unknown) => (error as Error).message);
+        mocked.mockImplementation(actual as never);
+        const { text } = await own.read();
+        expect(['one', 'two'], `${name} ${call}`).toContain(text);
+        if (outcome === true) expect(text).toBe('two');
+        if (calls <= call) break;
+        failed += 1;
+        // And whoever comes next can go on from there.
+        const { number } = await own.read();
+        expect(await own.replace(number, 'three')).toBe(true);
+        expect((await own.read()).text).toBe('three');
+      }
+    }
+    expect(failed).toBeGreaterThan(5);
+  });
+
+  it.each(['EPERM', 'ENOTSUP', 'ENOSYS'])(
+    'without hard links (%s) one of many writers wins all the same',
+    async (code) => {
+      vi.mocked(disk.link).mockRejectedValue(failure(code));
+      const own = await temporaryFolder();
+      const target = path.join(own, 'key');
+      const texts = ['a', 'b', 'c'];
+      const made = await Promise.all(texts.map((text) => makeWhole(own, target, text)));
+      vi.mocked(disk.link).mockReset();
+      expect(made.filter(Boolean)).toHaveLength(1);
+      expect(await readFile(target, 'utf8')).toBe(texts[made.indexOf(true)]);
+      expect((await stat(target)).mode & 0o777).toBe(0o600);
+    },
+  );
 });
