@@ -41,8 +41,7 @@ export async function meetDevice(
       name: device.name,
       expireMs: expireMsOf(options),
     });
-    void paired.closed.then(() => over.abort());
-    return { ...paired, ended: removal.signal };
+    return { ...paired, ended: removal.signal, release: () => over.abort() };
   } catch (error) {
     over.abort();
     removal.signal.throwIfAborted();

@@ -212,6 +212,7 @@ async function runSession<T>(
     paired.sessionKey.erase();
     paired.channel.destroy();
     reunion?.close();
+    paired.release?.();
     await Promise.all([paired.closed, reunion?.closed()]);
   }
 }

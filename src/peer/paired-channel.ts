@@ -27,6 +27,8 @@ export interface PairedChannel {
   readonly address: string | undefined;
   /** Aborted, with an `XferError` as its reason, when the session must end whatever it is doing. */
   readonly ended?: AbortSignal;
+  /** To be called when the session is over, over however many connections it went. */
+  readonly release?: () => void;
   /** Lets lanes come about, from now until the connection is gone. The peer must have been told nothing but who we are. */
   openLanes(isSender: boolean, onEvent: (event: ConnectionEvent) => void): void;
   /** From now on a connection that is lost does not end the session: both sides look for each other for so many milliseconds. */

@@ -51,7 +51,6 @@ export class Reception<T extends KnownDevice> {
   readonly #announced = new Map<string, AbortController>();
   #isInDht = false;
   readonly #refreshing: NodeJS.Timeout;
-  #running: Promise<unknown> = Promise.resolve();
   #stopping: Promise<unknown> = Promise.resolve();
 
   private constructor(options: ReceptionOptions<T>) {
@@ -95,7 +94,7 @@ export class Reception<T extends KnownDevice> {
   /** Closes everything, and with it sessions that came through the DHT. */
   async close(): Promise<void> {
     this.stop();
-    await Promise.all([this.#stopping, this.#running, this.#dht?.close()]);
+    await Promise.all([this.#stopping, this.#dht?.close()]);
   }
 
   async #open(): Promise<void> {
@@ -117,7 +116,8 @@ export class Reception<T extends KnownDevice> {
       this.#lan = finders.lan?.announceOnLan([], this.#lanListener.port);
     }
     if (this.#listener !== undefined) onEvent({ type: 'listening', addresses: this.#listener.addresses });
-    if (bootstrap !== 'off') this.#running = this.#joinDht(bootstrap).catch(() => undefined);
+    // It ends by itself, soon after everything else.
+    if (bootstrap !== 'off') this.#joinDht(bootstrap).catch(() => undefined);
   }
 
   /** Joins the DHT as soon as it answers. Rejects when the reception is over. */

@@ -222,6 +222,26 @@ describe('who is no device', () => {
     },
   );
 
+  it('row 76: is removed after the line was cut and another one made, which ends the session all the same', async () => {
+    await writeFile(path.join(from, 'large'), noise(24 * MIB, 'large'));
+    const waiter = await waiting('--lanes', '0', '--limit', '1M');
+    const proxy = await TcpProxy.start(port, Infinity);
+    try {
+      const args = ['--to', 'pi', '--addr', `127.0.0.1:${proxy.port}`, '--json'];
+      const sender = await xfer(['send', path.join(from, 'large'), ...args], laptop);
+      await sender.waitFor(/"bytes":[1-9]\d*,"totalFiles"/);
+      proxy.cut();
+      await sender.waitFor(/"reconnected"/);
+      await runOn(laptop, 'devices', 'remove', 'pi');
+      expect(await sender.status(), sender.stdout).toBe(1);
+      expect(sender.stdout).toContain('"code":"device-removed"');
+      await waiter.waitFor(/does not take this machine for one that it knows/);
+      expect(await stop(waiter)).toBe(0);
+    } finally {
+      proxy.close();
+    }
+  });
+
   it('is taken up when it is paired, and called by its new name, by a program that runs', async () => {
     const waiter = await waiting();
     const phone = await machine();
@@ -269,6 +289,14 @@ describe('who is no device', () => {
     expect(await sender.status(), sender.stderr).toBe(4);
     expect(await stop(waiter)).toBe(0);
     expect(waiter.stderr).not.toContain('connected');
+  });
+
+  it('a waiting program ends at once, also where no network of peers answers it', async () => {
+    const waiter = await xfer(['receive', '--wait', '--yes', '--out', to, '--debug'], pi);
+    await waiter.waitFor(/waiting for devices/);
+    const started = performance.now();
+    expect(await stop(waiter)).toBe(0);
+    expect(performance.now() - started).toBeLessThan(5_000);
   });
 
   it('a waiting program without anybody to ask, or two that want the same port, says so at once', async () => {
