@@ -185,4 +185,42 @@ describe('Noise XKpsk3', () => {
       .mock.results.map(({ value }) => value as unknown as Buffer);
     expect(made.every((bytes) => bytes.every((byte) => byte === 0))).toBe(true);
   });
+
+  it('erases the shared key that it looked up, and uses the key of the answer once', () => {
+    const { initiator, responder } = sides();
+    responder.readStart(initiator.start(Buffer.of()));
+    initiator.readReply(responder.reply(Buffer.of()));
+    const { message, outcome } = initiator.confirm(psk(), Buffer.of());
+    const lookedUp = psk();
+    const theirs = responder.readConfirm(message, () => lookedUp).outcome;
+    expect(codeThrownBy(() => lookedUp.expose())).toBe('internal');
+    const answer = theirs.answerKey.seal(Buffer.from('four'));
+    expect(codeThrownBy(() => theirs.answerKey.seal(Buffer.from('five')))).toBe('internal');
+    outcome.answerKey.open(answer);
+    expect(codeThrownBy(() => outcome.answerKey.open(answer))).toBe('internal');
+  });
+
+  it('forgets a run that is given up, at either side', () => {
+    const { initiator, responder } = sides();
+    const start = initiator.start(Buffer.of());
+    initiator.erase();
+    responder.erase();
+    expect(codeThrownBy(() => responder.readStart(start))).toBe('internal');
+    expect(codeThrownBy(() => initiator.start(Buffer.of()))).toBe('internal');
+    const { outcome } = talk(sides());
+    outcome.answerKey.erase();
+    expect(codeThrownBy(() => outcome.answerKey.open(Buffer.alloc(16)))).toBe('internal');
+    const made = vi
+      .mocked(nodeCrypto.randomBytes)
+      .mock.results.map(({ value }) => value as unknown as Buffer);
+    expect(made.every((bytes) => bytes.every((byte) => byte === 0))).toBe(true);
+  });
+
+  it.each([0, 31, 33])('a shared key of %d bytes is a bug', (length) => {
+    const { initiator, responder } = sides();
+    responder.readStart(initiator.start(Buffer.of()));
+    initiator.readReply(responder.reply(Buffer.of()));
+    const wrong = new Secret(Buffer.alloc(length));
+    expect(codeThrownBy(() => initiator.confirm(wrong, Buffer.of()))).toBe('internal');
+  });
 });

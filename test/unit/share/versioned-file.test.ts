@@ -148,4 +148,40 @@ describe('a disk that does not do what it should', () => {
       expect((await stat(target)).mode & 0o777).toBe(0o600);
     },
   );
+
+  it('a folder that cannot be read is an error, and no empty list', async () => {
+    await file.replace(0, 'one');
+    vi.mocked(disk.readdir).mockRejectedValueOnce(failure('EIO'));
+    await expect(file.read()).rejects.toThrow('EIO');
+    vi.mocked(disk.readFile).mockRejectedValueOnce(failure('EACCES'));
+    await expect(file.read()).rejects.toThrow('EACCES');
+  });
+
+  it('a version that goes while it is read leads to the one in its place', async () => {
+    await file.replace(0, 'one');
+    vi.mocked(disk.readFile).mockImplementationOnce(async () => {
+      await file.replace(1, 'two');
+      throw failure('ENOENT');
+    });
+    expect(await file.read()).toEqual({ number: 2, text: 'two' });
+  });
+
+  it('a version that another process removes first is gone all the same', async () => {
+    await file.replace(0, 'one');
+    const unlink = vi.mocked(disk.unlink).getMockImplementation()!;
+    vi.mocked(disk.unlink).mockImplementation(async (place) => {
+      await unlink(place);
+      throw failure('ENOENT');
+    });
+    expect(await file.replace(1, 'two')).toBe(true);
+    vi.mocked(disk.unlink).mockImplementation(unlink);
+    expect(await readdir(folder)).toEqual(['2.json']);
+  });
+
+  it('where a link is refused for another reason nothing is made', async () => {
+    const own = await temporaryFolder();
+    vi.mocked(disk.link).mockRejectedValueOnce(failure('EACCES'));
+    await expect(makeWhole(own, path.join(own, 'key'), 'text')).rejects.toThrow('EACCES');
+    expect(await readdir(own)).toEqual([]);
+  });
 });
