@@ -310,6 +310,8 @@ const EXAMPLES = `
 examples:
   xfer send photos/             shows a code such as 417-apple-tiger
   xfer receive                  asks for the code on the other machine
+  xfer pair                     lets two machines remember each other, once
+  xfer send photos/ --to pi     sends to one of them, without a code
   xfer send --text 'hello'      sends a line of text
   tar c . | xfer send -         sends a pipe
   xfer receive --stdout | tar x takes it
