@@ -7,6 +7,9 @@ export class SharedScreen {
   readonly #statuses = new Map<Part, Status>();
   readonly #idle: Status;
   #turn: Promise<unknown> = Promise.resolve();
+  /** Whose question is on the screen. */
+  #asking: Part | undefined;
+  readonly #held: string[] = [];
 
   /** @param idle What is drawn while there is no part. */
   constructor(screen: Screen, idle: Status) {
@@ -17,22 +20,37 @@ export class SharedScreen {
 
   /** The screen as one transfer sees it; `mark` stands before its lines. */
   part(mark: string): Screen {
-    const screen = this.#screen;
-    const show = (part: Part, status: Status | undefined): void => {
-      if (status === undefined) this.#statuses.delete(part);
-      else this.#statuses.set(part, status);
-      this.#draw();
-    };
-    return new Part(mark, screen, show, (ask) => this.#aside(ask));
+    return new Part(mark, {
+      width: () => this.#screen.width,
+      say: (part, line) => {
+        const marked = `${part.mark}${line}`;
+        if (this.#asking === undefined || this.#asking === part) this.#screen.say(marked);
+        else this.#held.push(marked);
+      },
+      show: (part, status) => {
+        if (status === undefined) this.#statuses.delete(part);
+        else this.#statuses.set(part, status);
+        this.#draw();
+      },
+      aside: (part, ask) => this.#aside(part, ask),
+    });
   }
 
   close(): void {
     this.#screen.close();
   }
 
-  /** Questions wait for each other: there is one keyboard. */
-  #aside<T>(ask: () => Promise<T>): Promise<T> {
-    const asked = this.#turn.then(() => this.#screen.aside(ask));
+  /** Questions wait for each other, since there is one keyboard, and what others say waits for their end. */
+  #aside<T>(part: Part, ask: () => Promise<T>): Promise<T> {
+    const asked = this.#turn.then(async () => {
+      this.#asking = part;
+      try {
+        return await this.#screen.aside(ask);
+      } finally {
+        this.#asking = undefined;
+        for (const line of this.#held.splice(0)) this.#screen.say(line);
+      }
+    });
     this.#turn = asked.catch(() => undefined);
     return asked;
   }
@@ -55,41 +73,42 @@ export class SharedScreen {
   }
 }
 
+/** What a part does on the screen of all. */
+interface Place {
+  /** Columns of the whole screen now. */
+  width(): number;
+  say(part: Part, line: string): void;
+  /** `undefined` when there is nothing to be shown of it any more. */
+  show(part: Part, status: Status | undefined): void;
+  aside<T>(part: Part, ask: () => Promise<T>): Promise<T>;
+}
+
 class Part implements Screen {
   readonly mark: string;
-  readonly #screen: Screen;
-  readonly #show: (part: Part, status: Status | undefined) => void;
-  readonly #ask: <T>(ask: () => Promise<T>) => Promise<T>;
+  readonly #place: Place;
 
-  constructor(
-    mark: string,
-    screen: Screen,
-    show: (part: Part, status: Status | undefined) => void,
-    ask: <T>(ask: () => Promise<T>) => Promise<T>,
-  ) {
+  constructor(mark: string, place: Place) {
     this.mark = mark;
-    this.#screen = screen;
-    this.#show = show;
-    this.#ask = ask;
+    this.#place = place;
   }
 
   get width(): number {
-    return Math.max(1, this.#screen.width - this.mark.length);
+    return Math.max(1, this.#place.width() - this.mark.length);
   }
 
   say(line: string): void {
-    this.#screen.say(`${this.mark}${line}`);
+    this.#place.say(this, line);
   }
 
   status(status: Status): void {
-    this.#show(this, status);
+    this.#place.show(this, status);
   }
 
   aside<T>(ask: () => Promise<T>): Promise<T> {
-    return this.#ask(ask);
+    return this.#place.aside(this, ask);
   }
 
   close(): void {
-    this.#show(this, undefined);
+    this.#place.show(this, undefined);
   }
 }

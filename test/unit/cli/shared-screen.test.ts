@@ -104,6 +104,19 @@ describe('a screen for several', () => {
     expect(await second).toBe('no');
   });
 
+  test('keeps what others say until a question is answered, and not what belongs to it', async () => {
+    const screen = new FakeScreen();
+    const shared = new SharedScreen(screen, idle);
+    const [asking, other] = [shared.part('a: '), shared.part('b: ')];
+    await asking.aside(() => {
+      other.say('connected');
+      asking.say('offered: 3 files');
+      return Promise.resolve();
+    });
+    other.say('verified');
+    expect(screen.lines).toEqual(['aside', 'a: offered: 3 files', 'b: connected', 'b: verified']);
+  });
+
   test('is closed as a whole, and not by one of them', () => {
     const screen = new FakeScreen();
     const shared = new SharedScreen(screen, idle);
