@@ -11,7 +11,9 @@ import {
   type DeviceContext,
   type KnownDevice,
 } from '../../../src/crypto/device.js';
+import { lvCat } from '../../../src/crypto/cpace.js';
 import { SessionKey, type PairingMessages } from '../../../src/crypto/key-schedule.js';
+import { XkInitiator, XkResponder } from '../../../src/crypto/noise-xk.js';
 import { Secret } from '../../../src/crypto/secret.js';
 import { loadPairingSodium } from '../../../src/crypto/sodium.js';
 import { generateKeyPair, keyPairOf } from '../../../src/crypto/x25519.js';
@@ -206,6 +208,53 @@ describe('who is refused', () => {
     expect(made?.privateKey).toEqual(new Uint8Array(32));
     expect(secret.expose()).toEqual(Buffer.alloc(32, 7));
     expect(laptop.privateKey.expose().some((byte) => byte !== 0)).toBe(true);
+  });
+});
+
+describe('a device that knows all keys and keeps to nothing else', () => {
+  const lines = context();
+  const prologue = lvCat(
+    Buffer.from('xfer/1 device'),
+    lines.handshakeHash,
+    Buffer.from('joiner'),
+    lines.joinerKey,
+    Buffer.from('host'),
+    lines.hostKey,
+  );
+  const psk = (): Secret => {
+    const info = Buffer.from('xfer/1 device psk');
+    const bytes = nodeCrypto.hkdfSync('sha512', shared().expose(), Buffer.of(), info, 32);
+    return new Secret(new Uint8Array(bytes));
+  };
+
+  it.each([0, 1215, 1216, 1217])(
+    'as joiner with an X-Wing key of %d bytes that is none is refused',
+    (length) => {
+      const [liar, theirs] = [new XkInitiator(laptop, pi.publicKey, prologue), host()];
+      theirs.readStart(liar.start(Buffer.of()));
+      liar.readReply(theirs.reply(Buffer.of()));
+      const { message } = liar.confirm(psk(), new Uint8Array(length).fill(255));
+      expect(codeThrownBy(() => theirs.verify(message, find()))).toBe('protocol');
+      expect(codeThrownBy(() => theirs.accept())).toBe('internal');
+    },
+  );
+
+  it.each([0, 1119, 1121])('as host with an X-Wing ciphertext of %d bytes is refused', (length) => {
+    const [ours, liar] = [joiner(), new XkResponder(pi, prologue)];
+    liar.readStart(ours.start(Buffer.of()));
+    ours.readReply(liar.reply(Buffer.of()));
+    const { outcome } = liar.readConfirm(ours.confirm(), psk);
+    const accept = outcome.answerKey.seal(new Uint8Array(length));
+    expect(codeThrownBy(() => ours.finish(accept, MESSAGES))).toBe('protocol');
+  });
+
+  it('gets one key of a run, at either side', () => {
+    const [ours, theirs] = [joiner(), host()];
+    talk(ours, theirs);
+    expect(codeThrownBy(() => theirs.sessionKey(MESSAGES))).toBe('internal');
+    expect(codeThrownBy(() => theirs.accept())).toBe('internal');
+    expect(codeThrownBy(() => ours.finish(Buffer.alloc(1136), MESSAGES))).toBe('internal');
+    expect(codeThrownBy(() => ours.confirm())).toBe('internal');
   });
 });
 

@@ -73,6 +73,30 @@ describe('the devices of a machine', () => {
     }
   });
 
+  it('that are changed or removed leave all others as they were', async () => {
+    for (const name of ['a', 'b', 'c']) await add(name);
+    const before = await store.list();
+    await store.setAddress('b', 'pi.home:7337');
+    expect(await store.list()).toEqual(
+      before.map((device) => (device.name === 'b' ? { ...device, address: 'pi.home:7337' } : device)),
+    );
+    await store.remove('b');
+    expect(await store.list()).toEqual(before.filter(({ name }) => name !== 'b'));
+  });
+
+  it('get no name that could not be one', async () => {
+    expect(await codeOf(add('a b'))).toBe('usage');
+    await add('pi');
+    expect(await codeOf(store.rename('pi', 'pi:docs'))).toBe('usage');
+    expect(await names()).toEqual(['pi']);
+  });
+
+  it('cannot be where the folder is a file', async () => {
+    await writeFile(folder, '');
+    const attempts = [() => store.list(), () => store.ownKeys(), () => add('pi'), () => store.remove('pi')];
+    for (const attempt of attempts) expect(await codeOf(attempt())).toBe('disk-failed');
+  });
+
   it('have one name each', async () => {
     await add('pi');
     await add('desk');
@@ -137,7 +161,31 @@ describe('the devices of a machine', () => {
       vi.advanceTimersByTime(500);
       await vi.waitFor(() => expect(told.at(-1)).toEqual(['config-invalid']));
       expect(vi.getTimerCount()).toBe(0);
+      expect(told).toHaveLength(4);
       over.abort();
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  it('are told of once for each change, and not at all when that is over', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    try {
+      const told: number[] = [];
+      const over = new AbortController();
+      const onChange = (devices: readonly Device[]): void => void told.push(devices.length);
+      const onError = (): void => void told.push(-1);
+      const looked = vi.spyOn(store, 'list');
+      store.follow(onChange, onError, over.signal);
+      for (let tick = 0; tick < 5; tick++) {
+        vi.advanceTimersByTime(500);
+        await vi.waitFor(() => expect(told).toEqual([0]));
+      }
+      expect(looked).toHaveBeenCalledTimes(1);
+      over.abort();
+      expect(vi.getTimerCount()).toBe(0);
+      store.follow(onChange, onError, over.signal);
+      expect(vi.getTimerCount()).toBe(0);
     } finally {
       vi.useRealTimers();
     }
@@ -184,7 +232,15 @@ describe('a list that is not as it should be', () => {
     ['no object', '7', 'it is no object'],
     ['another format', '{"format":2,"devices":[]}', 'it was written by another version of xfer'],
     ['no list', '{"format":1}', 'there is no list of devices'],
+    ['null', 'null', 'it is no object'],
     ['no device', list(null), 'device 1 is no object'],
+    ['a text for a device', list('pi'), 'device 1 is no object'],
+    ['a number for a name', list({ ...entry, name: 7 }), 'device 1 has no name that can be one'],
+    [
+      'a number for a key',
+      list({ ...entry, publicKey: 7 }),
+      "the public key of 'pi' has not 64 hexadecimal digits",
+    ],
     ['no name', list(entry, { ...entry, name: '../x' }), 'device 2 has no name that can be one'],
     [
       'a short key',
@@ -228,6 +284,12 @@ describe('a list that is not as it should be', () => {
         }
       }),
     );
+  });
+
+  it('that does not say when a device was paired is read all the same', async () => {
+    await add('pi');
+    await writeFile(path.join(folder, '2.json'), list({ ...entry, pairedMs: 'yesterday' }));
+    expect((await store.find('pi')).pairedMs).toBe(0);
   });
 
   it('fields of a later version are ignored', async () => {
