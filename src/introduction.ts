@@ -105,6 +105,16 @@ export async function expect<T extends ControlMessage['type']>(
   return item as Extract<ControlMessage, { type: T }>;
 }
 
+/** The end of what the peer says. Throws `protocol` where it says more, `peer-gone`, and what the peer gave up for. */
+export async function expectEnd(channel: Channel): Promise<void> {
+  const received = await channel.receive();
+  if (received === undefined) return;
+  channel.release(received.cost);
+  const { item } = received;
+  if ('type' in item && item.type === 'error') throw peerError(item.code);
+  throw new XferError('protocol', { detail: 'expected the end' });
+}
+
 /** Tells the peer why this side gives up, drops the channel, and gives back the error to throw. */
 export async function refuse(channel: Channel, why: ErrorCode | XferError): Promise<XferError> {
   const error = why instanceof XferError ? why : new XferError(why);

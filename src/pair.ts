@@ -6,7 +6,7 @@ import { equalBytes } from './crypto/digest.js';
 import type { KeyPair } from './crypto/x25519.js';
 import { XferError } from './errors.js';
 import { withGuardedEvents } from './guarded-events.js';
-import { compare, expect, goneWith, refuse, withinIntroduction } from './introduction.js';
+import { compare, expect, expectEnd, goneWith, refuse, withinIntroduction } from './introduction.js';
 import type { PairedDevice, PairOptions } from './options.js';
 import type { PairedChannel } from './peer/connect.js';
 import { DeviceStore, type NewDevice } from './share/device-store.js';
@@ -38,8 +38,10 @@ export async function pair(options: PairOptions): Promise<PairedDevice> {
       try {
         const { path, address } = paired;
         onEvent({ type: 'connected', path, address, device: undefined });
-        const proposal = await exchange(paired, own, options, signal);
-        const device = await remember(paired, proposal, store, options, signal);
+        const device = await withinIntroduction(paired.channel, signal, async (introduced) => {
+          const proposal = await exchange(paired, own, options, signal, introduced);
+          return remember(paired, proposal, store, options, signal);
+        });
         onEvent({ type: 'paired', name: device.name });
         return device;
       } finally {
@@ -54,26 +56,25 @@ export async function pair(options: PairOptions): Promise<PairedDevice> {
 }
 
 /** Both sides tell their public keys, compare words where one of them wants that, and prove that the keys are theirs. */
-function exchange(
+async function exchange(
   paired: PairedChannel,
   own: KeyPair,
   options: PairOptions,
   signal: AbortSignal,
+  introduced: () => void,
 ): Promise<Proposal> {
   const { channel, sessionKey, side } = paired;
-  return withinIntroduction(channel, signal, async (introduced) => {
-    const verify = options.verify ?? false;
-    await channel.send({ type: 'device', verify, publicKey: own.publicKey, name: machineName() });
-    const theirs = await expect(channel, 'device');
-    introduced();
-    if (verify || theirs.verify) await compare(paired, options.compareWords, signal);
-    const { secret, proof, peerProof } = pairDevices(sessionKey, side, own, theirs.publicKey);
-    await channel.send({ type: 'device-proof', proof });
-    const { proof: given } = await expect(channel, 'device-proof');
-    if (!equalBytes(given, peerProof)) throw new XferError('protocol', { subject: 'device proof' });
-    const device = { publicKey: Uint8Array.from(theirs.publicKey), secret, address: options.address };
-    return { device: { ...device, pairedMs: Date.now() }, foreign: theirs.name };
-  });
+  const verify = options.verify ?? false;
+  await channel.send({ type: 'device', verify, publicKey: own.publicKey, name: machineName() });
+  const theirs = await expect(channel, 'device');
+  introduced();
+  if (verify || theirs.verify) await compare(paired, options.compareWords, signal);
+  const { secret, proof, peerProof } = pairDevices(sessionKey, side, own, theirs.publicKey);
+  await channel.send({ type: 'device-proof', proof });
+  const { proof: given } = await expect(channel, 'device-proof');
+  if (!equalBytes(given, peerProof)) throw new XferError('protocol', { subject: 'device proof' });
+  const device = { publicKey: Uint8Array.from(theirs.publicKey), secret, address: options.address };
+  return { device: { ...device, pairedMs: Date.now() }, foreign: theirs.name };
 }
 
 /** Asks the person, hears what the other one said, and writes it down when both said yes. */
@@ -89,10 +90,11 @@ async function remember(
   const names = devices.map(({ name }) => name);
   const name = options.name ?? known?.name ?? proposeName(foreign, names);
   const theirs = expect(channel, 'remembered');
-  const question = AbortSignal.any([signal, goneWith(theirs)]);
+  const end = theirs.then(() => expectEnd(channel));
+  const question = AbortSignal.any([signal, goneWith(end)]);
   const mine = options.decide({ name, foreign, isKnown: known !== undefined }, question);
-  // A peer that leaves ends the question; one that said yes first does not.
-  const isWanted = await Promise.race([mine, theirs.then(() => mine)]);
+  // A peer that leaves ends the question, also after its yes.
+  const isWanted = await Promise.race([mine, end.then(() => mine)]);
   if (signal.aborted) throw await refuse(channel, 'interrupted');
   if (!isWanted) {
     await atLast(channel.send({ type: 'error', code: 'declined' }).then(() => channel.end()));
@@ -102,7 +104,7 @@ async function remember(
   await theirs;
   const added = await store.add(device, { name: options.name, foreign });
   await atLast(
-    channel.end().then(() => channel.receive()),
+    channel.end().then(() => end),
     PARTING_MS,
   );
   return { name: added.name };

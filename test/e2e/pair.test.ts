@@ -98,6 +98,19 @@ describe('xfer pair', () => {
     },
   );
 
+  it('that one person said yes to can be given up by them, while the other one thinks', async () => {
+    const port = await freePort();
+    const host = await xfer(['pair', '--yes', '--listen', `127.0.0.1:${port}`], one);
+    const code = await host.code();
+    const joiner = await xferOnTerminal(['pair', code, '--connect', `127.0.0.1:${port}`], other);
+    await joiner.waitFor(/\[Y\/n\] $/);
+    host.kill('SIGINT');
+    expect(await host.status()).toBe(130);
+    expect(await joiner.status()).toBe(3);
+    expect(joiner.text).toContain('the other side was interrupted');
+    expect([...(await devices(one)), ...(await devices(other))]).toEqual([]);
+  });
+
   it('compares words first where one of them wants that', async () => {
     const port = await freePort();
     const host = await xferOnTerminal(['pair', '--verify', '--listen', `127.0.0.1:${port}`], one);
