@@ -12,14 +12,14 @@ export function formatAddress(host: string, port: number): string {
   return isIP(host) === 6 ? `[${host}]:${String(port)}` : `${host}:${String(port)}`;
 }
 
-/** An address as one party would write it: IPv4 inside IPv6 as IPv4, however written, without a zone. */
+/** An address as everybody would write it (RFC 5952), IPv4 inside IPv6 as IPv4, without a zone. */
 export function canonicalAddress(address: string): string {
-  const bare = address.replace(/%.*$/, '').toLowerCase();
+  const bare = address.replace(/%.*$/s, '').toLowerCase();
   if (isIP(bare) !== 6) return bare;
-  const groups = ipv6Groups(bare);
-  if (groups.slice(0, 6).join() !== '0,0,0,0,0,65535') return bare;
-  const [high = 0, low = 0] = groups.slice(6);
-  return [high >> 8, high & 0xff, low >> 8, low & 0xff].join('.');
+  const short = new URL(`http://[${bare}]`).hostname.slice(1, -1);
+  const [, high, low] = /^::ffff:([^:]+):([^:]+)$/.exec(short) ?? [];
+  if (high === undefined || low === undefined) return short;
+  return [high, low].flatMap((group) => [...Buffer.from(group.padStart(4, '0'), 'hex')]).join('.');
 }
 
 /**
@@ -52,22 +52,17 @@ export function isPrivate(host: string): boolean {
 
 /** Whether an address works only together with the name of an interface, or not beyond one cable at all. */
 export function isLinkLocal(address: string): boolean {
-  return /^fe[89ab][0-9a-f]:/i.test(address) || address.startsWith('169.254.');
+  return /^(fe[89ab][0-9a-f]:|169\.254\.)/.test(canonicalAddress(address));
 }
 
-function ipv6Groups(address: string): number[] {
-  const [head = '', tail] = address.replace(/(\d+)\.(\d+)\.(\d+)\.(\d+)$/, embeddedGroups).split('::');
+/** The groups of an IPv6 address in its canonical form. */
+function ipv6Groups(canonical: string): number[] {
+  const [head = '', tail] = canonical.split('::');
   const parse = (text: string): number[] =>
     text === '' ? [] : text.split(':').map((group) => Number.parseInt(group, 16) || 0);
   if (tail === undefined) return parse(head);
   const [first, last] = [parse(head), parse(tail)];
   return [...first, ...Array.from({ length: Math.max(0, 8 - first.length - last.length) }, () => 0), ...last];
-}
-
-/** Four decimal bytes as the two groups that they stand for. */
-function embeddedGroups(_whole: string, ...bytes: string[]): string {
-  const [a = 0, b = 0, c = 0, d = 0] = bytes.slice(0, 4).map(Number);
-  return `${(a * 256 + b).toString(16)}:${(c * 256 + d).toString(16)}`;
 }
 
 /** The host of `host:port`. */

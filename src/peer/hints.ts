@@ -74,8 +74,9 @@ export function worthDialling(
 }
 
 /** Whether an address is one of a network that this machine is attached to. */
-export function isOnLink(address: string, interfaces = interfaceAddresses()): boolean {
-  if (isLinkLocal(address)) return true;
+export function isOnLink(host: string, interfaces = interfaceAddresses()): boolean {
+  if (isLinkLocal(host)) return true;
+  const address = canonicalAddress(host);
   return isIP(address) !== 0 && attachedSubnets(interfaces).check(address, isIPv4(address) ? 'ipv4' : 'ipv6');
 }
 

@@ -1,5 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { formatAddress, isLinkLocal, isLoopback, isPrivate, prefixOf } from '../../../src/peer/address.js';
+import {
+  canonicalAddress,
+  formatAddress,
+  isLinkLocal,
+  isLoopback,
+  isPrivate,
+  prefixOf,
+} from '../../../src/peer/address.js';
 
 describe('addresses', () => {
   test.each([
@@ -12,6 +19,23 @@ describe('addresses', () => {
     ['fe80::1%eth0', 'fe80:0:0'],
   ])('%s belongs to %s', (address, prefix) => {
     expect(prefixOf(address)).toBe(prefix);
+  });
+
+  test.each([
+    ['2001:db8::1', ['2001:DB8::1', '2001:0db8:0:0:0:0:0:1', '2001:db8::0:1', '2001:db8::0.0.0.1', '2001:db8::1%eth0']],
+    ['::1', ['0:0:0:0:0:0:0:1', '::0001', '0::1', '::0.0.0.1']],
+    ['203.0.113.9', ['::ffff:203.0.113.9', '::FFFF:cb00:7109', '0:0:0:0:0:ffff:203.0.113.9', '0::ffff:cb00:7109%1']],
+    ['0.0.0.9', ['::ffff:0:9', '::ffff:0.0.0.9']],
+    ['example.org', ['Example.ORG']],
+  ])('%s is the same however it is written', (address, written) => {
+    expect(canonicalAddress(address)).toBe(address);
+    for (const other of written) expect(canonicalAddress(other), other).toBe(address);
+  }); // prettier-ignore
+
+  test('kinds do not depend on how an address is written', () => {
+    expect(['0:0:0:0:0:0:0:1', '::ffff:7f00:1'].every(isLoopback)).toBe(true);
+    expect(['0::1', '::ffff:10.1.2.3'].every(isPrivate)).toBe(true);
+    expect(['::ffff:169.254.1.1', '::ffff:a9fe:101', 'FE80:0::1%eth0'].every(isLinkLocal)).toBe(true);
   });
 
   test('ports are told from the colons of IPv6', () => {

@@ -99,6 +99,7 @@ describe('what of the peer this side dials', () => {
   test('loopback where the pairing came over it', () => {
     expect(dialled('127.0.0.1', true)).toEqual(['127.0.0.1']);
     expect(dialled('::1', true)).toEqual(['::1']);
+    expect(dialled('0:0:0:0:0:0:0:1', true)).toEqual(['::1']);
     expect(dialled('::ffff:7f00:1', true)).toEqual(['127.0.0.1']);
   });
 
@@ -113,10 +114,15 @@ describe('what of the peer this side dials', () => {
       port: 4_000,
     }));
     expect(worthDialling(hints, false, HOME)).toHaveLength(8);
-    const same = ['203.0.113.7', '::ffff:203.0.113.7', '::ffff:cb00:7107'].map((host) => ({
-      host,
-      port: 4_000,
-    }));
-    expect(worthDialling(same, false, HOME)).toEqual([{ host: '203.0.113.7', port: 4_000 }]);
+    const dialledOf = (hosts: readonly string[]): string[] =>
+      worthDialling(
+        hosts.map((host) => ({ host, port: 4_000 })),
+        false,
+        HOME,
+      ).map(({ host }) => host);
+    expect(dialledOf(['203.0.113.7', '::ffff:203.0.113.7', '::ffff:cb00:7107'])).toEqual(['203.0.113.7']);
+    expect(dialledOf(['2a00:1450::1', '2A00:1450:0::1', '2a00:1450:0:0:0:0:0.0.0.1'])).toEqual([
+      '2a00:1450::1',
+    ]);
   });
 });
