@@ -27,6 +27,9 @@ import { ManifestDecoder, ManifestEncoder, decodeEntries } from '../src/transfer
 import { decodeMessage, encodeMessage } from '../src/transfer/message-codec.js';
 import { ROOT } from '../src/transfer/ports.js';
 import { decodeRecord, encodeRecord } from '../src/transfer/records.js';
+import type { Target } from './kind.js';
+import { PEERS } from './peers.js';
+import { PEOPLE } from './people.js';
 
 const VECTORS = (
   JSON.parse(readFileSync(path.resolve('test/vectors/wire.json'), 'utf8')) as {
@@ -34,15 +37,15 @@ const VECTORS = (
   }
 ).records.map(({ hex }) => hex);
 
-/** Reads an input. What it throws but an `XferError` that says what is wrong with the input is a bug. */
-export type Target = (input: Buffer) => unknown;
-
 const text = (input: Buffer): string => input.toString('utf8');
 
 /** Fails where what was read is not read again from how it is written. */
 function demandSame(one: unknown, other: unknown): void {
   if (!isDeepStrictEqual(one, other)) throw new Error('written and read again it is something else');
 }
+
+/** Targets that bring what they begin with. */
+const KINDS = { ...PEERS, ...PEOPLE };
 
 export const TARGETS: Readonly<Record<string, Target>> = {
   record: (input) => {
@@ -99,6 +102,7 @@ export const TARGETS: Readonly<Record<string, Target>> = {
     const code = parseCode(text(input));
     demandSame(formatCode(parseCode(formatCode(code))), formatCode(code));
   },
+  ...Object.fromEntries(Object.entries(KINDS).map(([name, { read }]) => [name, read])),
 };
 
 /** What there is to begin with, where nothing is kept yet. */
@@ -164,7 +168,7 @@ export function seedsOf(name: string): Buffer[] {
         Buffer.from(text),
       );
     default:
-      return [];
+      return KINDS[name]?.seeds.map((seed) => Buffer.from(seed, 'latin1')) ?? [];
   }
 }
 

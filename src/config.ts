@@ -135,17 +135,32 @@ function folderOf(kind: 'config' | 'data', env: NodeJS.ProcessEnv): string {
  */
 export async function loadConfig(env: NodeJS.ProcessEnv = process.env): Promise<Config> {
   const path = configPath(env);
+  let text: string;
   try {
-    const text = await readFile(path, 'utf8');
-    const { parse } = await import('smol-toml');
-    return check(parse(text), path);
-  } catch (error) {
-    if (error instanceof XferError) throw error;
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {};
-    // smol-toml's message goes on with a picture of the place; its first line says it.
-    const detail = (error as Error).message.split('\n', 1)[0] ?? '';
-    throw new XferError('config-invalid', { subject: path, detail, cause: error });
+    text = await readFile(path, 'utf8');
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return {};
+    throw new XferError('config-invalid', { subject: path, detail: (cause as Error).message, cause });
   }
+  return await parseConfig(text, path);
+}
+
+/**
+ * Settings as they stand in the file at `path`.
+ *
+ * @throws XferError `config-invalid` (subject: the file, detail: what is wrong in it)
+ */
+export async function parseConfig(text: string, path: string): Promise<Config> {
+  const { parse } = await import('smol-toml');
+  let settings: object;
+  try {
+    settings = parse(text);
+  } catch (cause) {
+    // smol-toml's message goes on with a picture of the place; its first line says it.
+    const detail = (cause as Error).message.split('\n', 1)[0] ?? '';
+    throw new XferError('config-invalid', { subject: path, detail, cause });
+  }
+  return check(settings, path);
 }
 
 /**
