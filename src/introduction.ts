@@ -25,7 +25,10 @@ export async function withinIntroduction<T>(
   signal: AbortSignal,
   talk: (introduced: () => void) => Promise<T>,
 ): Promise<T> {
-  const onAbort = (): void => void refuse(channel, interruption(signal));
+  let refusal: Promise<XferError> | undefined;
+  const onAbort = (): void => {
+    refusal = refuse(channel, interruption(signal));
+  };
   signal.addEventListener('abort', onAbort);
   const deadline = setTimeout(() => {
     channel.destroy(new XferError('peer-gone'));
@@ -33,6 +36,9 @@ export async function withinIntroduction<T>(
   try {
     if (signal.aborted) throw await refuse(channel, interruption(signal));
     return await talk(() => clearTimeout(deadline));
+  } catch (error) {
+    // A peer that was told may be gone before this side is.
+    throw refusal === undefined ? error : await refusal;
   } finally {
     clearTimeout(deadline);
     signal.removeEventListener('abort', onAbort);
