@@ -8,6 +8,7 @@ import type { PairedChannel } from './peer/connect.js';
 import { Reception } from './peer/reception.js';
 import { receive } from './session.js';
 import { DeviceStore, type Device } from './share/device-store.js';
+import { aborted } from './transfer/deadline.js';
 
 /**
  * Waits for the devices that are remembered, again and again, until `signal` is aborted, and hands each session to `onSession`.
@@ -80,11 +81,4 @@ async function serve(
   } finally {
     paired.channel.destroy();
   }
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    signal.addEventListener('abort', () => resolve(), { once: true });
-    if (signal.aborted) resolve();
-  });
 }

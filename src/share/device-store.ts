@@ -1,13 +1,13 @@
 /** The devices that this machine remembers, and the key by which they know it. */
-import { mkdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { KnownDevice } from '../crypto/device.js';
 import { equalBytes } from '../crypto/digest.js';
 import { Secret } from '../crypto/secret.js';
-import { generateKeyPair, keyPairOf, X25519_BYTES, type KeyPair } from '../crypto/x25519.js';
+import { keyPairOf, X25519_BYTES, type KeyPair } from '../crypto/x25519.js';
 import { toXferError, XferError } from '../errors.js';
 import { isSameName, parseDeviceName, proposeName } from './device-name.js';
-import { makeWhole, VersionedFile, type Version } from './versioned-file.js';
+import { keptKey } from './key-file.js';
+import { orDiskFailed, VersionedFile, type Version } from './versioned-file.js';
 
 /** A device as it is remembered. */
 export interface Device extends KnownDevice {
@@ -44,18 +44,7 @@ export class DeviceStore {
 
   /** The key pair of this machine. It is made once, and never replaced: others know its public key. */
   async ownKeys(): Promise<KeyPair> {
-    const { folder } = this.#file;
-    const file = path.join(folder, IDENTITY);
-    return orDiskFailed(file, async () => {
-      const text = await readFile(file, 'utf8').catch(unlessMissing);
-      if (text !== undefined) return keyPairIn(file, text);
-      await mkdir(folder, { recursive: true, mode: 0o700 });
-      const { privateKey } = generateKeyPair();
-      await makeWhole(folder, file, `${hexOf(privateKey.expose())}\n`);
-      privateKey.erase();
-      // That of another process, if that was first.
-      return keyPairIn(file, await readFile(file, 'utf8'));
-    });
+    return keyPairOf(await keptKey(path.join(this.#file.folder, IDENTITY), 'this machine'));
   }
 
   /** All devices as they are now, in the order of their names. Their secrets are the store's. */
@@ -255,30 +244,6 @@ function isName(name: string): boolean {
 
 function isKey(value: unknown): value is string {
   return typeof value === 'string' && HEX_KEY.test(value);
-}
-
-function keyPairIn(file: string, text: string): KeyPair {
-  const hex = text.trim();
-  if (!HEX_KEY.test(hex)) {
-    throw new XferError('config-invalid', {
-      subject: file,
-      detail: 'it does not hold the key of this machine',
-    });
-  }
-  return keyPairOf(new Secret(bytesOf(hex)));
-}
-
-function unlessMissing(error: unknown): undefined {
-  if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-}
-
-async function orDiskFailed<T>(subject: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (cause) {
-    if (cause instanceof XferError) throw cause;
-    throw new XferError('disk-failed', { subject, cause });
-  }
 }
 
 function bytesOf(hex: string): Uint8Array {

@@ -1,15 +1,13 @@
 /** A node of a DHT of one's own, with a relay: what a network needs to be independent of all others. */
-import { randomBytes } from 'node:crypto';
-import { mkdir, open, readFile } from 'node:fs/promises';
 import { isIPv4 } from 'node:net';
 import { networkInterfaces } from 'node:os';
-import path from 'node:path';
 import b4a from 'b4a';
 import { XferError } from '../errors.js';
-import { formatAddress, hostOf, isLinkLocal } from '../peer/address.js';
+import { formatAddress, isLinkLocal } from '../peer/address.js';
 import { DiscreetDht, openLastingNode } from '../peer/discreet-dht.js';
 import type { KeyPair } from '../peer/noise.js';
-import { atMost } from '../transfer/deadline.js';
+import { aborted, atMost } from '../transfer/deadline.js';
+import { keptKey } from './key-file.js';
 import { Relay, type RelayLimits, type RelayState } from './relay.js';
 
 export interface NodeOptions {
@@ -47,7 +45,6 @@ export type NodeEvent =
     } & Partial<RelayState>);
 
 const CLOSING_MS = 3_000;
-const SEED_BYTES = 32;
 
 /**
  * Runs until `signal` is aborted.
@@ -56,21 +53,17 @@ const SEED_BYTES = 32;
  */
 export async function runNode(options: NodeOptions): Promise<void> {
   const { port, onEvent, signal } = options;
-  const address = await nodeAddress(options);
-  const host = hostOf(address.bootstrap);
+  const { host, address, keyPair } = await prepare(options);
   const others = options.others.filter((other) => other !== address.bootstrap);
   const dht = await openLastingNode({ host, port, others });
   let relay: Relay | undefined;
   let timer: NodeJS.Timeout | undefined;
   try {
-    const over = new Promise<void>((resolve) => {
-      signal.addEventListener('abort', () => resolve(), { once: true });
-      if (signal.aborted) resolve();
-    });
-    if (options.relay !== undefined) {
+    const over = aborted(signal);
+    if (options.relay !== undefined && keyPair !== undefined) {
       relay = new Relay(dht, options.relay);
       // The first node of a network has nobody to tell of it yet.
-      await Promise.race([over, relay.listen(await readKeyPair(options.keyFile))]);
+      await Promise.race([over, relay.listen(keyPair)]);
     }
     if (signal.aborted) return;
     onEvent({ type: 'node-ready', ...address });
@@ -80,7 +73,7 @@ export async function runNode(options: NodeOptions): Promise<void> {
     await over;
   } finally {
     clearInterval(timer);
-    await atMost(CLOSING_MS, Promise.all([relay?.close()]));
+    if (relay !== undefined) await atMost(CLOSING_MS, relay.close());
     await atMost(CLOSING_MS, dht.destroy({ force: true }));
   }
 }
@@ -90,15 +83,24 @@ export async function runNode(options: NodeOptions): Promise<void> {
  *
  * @throws XferError `usage` where this machine has no address, or several and none was chosen; `bad-address`, `disk-failed`
  */
-export async function nodeAddress({
-  host = onlyAddress(),
-  port,
-  relay,
-  keyFile,
-}: Pick<NodeOptions, 'host' | 'port' | 'relay' | 'keyFile'>): Promise<NodeAddress> {
+export async function nodeAddress(options: Setup): Promise<NodeAddress> {
+  return (await prepare(options)).address;
+}
+
+type Setup = Pick<NodeOptions, 'host' | 'port' | 'relay' | 'keyFile'>;
+
+interface Prepared {
+  readonly host: string;
+  readonly address: NodeAddress;
+  /** Of the relay, where there is one. */
+  readonly keyPair: KeyPair | undefined;
+}
+
+async function prepare({ host = onlyAddress(), port, relay, keyFile }: Setup): Promise<Prepared> {
   if (!isIPv4(host)) throw new XferError('bad-address', { subject: host });
   const keyPair = relay === undefined ? undefined : await readKeyPair(keyFile);
-  return { bootstrap: formatAddress(host, port), relay: keyPair && b4a.toString(keyPair.publicKey, 'hex') };
+  const publicKey = keyPair && b4a.toString(keyPair.publicKey, 'hex');
+  return { host, address: { bootstrap: formatAddress(host, port), relay: publicKey }, keyPair };
 }
 
 function onlyAddress(): string {
@@ -117,32 +119,9 @@ function onlyAddress(): string {
   });
 }
 
-/** The key pair of the relay. A file that is there is never replaced: others know its key. */
 async function readKeyPair(file: string): Promise<KeyPair> {
-  return DiscreetDht.keyPair(await readSeed(file));
-}
-
-async function readSeed(file: string): Promise<Buffer> {
-  try {
-    await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
-    const made = await open(file, 'wx', 0o600);
-    try {
-      await made.writeFile(`${randomBytes(SEED_BYTES).toString('hex')}\n`);
-      await made.sync();
-    } finally {
-      await made.close();
-    }
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') {
-      throw new XferError('disk-failed', { subject: file, cause });
-    }
-  }
-  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
-    throw new XferError('disk-failed', { subject: file, cause });
-  });
-  const seed = Buffer.from(text.trim(), 'hex');
-  if (seed.length !== SEED_BYTES) {
-    throw new XferError('config-invalid', { subject: file, detail: 'it does not hold the key of a relay' });
-  }
-  return seed;
+  const seed = await keptKey(file, 'a relay');
+  const keyPair = DiscreetDht.keyPair(seed.expose());
+  seed.erase();
+  return keyPair;
 }

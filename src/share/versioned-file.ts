@@ -6,6 +6,8 @@ import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import { copyFile, link, mkdir, open, readdir, readFile, stat, unlink } from 'node:fs/promises';
 import path from 'node:path';
+import { XferError } from '../errors.js';
+import { errnoOf } from '../files/disk-errors.js';
 import { syncFolder } from '../files/durable.js';
 
 const VERSION = /^(\d{1,15})\.json$/;
@@ -47,7 +49,7 @@ export class VersionedFile {
         return { number, text: await readFile(this.pathOf(number), 'utf8') };
       } catch (error) {
         // A newer one came meanwhile, and this one went.
-        if (codeOf(error) !== 'ENOENT') throw error;
+        if (errnoOf(error) !== 'ENOENT') throw error;
       }
     }
   }
@@ -78,7 +80,7 @@ export class VersionedFile {
     try {
       return await readdir(this.folder);
     } catch (error) {
-      if (codeOf(error) === 'ENOENT') return [];
+      if (errnoOf(error) === 'ENOENT') return [];
       throw error;
     }
   }
@@ -99,13 +101,13 @@ export async function makeWhole(folder: string, target: string, text: string): P
       await file.close();
     }
     await link(temporary, target).catch((error: unknown) => {
-      if (!NO_LINKS.has(codeOf(error))) throw error;
+      if (!NO_LINKS.has(errnoOf(error) ?? '')) throw error;
       return copyFile(temporary, target, constants.COPYFILE_EXCL);
     });
     await syncFolder(folder);
     return true;
   } catch (error) {
-    if (codeOf(error) === 'EEXIST') return false;
+    if (errnoOf(error) === 'EEXIST') return false;
     throw error;
   } finally {
     await remove(temporary);
@@ -123,10 +125,16 @@ async function isAbandoned(place: string): Promise<boolean> {
 
 async function remove(place: string): Promise<void> {
   await unlink(place).catch((error: unknown) => {
-    if (codeOf(error) !== 'ENOENT') throw error;
+    if (errnoOf(error) !== 'ENOENT') throw error;
   });
 }
 
-function codeOf(error: unknown): string {
-  return String((error as NodeJS.ErrnoException).code);
+/** Gives what `work` gives, and says `disk-failed` for what the system says. */
+export async function orDiskFailed<T>(subject: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    if (cause instanceof XferError) throw cause;
+    throw new XferError('disk-failed', { subject, cause });
+  }
 }

@@ -9,3 +9,11 @@ export async function atMost(ms: number, promise: Promise<unknown>): Promise<voi
   await Promise.race([promise.catch(() => undefined), late]);
   clearTimeout(timer);
 }
+
+/** Resolves when the signal is aborted, which it may be already. */
+export function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    signal.addEventListener('abort', () => resolve(), { once: true });
+    if (signal.aborted) resolve();
+  });
+}
