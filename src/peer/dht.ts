@@ -9,7 +9,7 @@ import type { Admission, Place } from './admission.js';
 import { atMost } from '../transfer/deadline.js';
 import { Connection, type Origin } from './connection.js';
 import { DiscreetDht, openDiscreetDht, type Bootstrap, type DhtPeer } from './discreet-dht.js';
-import { NoiseStream } from './noise.js';
+import { bounded, type NoiseStream } from './noise.js';
 
 export type { Bootstrap, DhtPeer } from './discreet-dht.js';
 
@@ -76,9 +76,8 @@ export class DhtNode {
     withdrawn?: AbortSignal,
   ): Promise<boolean> {
     const swarm = new Hyperswarm({ dht: this.#dht, keyPair: DiscreetDht.keyPair() });
-    swarm.on('connection', (stream) => {
-      if (!(stream instanceof NoiseStream))
-        throw new XferError('internal', { subject: 'stream not bounded' });
+    swarm.on('connection', (unknown) => {
+      const stream = bounded(unknown);
       const { host } = remoteOf(stream);
       const place = admission.admit(prefixOf(host), () => stream.destroy());
       stream.once('close', () => place.leave());
@@ -155,7 +154,6 @@ export class DhtNode {
   async #dial(peer: DhtPeer, signal: AbortSignal, relay?: Uint8Array): Promise<Connection> {
     const { publicKey, relayAddresses } = peer;
     const stream = this.#dht.connect(publicKey, { relayAddresses, relayThrough: relay ?? null });
-    if (!(stream instanceof NoiseStream)) throw new XferError('internal', { subject: 'stream not bounded' });
     const abandon = (): void => {
       stream.destroy();
     };

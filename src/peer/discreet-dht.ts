@@ -15,7 +15,7 @@ import b4a from 'b4a';
 import { XferError } from '../errors.js';
 import { bindError } from './bind-error.js';
 import { hostOf, isLoopback, isPrivate } from './address.js';
-import { NoiseStream } from './noise.js';
+import { bounded, NoiseStream } from './noise.js';
 
 /** Nodes to begin with, as `host:port`. */
 export type Bootstrap = readonly string[] | 'public';
@@ -174,17 +174,19 @@ export class DiscreetDht extends HyperDHT {
     void Promise.all(relayed.map(endOfRelaying)).then(() => server.close());
   }
 
-  override connect(publicKey: Uint8Array, options?: ConnectOptions): ReturnType<HyperDHT['connect']> {
+  override connect(publicKey: Uint8Array, options?: ConnectOptions): NoiseStream {
     // We always give options. hyperdht itself gives none, where it dials a relay: ours or one that the other side named.
     if (options === undefined && !this.#relays.has(b4a.toString(publicKey, 'hex'))) return noStream();
-    const stream = super.connect(publicKey, {
-      ...options,
-      keyPair: HyperDHT.keyPair(),
-      localConnection: false,
-      reusableSocket: false,
-      createSecretStream: createNoiseStream,
-    });
-    if (options === undefined && stream instanceof NoiseStream) this.#keepToRelay(stream);
+    const stream = bounded(
+      super.connect(publicKey, {
+        ...options,
+        keyPair: HyperDHT.keyPair(),
+        localConnection: false,
+        reusableSocket: false,
+        createSecretStream: createNoiseStream,
+      }),
+    );
+    if (options === undefined) this.#keepToRelay(stream);
     return stream;
   }
 

@@ -54,6 +54,12 @@ export class NoiseStream extends SecretStream {
   }
 }
 
+/** What hyperdht and hyperswarm hand over is of our making. Throws `internal` where it is not, and so not bounded. */
+export function bounded(stream: SecretStream): NoiseStream {
+  if (stream instanceof NoiseStream) return stream;
+  throw new XferError('internal', { subject: 'stream not bounded' });
+}
+
 /** Reads the lengths of frames as they pass, and nothing else of them. */
 export class FrameScanner {
   /** Bytes of the present frame that are still to come. */

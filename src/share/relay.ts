@@ -4,7 +4,7 @@ import { Server as BlindRelay } from 'blind-relay';
 import { XferError } from '../errors.js';
 import { canonicalAddress } from '../peer/address.js';
 import type { DiscreetDht } from '../peer/discreet-dht.js';
-import { NoiseStream, type KeyPair, type RawStream } from '../peer/noise.js';
+import { bounded, type KeyPair, type NoiseStream, type RawStream } from '../peer/noise.js';
 
 export interface RelayLimits {
   /** Connections to the relay at once, in all; each transfer that it carries has two. */
@@ -69,11 +69,7 @@ export class Relay {
     });
     this.#server = dht.createServer(
       { firewall: (_key, _payload, { host }) => !this.#mayCome(canonicalAddress(host)) },
-      (stream) => {
-        if (!(stream instanceof NoiseStream))
-          throw new XferError('internal', { subject: 'stream not bounded' });
-        this.#accept(stream);
-      },
+      (stream) => this.#accept(bounded(stream)),
     );
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
   }
