@@ -18,9 +18,7 @@ const RATE = /^(?<count>\d+(?:\.\d+)?) *(?<prefix>[KMGkmg]?)(?<unit>B|iB|bit)?(?
  * @throws XferError `usage`
  */
 export function parseRate(text: string): number {
-  const { count, prefix = '', unit } = RATE.exec(text.trim())?.groups ?? {};
-  const scale = (unit === 'iB' ? BINARY_BYTES : BYTES)[prefix.toUpperCase()] ?? NaN;
-  const rate = Math.round((Number(count) * scale) / (unit === 'bit' ? 8 : 1));
+  const rate = bytesIn(RATE, text);
   if (isRate(rate)) return rate;
   throw new XferError('usage', {
     subject: Number.isNaN(rate) ? `'${text}' is not a rate` : `'${text}' is not from 10K to 100G`,
@@ -38,14 +36,19 @@ const LARGEST_SIZE = 1e15;
  * @throws XferError `usage`
  */
 export function parseSize(text: string): number {
-  const { count, prefix = '', unit } = SIZE.exec(text.trim())?.groups ?? {};
-  const scale = (unit === 'iB' ? BINARY_BYTES : BYTES)[prefix.toUpperCase()] ?? NaN;
-  const size = Math.round(Number(count) * scale);
+  const size = bytesIn(SIZE, text);
   if (size <= LARGEST_SIZE) return size;
   throw new XferError('usage', {
     subject: `'${text}' is not a size`,
     detail: 'write bytes such as 500M, 10G or 1T; at most 1000T',
   });
+}
+
+/** Bytes of what a pattern finds as count, prefix and unit; `NaN` where it finds nothing. */
+function bytesIn(pattern: RegExp, text: string): number {
+  const { count, prefix = '', unit } = pattern.exec(text.trim())?.groups ?? {};
+  const scale = (unit === 'iB' ? BINARY_BYTES : BYTES)[prefix.toUpperCase()] ?? NaN;
+  return Math.round((Number(count) * scale) / (unit === 'bit' ? 8 : 1));
 }
 
 /** Whether two sides can agree on it. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { agreedRate, FASTEST_RATE, isRate, parseRate, SLOWEST_RATE } from '../../src/rate.js';
+import { agreedRate, FASTEST_RATE, isRate, parseRate, parseSize, SLOWEST_RATE } from '../../src/rate.js';
 
 test.each([
   ['500K', 500_000],
@@ -63,4 +63,20 @@ test('a rate is a whole number of bytes', () => {
   expect(isRate(SLOWEST_RATE)).toBe(true);
   expect(isRate(SLOWEST_RATE + 0.5)).toBe(false);
   expect(isRate(NaN)).toBe(false);
+});
+
+test.each([
+  ['0', 0],
+  ['512', 512],
+  ['500M', 500_000_000],
+  ['1.5 GB', 1_500_000_000],
+  ['10GiB', 10_737_418_240],
+  ['1T', 1e12],
+  ['1000T', 1e15],
+])('%j is a size', (text, bytes) => {
+  expect(parseSize(text)).toBe(bytes);
+});
+
+test.each(['', 'much', '-1M', '10M/s', '80Mbit', '10iB', '1001T'])('%j is no size', (text) => {
+  expect(() => parseSize(text)).toThrow(expect.objectContaining({ code: 'usage' }) as Error);
 });
