@@ -46,6 +46,7 @@ export {
   type Config,
   type ConfigKey,
 } from './config.js';
+export { formatAddress } from './peer/address.js';
 export { parseRate, parseSize } from './rate.js';
 
 /** See `send` in session.ts. */

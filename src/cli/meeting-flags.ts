@@ -140,9 +140,13 @@ function listenEndpoint(value: string | true): Endpoint {
   return parseEndpoint(value);
 }
 
-function connectEndpoint(text: string): Endpoint {
-  const endpoint = parseEndpoint(text);
-  if (endpoint.host === undefined || endpoint.port === 0)
-    throw new XferError('bad-address', { subject: text });
-  return endpoint;
+/**
+ * Where somebody can be reached.
+ *
+ * @throws XferError `bad-address`
+ */
+export function connectEndpoint(text: string): Endpoint & { readonly host: string } {
+  const { host, port } = parseEndpoint(text);
+  if (host === undefined || port === 0) throw new XferError('bad-address', { subject: text });
+  return { host, port };
 }

@@ -1,9 +1,9 @@
 /** `xfer pair` */
-import { devicesPath, loadConfig, parseEndpoint, XferError, type DeviceProposal } from '../index.js';
+import { devicesPath, formatAddress, loadConfig, XferError, type DeviceProposal } from '../index.js';
 import { withCodeExtras } from './code-extras.js';
 import { readCode } from './code-input.js';
 import { canAsk, type Context } from './context.js';
-import { meetingOptions, type MeetingFlags } from './meeting-flags.js';
+import { connectEndpoint, meetingOptions, type MeetingFlags } from './meeting-flags.js';
 import { Prompts } from './prompts.js';
 import type { Reporter } from './reporter.js';
 import { show } from './show.js';
@@ -59,9 +59,8 @@ export async function runPair(
  * @throws XferError `bad-address`
  */
 export function deviceAddress(text: string): string {
-  const { host, port } = parseEndpoint(text);
-  if (host === undefined || port === 0) throw new XferError('bad-address', { subject: text });
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+  const { host, port } = connectEndpoint(text);
+  return formatAddress(host, port);
 }
 
 async function ask(
