@@ -56,6 +56,29 @@ export async function connectionPair(
   return Promise.all([connectionOver(near, true, transport), connectionOver(far, false, transport)]);
 }
 
+/** Everything that an end says from now on, message by message. */
+export function recordOf(connection: Connection): readonly Uint8Array[] {
+  const recorded: Uint8Array[] = [];
+  const send = connection.send.bind(connection);
+  connection.send = (pieces) => {
+    recorded.push(Buffer.concat(pieces));
+    return send(pieces);
+  };
+  return recorded;
+}
+
+/** Passes messages on until a leg closes, as a man in the middle does, and notes their first bytes. */
+export async function forward(from: Connection, to: Connection, seen: number[]): Promise<void> {
+  try {
+    for (let message = await from.receive(); message !== undefined; message = await from.receive()) {
+      seen.push(message[0] ?? -1);
+      await to.send([message]);
+    }
+  } catch {
+    // One of the legs closed.
+  }
+}
+
 /** Dials a listener on 127.0.0.1 from another address of loopback, as a stranger on another network would. */
 export async function dialFrom(localAddress: string, port: number): Promise<Connection> {
   const socket = connect({ host: '127.0.0.1', port, localAddress });

@@ -9,7 +9,7 @@ import type { Connection } from '../../../src/peer/connection.js';
 import { openDht, type DhtNode } from '../../../src/peer/dht.js';
 import { dial, listen } from '../../../src/peer/direct.js';
 import { freePort } from '../../support/direct.js';
-import { dialFrom } from '../../support/connections.js';
+import { dialFrom, forward } from '../../support/connections.js';
 import { guessWrong, HARMLESS_JOINERS } from '../../support/hostile-peer.js';
 import { host, join, meet, mistyped } from '../../support/meetings.js';
 import { startPrivateDht, type PrivateDht } from '../../support/private-dht.js';
@@ -271,18 +271,6 @@ async function proveCode(connection: Connection, code: string): Promise<SealedCh
     Promise.resolve(guess),
   );
   return channel;
-}
-
-/** Passes messages on, and notes their first bytes. */
-async function forward(from: Connection, to: Connection, seen: number[]): Promise<void> {
-  try {
-    for (let message = await from.receive(); message !== undefined; message = await from.receive()) {
-      seen.push(message[0] ?? -1);
-      await to.send([message]);
-    }
-  } catch {
-    // One of the legs closed.
-  }
 }
 
 /** A live stranger under the topic, which answers as a host with another code would, and counts the proofs it got. */

@@ -6,23 +6,11 @@ import {
   type ReceiveOptions,
   type ReceiveOutcome,
 } from '../../../src/index.js';
-import { makeOffer, makeWorld, stillWatch, type World, type WorldOptions } from './world.js';
+import { makeOffer, makeWorld, moved, stillWatch, type World, type WorldOptions } from './world.js';
 
 const CODE = '417-apple-tiger';
 
-const outcome: ReceiveOutcome = {
-  files: 1,
-  bytes: 5,
-  continuedBytes: 0,
-  alreadyFiles: 0,
-  alreadyBytes: 0,
-  elapsedMs: 1000,
-  missing: [],
-  missingCount: 0,
-  skippedCount: 0,
-  paths: ['/home/zoe/a.txt'],
-  text: undefined,
-};
+const outcome: ReceiveOutcome = { ...moved, paths: ['/home/zoe/a.txt'], text: undefined };
 
 interface Received {
   readonly status: number;

@@ -11,7 +11,7 @@ import {
   type MeetingOptions,
   type TransferOutcome,
 } from '../../../src/index.js';
-import { makeWorld, type World, type WorldOptions } from './world.js';
+import { makeWorld, moved, type World, type WorldOptions } from './world.js';
 
 let folder: string;
 
@@ -20,18 +20,6 @@ beforeEach(async () => {
 });
 
 afterEach(() => rm(folder, { recursive: true }));
-
-const outcome: TransferOutcome = {
-  files: 1,
-  bytes: 5,
-  continuedBytes: 0,
-  alreadyFiles: 0,
-  alreadyBytes: 0,
-  elapsedMs: 1000,
-  missing: [],
-  missingCount: 0,
-  skippedCount: 0,
-};
 
 interface Sent {
   readonly status: number;
@@ -45,7 +33,7 @@ async function send(
   paths: readonly string[],
   flags: SendFlags = {},
   world: WorldOptions = {},
-  act: (options: MeetingOptions) => Promise<TransferOutcome> = () => Promise.resolve(outcome),
+  act: (options: MeetingOptions) => Promise<TransferOutcome> = () => Promise.resolve(moved),
 ): Promise<Sent> {
   let content: Content | undefined;
   let options: MeetingOptions | undefined;
@@ -154,7 +142,7 @@ describe('the words to compare', () => {
     let answer: boolean | undefined;
     const { world } = await send(['a'], {}, { terminal: true, input }, async ({ compareWords }) => {
       answer = await compareWords?.(['one', 'two'], new AbortController().signal);
-      return outcome;
+      return moved;
     });
     expect(answer).toBe(equal);
     expect(world.stderr.text).toContain('one two\n');
@@ -174,13 +162,13 @@ describe('the words to compare', () => {
 
 describe('the end', () => {
   test.each([
-    [{ ...outcome }, 0],
-    [{ ...outcome, skippedCount: 5 }, 0],
-    [{ ...outcome, skippedCount: 5, missingCount: 3 }, 1],
-    [{ ...outcome, missing: [{ path: 'p', reason: 'path-unreadable' }], missingCount: 1 }, 1],
-    [{ ...outcome, missing: [{ path: 'n', reason: 'name-refused' }], missingCount: 1 }, 1],
-    [{ ...outcome, missing: [{ path: 'l', reason: 'link-skipped' }], missingCount: 1 }, 1],
-    [{ ...outcome, missingCount: 1 }, 1],
+    [{ ...moved }, 0],
+    [{ ...moved, skippedCount: 5 }, 0],
+    [{ ...moved, skippedCount: 5, missingCount: 3 }, 1],
+    [{ ...moved, missing: [{ path: 'p', reason: 'path-unreadable' }], missingCount: 1 }, 1],
+    [{ ...moved, missing: [{ path: 'n', reason: 'name-refused' }], missingCount: 1 }, 1],
+    [{ ...moved, missing: [{ path: 'l', reason: 'link-skipped' }], missingCount: 1 }, 1],
+    [{ ...moved, missingCount: 1 }, 1],
   ] as const)('%j has status %i', async (end, status) => {
     expect((await send(['a'], {}, {}, () => Promise.resolve(end))).status).toBe(status);
   });
@@ -190,7 +178,7 @@ describe('the end', () => {
       for (let number = 0; number < 1500; number++) {
         onEvent?.({ type: 'skipped', skipped: { path: `link ${number}`, reason: 'link-skipped' } });
       }
-      return Promise.resolve({ ...outcome, skippedCount: 1500 });
+      return Promise.resolve({ ...moved, skippedCount: 1500 });
     });
     expect(status).toBe(0);
     expect(world.stderr.text).toContain('1,500 entries left out:\n  link 0  a symbolic link\n');
@@ -245,7 +233,7 @@ test('--qr shows the code in blocks', async () => {
     // As long as it takes to load what draws them.
     await import('../../../src/cli/qr.js');
     await new Promise(setImmediate);
-    return outcome;
+    return moved;
   });
   expect(world.stderr.lines).toEqual(expect.arrayContaining(qrLines('417-apple-tiger')));
 });

@@ -8,21 +8,9 @@ import {
   type TakeOptions,
   type WaitOptions,
 } from '../../../src/index.js';
-import { makeOffer, makeWorld, stillWatch, type World, type WorldOptions } from './world.js';
+import { makeOffer, makeWorld, moved, stillWatch, type World, type WorldOptions } from './world.js';
 
-const outcome: ReceiveOutcome = {
-  files: 1,
-  bytes: 5,
-  continuedBytes: 0,
-  alreadyFiles: 0,
-  alreadyBytes: 0,
-  elapsedMs: 1000,
-  missing: [],
-  missingCount: 0,
-  skippedCount: 0,
-  paths: ['/home/zoe/a.txt'],
-  text: undefined,
-};
+const outcome: ReceiveOutcome = { ...moved, paths: ['/home/zoe/a.txt'], text: undefined };
 
 interface Waited {
   readonly status: number;

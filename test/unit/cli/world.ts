@@ -1,7 +1,7 @@
 /** A terminal, or none, for commands under test. */
 import { PassThrough, Writable } from 'node:stream';
 import type { Context, Library } from '../../../src/cli/context.js';
-import type { OfferSummary } from '../../../src/index.js';
+import type { OfferSummary, TransferOutcome } from '../../../src/index.js';
 
 export class Collected extends Writable {
   readonly isTTY: boolean;
@@ -122,6 +122,19 @@ export function makeOffer(changes: Partial<OfferSummary> = {}): OfferSummary {
     ...changes,
   };
 }
+
+/** A file of five bytes went over. */
+export const moved: TransferOutcome = {
+  files: 1,
+  bytes: 5,
+  continuedBytes: 0,
+  alreadyFiles: 0,
+  alreadyBytes: 0,
+  elapsedMs: 1000,
+  missing: [],
+  missingCount: 0,
+  skippedCount: 0,
+};
 
 /** For `OfferWatch`: nothing changes and nobody leaves. */
 export const stillWatch = { onUpdate: () => undefined, signal: new AbortController().signal };

@@ -6,7 +6,7 @@ import { authenticateAsHost, authenticateAsJoiner } from '../../../src/peer/auth
 import type { Guess } from '../../../src/peer/budget.js';
 import type { Connection } from '../../../src/peer/connection.js';
 import { decodeReply, encodeConfirm, encodeStart } from '../../../src/peer/pairing-messages.js';
-import { connectionPair } from '../../support/connections.js';
+import { connectionPair, recordOf } from '../../support/connections.js';
 import {
   guessWrong,
   HARMLESS_JOINERS,
@@ -117,12 +117,7 @@ describe('pairing', () => {
 
   test('row 5: what was said on one connection is worth nothing on another', async () => {
     const [a, b] = await connectionPair();
-    const recorded: Uint8Array[] = [];
-    const send = a.send.bind(a);
-    a.send = (pieces) => {
-      recorded.push(Buffer.concat(pieces));
-      return send(pieces);
-    };
+    const recorded = recordOf(a);
     await Promise.all([
       authenticateAsJoiner(a, { password: secret() }, new Guesses().reserve),
       authenticateAsHost(b, { password: secret() }, new Guesses().reserve),

@@ -13,7 +13,7 @@ import {
   encodeTerms,
   termsOf,
 } from '../../../src/peer/pairing-messages.js';
-import { connectionPair } from '../../support/connections.js';
+import { connectionPair, forward, recordOf } from '../../support/connections.js';
 import { joiner } from '../../support/hostile-peer.js';
 
 beforeAll(loadPairingSodium);
@@ -116,8 +116,12 @@ describe('two devices on one connection', () => {
   test('row 75: a man in the middle, who has a connection to each, gets neither to say more than it says to a stranger', async () => {
     const [[near, middleNear], [middleFar, far]] = await Promise.all([connectionPair(), connectionPair()]);
     const seen: number[] = [];
-    void forward(middleNear, middleFar, seen);
-    void forward(middleFar, middleNear, seen);
+    const hangUp = (): void => {
+      middleNear.destroy();
+      middleFar.destroy();
+    };
+    void forward(middleNear, middleFar, seen).then(hangUp);
+    void forward(middleFar, middleNear, seen).then(hangUp);
     const outcomes = Promise.all([look(near), wait(far)]);
     expect(await outcomes).toEqual(['device-refused', 'device-refused']);
     expect(seen).toEqual([5]);
@@ -125,12 +129,7 @@ describe('two devices on one connection', () => {
 
   test('row 75: what was said on one connection is worth nothing on another', async () => {
     const [a, b] = await connectionPair();
-    const recorded: Uint8Array[] = [];
-    const send = a.send.bind(a);
-    a.send = (pieces) => {
-      recorded.push(Buffer.concat(pieces));
-      return send(pieces);
-    };
+    const recorded = recordOf(a);
     expect(await Promise.all([look(a), wait(b)])).toEqual(['recognised', 'recognised']);
     a.destroy();
     const [c, d] = await connectionPair();
@@ -208,17 +207,3 @@ describe('who does not keep to the order', () => {
     expect(await run).toBe('device-refused');
   });
 });
-
-/** Passes messages on, and notes their first bytes. */
-async function forward(from: Connection, to: Connection, seen: number[]): Promise<void> {
-  try {
-    for (let message = await from.receive(); message !== undefined; message = await from.receive()) {
-      seen.push(message[0] ?? -1);
-      await to.send([message]);
-    }
-  } catch {
-    // One of the legs closed.
-  }
-  from.destroy();
-  to.destroy();
-}
