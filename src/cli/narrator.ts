@@ -16,7 +16,7 @@ import { otherSideCommands, type Meeting } from './other-side.js';
 import { formatProgress, Speed } from './progress-line.js';
 import { writeWhole, type Reporter, type Result } from './reporter.js';
 import type { Screen } from './screen.js';
-import { cut, show, showOn, showText, USUAL_WIDTH, wrap } from './show.js';
+import { cut, show, showOn, showText, widthOf, wrap } from './show.js';
 
 export interface NarratorOptions {
   readonly meeting: Meeting;
@@ -386,7 +386,7 @@ export function writeError(
   const isByDevice = device !== undefined;
   const { sentence, hint } = isKept ? explainKept(about, isByDevice) : explain(about, isByDevice);
   // A log or a script gets each in one line.
-  const width = stderr.isTTY === true ? (stderr.columns ?? USUAL_WIDTH) : Infinity;
+  const width = widthOf(stderr);
   const said = [`xfer: error: ${sentence}`, ...(hint === undefined ? [] : [`xfer: hint: ${hint}`])];
   for (const line of said.flatMap((text) => wrap(text, width))) stderr.write(`${line}\n`);
 }

@@ -10,7 +10,7 @@ import {
 } from '../index.js';
 import type { Context, OutputFlags } from './context.js';
 import { countOf, formatSize } from './figures.js';
-import { showJson } from './show.js';
+import { showJson, widthOf, wrap } from './show.js';
 import { usageError } from './usage.js';
 
 /** As commander gives them. */
@@ -93,15 +93,19 @@ function sayJson({ stdout }: Context): (event: NodeEvent) => void {
 /** For people and for a journal: health only where it is not what it was. */
 function sayLines({ stderr }: Context, isQuiet: boolean): (event: NodeEvent) => void {
   if (isQuiet) return () => undefined;
+  const say = (text: string): void => {
+    for (const line of wrap(text, widthOf(stderr))) stderr.write(`${line}\n`);
+  };
   let last = '';
   return (event) => {
     if (event.type === 'node-ready') {
-      stderr.write(`this is a node of your own network, at ${event.bootstrap} (UDP)\non other machines:\n`);
-      for (const line of settingsFor(event)) stderr.write(`  ${line}\n`);
+      say(`this is a node of your own network, at ${event.bootstrap} (UDP)`);
+      say('on other machines:');
+      for (const line of settingsFor(event)) say(`  ${line}`);
       return;
     }
     const line = healthLine(event);
-    if (line !== last) stderr.write(`${line}\n`);
+    if (line !== last) say(line);
     last = line;
   };
 }

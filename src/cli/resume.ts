@@ -2,9 +2,9 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { registerPath, XferError, type Leftover } from '../index.js';
-import type { Context, Output } from './context.js';
+import type { Context } from './context.js';
 import { countOf, formatPart, formatSize } from './figures.js';
-import { cut, show, showJson, USUAL_WIDTH } from './show.js';
+import { cut, show, showJson, widthOf } from './show.js';
 
 /** As commander gives them. */
 export interface ResumeFlags {
@@ -46,11 +46,6 @@ export async function runResume(
     stderr.write('to remove this, use xfer resume --clean\n');
   }
   return 0;
-}
-
-/** A script gets paths whole. */
-function widthOf({ isTTY, columns }: Output): number {
-  return isTTY === true ? (columns ?? USUAL_WIDTH) : Number.MAX_SAFE_INTEGER;
 }
 
 function linesOf({ folder, roots, parts, arrivedFiles }: Leftover, width: number): string[] {

@@ -19,6 +19,11 @@ const WIDEST = 200;
 /** Columns of a terminal that does not say how many it has. */
 export const USUAL_WIDTH = 80;
 
+/** Columns of a line for `output`. A script gets lines whole. */
+export function widthOf({ isTTY, columns }: { readonly isTTY?: boolean; readonly columns?: number }): number {
+  return isTTY === true ? (columns ?? USUAL_WIDTH) : Number.MAX_SAFE_INTEGER;
+}
+
 /** `text` on one line and harmless: `\u{202e}` for what is not, cut in its middle to at most `width` columns. */
 export function show(text: string, width: number = WIDEST): string {
   return cut(text.replace(EVERY_UNSAFE, escapeCharacter), width);
