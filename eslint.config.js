@@ -9,6 +9,12 @@ const noExit = {
   message: 'Only src/cli/main.ts ends the process; elsewhere throw, or set process.exitCode.',
 };
 
+const noTimeoutSignal = {
+  object: 'AbortSignal',
+  property: 'timeout',
+  message: 'Inside AbortSignal.any it can be garbage collected, and never aborts; use deadline().',
+};
+
 export default defineConfig(
   globalIgnores(['dist/', 'coverage/', 'reports/', '.stryker-tmp/']),
   tseslint.configs.strictTypeChecked,
@@ -48,11 +54,11 @@ export default defineConfig(
   {
     files: ['src/**'],
     plugins: { xfer },
-    rules: { 'xfer/layers': 'error' },
+    rules: { 'xfer/layers': 'error', 'no-restricted-properties': ['error', noExit, noTimeoutSignal] },
   },
   {
     files: ['src/cli/main.ts'],
-    rules: { 'no-restricted-properties': 'off' },
+    rules: { 'no-restricted-properties': ['error', noTimeoutSignal] },
   },
   {
     files: ['test/**'],

@@ -1,5 +1,5 @@
 /** Events for a listener that may throw. */
-import { toXferError } from './errors.js';
+import { toXferError, type XferError } from './errors.js';
 import type { MeetingOptions, XferEvent } from './options.js';
 
 /**
@@ -10,18 +10,28 @@ export async function withGuardedEvents<T>(
   options: Pick<MeetingOptions, 'onEvent' | 'signal'>,
   run: (onEvent: (event: XferEvent) => void, signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  const broken = new AbortController();
-  const signals = [broken.signal, ...(options.signal === undefined ? [] : [options.signal])];
+  const over = new AbortController();
+  let broken: XferError | undefined;
   const onEvent = (event: XferEvent): void => {
     try {
       options.onEvent?.(event);
     } catch (error) {
-      broken.abort(toXferError(error));
+      broken ??= toXferError(error);
+      over.abort(broken);
     }
   };
+  const { signal } = options;
+  const follow = (): void => over.abort(signal?.reason);
+  // A listener keeps a signal of `AbortSignal.timeout` alive; `AbortSignal.any` alone does not.
+  signal?.addEventListener('abort', follow, { once: true });
+  if (signal?.aborted === true) follow();
   try {
-    return await run(onEvent, AbortSignal.any(signals));
+    const result = await run(onEvent, over.signal);
+    if (broken !== undefined) throw broken;
+    return result;
+  } catch (error) {
+    throw broken ?? error;
   } finally {
-    broken.signal.throwIfAborted();
+    signal?.removeEventListener('abort', follow);
   }
 }

@@ -216,7 +216,10 @@ class GrowingOffer {
 
   /** Waits for the count, the peer's end, or `ms`; true where the count is there. */
   async completeWithin(ms: number | undefined): Promise<boolean> {
-    await firstOf(this.counted, this.end, ...(ms === undefined ? [] : [AbortSignal.timeout(ms)]));
+    const late = new AbortController();
+    const timer = ms === undefined ? undefined : setTimeout(() => late.abort(), ms);
+    await firstOf(this.counted, this.end, late.signal);
+    clearTimeout(timer);
     return this.counted.aborted;
   }
 }

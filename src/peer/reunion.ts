@@ -9,6 +9,7 @@ import { equalBytes } from '../crypto/digest.js';
 import type { SessionKey, Side } from '../crypto/key-schedule.js';
 import { loadHashing } from '../crypto/sodium.js';
 import { XferError } from '../errors.js';
+import { deadline } from '../transfer/deadline.js';
 import type { Path } from '../transfer/ports.js';
 import type { Endpoint } from './address.js';
 import { Admission } from './admission.js';
@@ -102,16 +103,18 @@ export class Reunion {
 
   async #meetAgain(lost: XferError): Promise<void> {
     const { patienceMs, onEvent } = this.#options;
-    const signal = AbortSignal.any([this.#over.signal, AbortSignal.timeout(patienceMs)]);
-    if (signal.aborted || patienceMs === 0) {
+    if (this.#over.signal.aborted || patienceMs === 0) {
       this.#channel.destroy(lost);
       return;
     }
+    const { signal, clear } = deadline(patienceMs, this.#over.signal);
     try {
       onEvent({ type: 'reconnecting', patienceMs });
       this.#goOn(await this.#search(signal));
     } catch {
       this.#channel.destroy(lost);
+    } finally {
+      clear();
     }
   }
 
@@ -192,12 +195,7 @@ export class Reunion {
     }
   }
 
-  async #dial(
-    endpoint: Endpoint & { readonly host: string },
-    attempt: Attempt,
-    keys: readonly SessionKey[],
-    signal: AbortSignal,
-  ): Promise<void> {
+  async #dial(to: Target, attempt: Attempt, keys: readonly SessionKey[], signal: AbortSignal): Promise<void> {
     // Where the last epoch may have begun at one side only there are two keys, and two names of the session.
     for (let tries = 0; !signal.aborted; tries += 1) {
       const key = keys[tries % keys.length];

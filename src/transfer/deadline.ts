@@ -17,3 +17,30 @@ export function aborted(signal: AbortSignal): Promise<void> {
     if (signal.aborted) resolve();
   });
 }
+
+/** A signal with an end in time. */
+export interface Deadline {
+  /** Aborted with `outer`, for its reason, or after so many milliseconds. */
+  readonly signal: AbortSignal;
+  /** Lets go of the timer and of `outer`: the signal is aborted by nobody any more. */
+  readonly clear: () => void;
+}
+
+/**
+ * `AbortSignal.any` with a signal of `AbortSignal.timeout` would not do: nothing but the garbage collector's leave keeps
+ * that one alive, and then nothing is ever aborted.
+ */
+export function deadline(ms: number, outer: AbortSignal): Deadline {
+  const controller = new AbortController();
+  const follow = (): void => controller.abort(outer.reason);
+  const timer = setTimeout(() => controller.abort(), ms);
+  outer.addEventListener('abort', follow, { once: true });
+  if (outer.aborted) follow();
+  return {
+    signal: controller.signal,
+    clear: () => {
+      clearTimeout(timer);
+      outer.removeEventListener('abort', follow);
+    },
+  };
+}
