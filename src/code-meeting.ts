@@ -27,6 +27,7 @@ export function waysToMeet(
     lan: isLocal || (usesDht && options.lan === true),
     ...(options.listen === undefined ? {} : { listen: options.listen }),
     ...(options.connect === undefined ? {} : { connect: options.connect }),
+    proxy: options.proxy,
     lanes: options.lanes,
     lanePort: options.lanePort,
     onEvent,

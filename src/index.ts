@@ -50,6 +50,7 @@ export { formatAddress } from './peer/address.js';
 export { parseRate, parseSize } from './rate.js';
 
 /** See `send` in session.ts. */
+export { proxyFor, proxyOf } from './proxy-choice.js';
 export async function send(content: Content, options: MeetingOptions): Promise<TransferOutcome> {
   const session = await import('./session.js');
   return session.send(content, options);

@@ -1,7 +1,7 @@
 /** What a caller of the library asks for, and what it is told. */
 import type { Readable, Writable } from 'node:stream';
 import type { ErrorCode } from './errors.js';
-import type { Endpoint, PeerEvent } from './peer/connect.js';
+import type { Endpoint, PeerEvent, Proxy } from './peer/connect.js';
 import type {
   Decision,
   OfferSummary,
@@ -58,6 +58,8 @@ export interface MeetingOptions {
   readonly listen?: Endpoint;
   /** Dials a direct TCP connection until it is there. Uses no DHT unless `alsoDht`. */
   readonly connect?: Endpoint;
+  /** Dials `connect` by way of it; see `proxyFor`. Nothing else goes by it. */
+  readonly proxy?: Proxy;
   readonly alsoDht?: boolean;
   /**
    * TCP connections for the bytes of files, 0 to 8: 0 uses nothing but what the two sides met by. As many as help if not
@@ -210,6 +212,7 @@ export type {
   OfferSummary,
   OfferWatch,
   PeerEvent,
+  Proxy,
   StallEvent,
   TransferEvent,
   TransferOutcome,

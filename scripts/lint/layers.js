@@ -74,6 +74,7 @@ export const DOORS = new Map([
   ['ora', 'cli/screen.ts'],
   ['picomatch', 'files/filter.ts'],
   ['smol-toml', 'config.ts'],
+  ['socks', 'peer/proxy.ts'],
   ['uqr', 'cli/qr.ts'],
 ]);
 

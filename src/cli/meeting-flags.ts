@@ -7,6 +7,7 @@ import {
   parseEndpoint,
   parsePatience,
   parseRate,
+  proxyFor,
   XferError,
   type Config,
   type Endpoint,
@@ -41,6 +42,7 @@ export type MeetingChoices = Pick<
   | 'relays'
   | 'listen'
   | 'connect'
+  | 'proxy'
   | 'alsoDht'
   | 'lan'
   | 'local'
@@ -81,7 +83,7 @@ export function meetingOptions(
     ...(bootstrap === undefined ? {} : { bootstrap }),
     ...(relays.length === 0 ? {} : { relays }),
     ...(flags.listen === undefined ? {} : { listen: listenEndpoint(flags.listen) }),
-    ...(flags.connect === undefined ? {} : { connect: connectEndpoint(flags.connect) }),
+    ...(flags.connect === undefined ? {} : connectionTo(flags.connect, env)),
     ...(flags.alsoDht === true ? { alsoDht: true } : {}),
     ...(flags.local === true ? { local: true } : {}),
     ...(env['XFER_LAN'] === 'off' ? {} : { lan: true }),
@@ -149,4 +151,11 @@ export function connectEndpoint(text: string): Endpoint & { readonly host: strin
   const { host, port } = parseEndpoint(text);
   if (host === undefined || port === 0) throw new XferError('bad-address', { subject: text });
   return { host, port };
+}
+
+/** Where to dial, and by way of which proxy, if any. */
+function connectionTo(text: string, env: NodeJS.ProcessEnv): Pick<MeetingOptions, 'connect' | 'proxy'> {
+  const connect = connectEndpoint(text);
+  const proxy = proxyFor(connect, env);
+  return { connect, ...(proxy === undefined ? {} : { proxy }) };
 }

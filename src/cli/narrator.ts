@@ -164,6 +164,9 @@ export class Narrator implements Reporter {
       case 'dht-unreachable':
         for (const line of wrap(this.#dhtSilence(), this.width)) this.say(line);
         break;
+      case 'proxy':
+        this.say(cut(`connecting by way of the proxy ${show(event.proxy)}`, this.width));
+        break;
       case 'waiting':
         this.say(
           this.#device === undefined

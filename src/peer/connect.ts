@@ -4,3 +4,4 @@ export { joinSession, type JoinOptions } from './join.js';
 export type { Endpoint } from './address.js';
 export type { PairedChannel, PeerEvent, WaysToMeet } from './meeting.js';
 export { DEFAULT_PORT } from './direct.js';
+export type { Login, Proxy } from './proxy.js';

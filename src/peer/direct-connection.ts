@@ -13,8 +13,8 @@ import { RecordLine } from './record-line.js';
 
 export interface SocketOrigin {
   readonly transport: Exclude<Transport, 'dht'>;
-  /** Where it was dialled, since a socket forgets the zone of an address. */
-  readonly host?: string;
+  /** Where it was dialled, since a socket forgets the zone of an address and knows nothing of what is behind a proxy. */
+  readonly remote?: { readonly host: string; readonly port: number };
   readonly place?: Place;
 }
 
@@ -22,15 +22,15 @@ export interface SocketOrigin {
 export async function openOver(
   socket: Socket,
   isInitiator: boolean,
-  { host, transport, place }: SocketOrigin,
+  { remote, transport, place }: SocketOrigin,
 ): Promise<Connection> {
   // While this file was loaded.
   if (socket.destroyed) throw new XferError('peer-gone');
   const prelude = new NoisePrelude(socket, isInitiator);
   const origin = {
     transport,
-    host: host ?? socket.remoteAddress ?? '',
-    port: socket.remotePort ?? 0,
+    host: remote?.host ?? socket.remoteAddress ?? '',
+    port: remote?.port ?? socket.remotePort ?? 0,
     ...(place === undefined ? {} : { place }),
     takeOver: (events: LineEvents) => new RecordLine(socket, prelude.release(), events),
   };

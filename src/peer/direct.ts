@@ -1,24 +1,25 @@
 /** Connections over TCP, to and from an address that people tell each other. */
 import { once } from 'node:events';
-import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { XferError } from '../errors.js';
+import { XferError, type ErrorCode } from '../errors.js';
 import { bindError } from './bind-error.js';
 import { formatAddress, isLinkLocal, prefixOf, type Endpoint } from './address.js';
 import type { Admission, Place } from './admission.js';
 import { UNCONFIRMED_MS, type Connection } from './connection.js';
 import type { SocketOrigin } from './direct-connection.js';
 import { hello, ID_BYTES, readExactly, readHello, type HelloKind } from './hello.js';
+import { openSocket, type Target } from './socket.js';
 import { deferred, type Deferred } from '../transfer/deferred.js';
 
 /** Where a side listens and dials when no port is given. */
 export const DEFAULT_PORT = 7337;
 
-/** What is read from a socket at once, in bytes. */
-const READ_BYTES = 2 ** 18;
 const RETRY_MS = 500;
 const DIAL_MS = 5_000;
+/** A proxy has the same to do, after us. */
+const PROXY_DIAL_MS = 10_000;
 /** A machine without a network for this long has none. */
 const UNREACHABLE_MS = 10_000;
 
@@ -183,42 +184,54 @@ class Entrance {
 
 /**
  * Dials until there is a connection or the signal is aborted, so that either side may start first. Throws
- * `peer-unreachable` for a name that does not exist and where for 10 s there was no network, and the signal's reason.
+ * `peer-unreachable` for a name that does not exist and where for 10 s there was no network, `proxy-refused`, `proxy-login`, and
+ * `proxy-unreachable` where for 10 s no proxy was there, and the signal's reason.
  */
-export async function dial(
-  endpoint: Endpoint & { readonly host: string },
-  signal: AbortSignal,
-): Promise<Connection> {
-  const address = formatAddress(endpoint.host, endpoint.port);
+export async function dial(target: Target, signal: AbortSignal): Promise<Connection> {
   const giveUpMs = performance.now() + UNREACHABLE_MS;
   let hadNetwork = false;
   for (;;) {
     signal.throwIfAborted();
     try {
-      return await dialOnce(endpoint, 'direct', signal);
+      return await dialOnce(target, 'direct', signal);
     } catch (cause) {
       signal.throwIfAborted();
       const code = codeOf(cause);
+      if (FINAL.has(code)) throw cause;
       hadNetwork ||= !NO_ROUTE.has(code);
-      if (code === 'ENOTFOUND' || (!hadNetwork && performance.now() > giveUpMs)) {
-        throw new XferError('peer-unreachable', { subject: address, cause });
-      }
+      if (code === 'ENOTFOUND' || (!hadNetwork && performance.now() > giveUpMs)) throw lost(target, cause);
     }
     await sleep(RETRY_MS, undefined, { signal });
   }
 }
 
-/** What the system says where no way leads to an address. */
-const NO_ROUTE = new Set(['ENETUNREACH', 'EHOSTUNREACH', 'EADDRNOTAVAIL', 'EAI_AGAIN', 'ENETDOWN']);
+function lost({ host, port }: Target, cause: unknown): XferError {
+  if (cause instanceof XferError) return cause;
+  return new XferError('peer-unreachable', { subject: formatAddress(host, port), cause });
+}
 
-/** Dials once, for 5 s at most, and says first what it wants. Throws what the system says, `peer-gone`, and the signal's reason. */
+/** Answers of a proxy that stay the same. */
+const FINAL: ReadonlySet<string> = new Set<ErrorCode>(['proxy-refused', 'proxy-login']);
+
+/** What the system says where no way leads to an address. */
+const NO_ROUTE = new Set([
+  'ENETUNREACH',
+  'EHOSTUNREACH',
+  'EADDRNOTAVAIL',
+  'EAI_AGAIN',
+  'ENETDOWN',
+  'proxy-unreachable',
+]);
+
+/** Dials once, for 5 s at most, or 10 s by way of a proxy, and says first what it wants. Throws what `openSocket` throws, and the signal's reason. */
 export async function dialOnce(
-  { host, port }: Endpoint & { readonly host: string },
+  target: Target,
   transport: SocketOrigin['transport'],
   signal: AbortSignal,
   greeting: Uint8Array = hello('pairing'),
 ): Promise<Connection> {
-  const socket = await openSocket(host, port, DIAL_MS, signal);
+  const { host, port, proxy } = target;
+  const socket = await openSocket(target, proxy === undefined ? DIAL_MS : PROXY_DIAL_MS, signal);
   const abandon = (): void => {
     socket.destroy();
   };
@@ -226,52 +239,12 @@ export async function dialOnce(
   try {
     const { openOver } = await import('./direct-connection.js');
     socket.write(greeting);
-    return await openOver(socket, true, { transport, ...(host.includes('%') ? { host } : {}) });
+    const isHidden = proxy !== undefined || host.includes('%');
+    return await openOver(socket, true, { transport, ...(isHidden ? { remote: { host, port } } : {}) });
   } catch (error) {
     socket.destroy();
     throw error;
   } finally {
-    signal.removeEventListener('abort', abandon);
-  }
-}
-
-/**
- * Opens a socket that reads into one buffer of its own. Throws what the system says, and `peer-gone` after so many
- * milliseconds and once the signal is aborted.
- */
-export async function openSocket(
-  host: string,
-  port: number,
-  timeoutMs: number,
-  signal: AbortSignal,
-): Promise<Socket> {
-  const socket: Socket = connect({
-    host,
-    port,
-    noDelay: true,
-    // One buffer for all that comes, where the system would make one for each piece: whoever listens takes it at once.
-    onread: {
-      buffer: Buffer.allocUnsafeSlow(READ_BYTES),
-      callback: (length, buffer) => socket.emit('data', buffer.subarray(0, length)),
-    },
-  });
-  const abandon = (): void => {
-    socket.destroy();
-  };
-  signal.addEventListener('abort', abandon, { once: true });
-  const slow = setTimeout(abandon, timeoutMs);
-  if (signal.aborted) abandon();
-  try {
-    // A socket destroyed by us closes without an error.
-    await Promise.race([
-      once(socket, 'connect'),
-      once(socket, 'close').then(() => Promise.reject(new XferError('peer-gone'))),
-    ]);
-    return socket;
-  } finally {
-    // What happens from here on between one reader of the socket and the next ends in its close.
-    socket.on('error', ignore);
-    clearTimeout(slow);
     signal.removeEventListener('abort', abandon);
   }
 }

@@ -27,12 +27,14 @@ import {
   loadAuthentication,
   Meeting,
   openFinders,
+  sayProxy,
   target,
   transportsOf,
   type Finders,
   type PairedChannel,
   type WaysToMeet,
 } from './meeting.js';
+import type { Target } from './socket.js';
 
 export interface HostOptions extends WaysToMeet {
   /** Words of the code, 2 to 16. */
@@ -81,7 +83,8 @@ export async function hostSession(options: HostOptions): Promise<PairedChannel> 
     const topic = dht === undefined && lan === undefined ? undefined : topicOf(code);
     if (dht !== undefined && topic !== undefined) host.announce(dht, topic);
     if (lan !== undefined && topic !== undefined) host.announceOnLan(lan, topic);
-    if (options.connect !== undefined) host.dial(target(options.connect));
+    const to = target(options);
+    if (to !== undefined) host.dial(to);
   } catch (error) {
     meeting.fail(toXferError(error));
   }
@@ -153,11 +156,12 @@ class Host {
     );
   }
 
-  dial(endpoint: Parameters<typeof dial>[0]): void {
+  dial(to: Target): void {
     const { signal } = this.#meeting;
+    sayProxy(to, this.#options.onEvent);
     this.#meeting.goBy(async () => {
       for (;;) {
-        await this.#serve(await dial(endpoint, signal));
+        await this.#serve(await dial(to, signal));
         await sleep(REDIAL_MS, undefined, { signal });
       }
     });

@@ -2,10 +2,10 @@
 import type { Socket } from 'node:net';
 import type { SessionKey, Side } from '../crypto/key-schedule.js';
 import { XferError } from '../errors.js';
-import type { Hint } from '../transfer/messages.js';
-import { openSocket } from './direct.js';
+import { formatAddress } from './address.js';
 import { acceptLane, dialLane } from './lane-handshake.js';
 import type { Lane } from './lane.js';
+import { openSocket, type Target } from './socket.js';
 
 /** A lane that counts. */
 export interface OpenLane {
@@ -48,7 +48,7 @@ export class LaneOpener {
   }
 
   /** Throws where there is no lane after 3 s, once the signal is aborted, and after 64 dials. */
-  async dial({ host, port }: Hint, signal: AbortSignal): Promise<OpenLane> {
+  async dial(target: Target, signal: AbortSignal): Promise<OpenLane> {
     if (this.#dialled === MAX_DIALS) throw new XferError('limit', { subject: 'lanes' });
     const number = this.#dialled;
     this.#dialled += 1;
@@ -60,8 +60,11 @@ export class LaneOpener {
     const slow = setTimeout(drop, DIAL_MS);
     signal.addEventListener('abort', drop, { once: true });
     try {
-      socket = await openSocket(host, port, DIAL_MS, signal);
-      return await this.#carry(await dialLane(socket, keys), number);
+      socket = await openSocket(target, DIAL_MS, signal);
+      const lane = await dialLane(socket, keys);
+      // A socket knows no more than the way to the proxy.
+      const address = target.proxy === undefined ? lane.address : formatAddress(target.host, target.port);
+      return await this.#carry({ ...lane, address }, number);
     } catch (error) {
       drop();
       throw error;

@@ -11,6 +11,7 @@ import { listen, type Listener } from './direct.js';
 import { hintsOf, worthDialling } from './hints.js';
 import { LaneOpener, type LaneCarrier, type OpenLane } from './lane-opener.js';
 import { LaneTrial } from './lane-trial.js';
+import type { Target } from './socket.js';
 
 type LaneMessage = Extract<ControlMessage, { type: 'hints' | 'lanes' }>;
 
@@ -36,7 +37,7 @@ export type LaneRoute =
   /** The peer dialled the pairing, and dials lanes to the same place. */
   | { readonly by: 'listening'; readonly listener: Listener | undefined }
   /** This side dialled the pairing. */
-  | { readonly by: 'dialling'; readonly to: Hint };
+  | { readonly by: 'dialling'; readonly to: Target };
 
 /** File bytes take another way. */
 export interface PathEvent {
@@ -86,7 +87,7 @@ export class Lanes {
   /** The receiver said how many it wants. */
   #isTold = false;
   /** Where the peer can be reached. */
-  #good: Hint | undefined;
+  #good: Target | undefined;
   #dialling = 0;
   #redials = 0;
   /** Lanes that count. */
@@ -192,12 +193,12 @@ export class Lanes {
     this.#say({ type: 'lanes', count: this.#target });
   }
 
-  async #dialAnother(to: Hint): Promise<void> {
+  async #dialAnother(to: Target): Promise<void> {
     this.#dialling += 1;
     await this.#dial(to, this.#over.signal, () => (this.#dialling -= 1));
   }
 
-  async #dial(to: Hint, signal: AbortSignal, onSettled?: () => void): Promise<void> {
+  async #dial(to: Target, signal: AbortSignal, onSettled?: () => void): Promise<void> {
     // What failed is nobody's business, the peer's least of all.
     const opened = await this.#opener.dial(to, signal).catch(() => undefined);
     onSettled?.();

@@ -4,7 +4,7 @@ import { setMaxListeners } from 'node:events';
 import { isStretched } from '../crypto/code.js';
 import { loadHashing, loadPairingSodium } from '../crypto/sodium.js';
 import { XferError, toXferError } from '../errors.js';
-import { hostOf, isLoopback, type Endpoint } from './address.js';
+import { formatAddress, hostOf, isLoopback, type Endpoint } from './address.js';
 import { Admission } from './admission.js';
 import type * as authentication from './authenticate.js';
 import type { Connection, Transport } from './connection.js';
@@ -13,10 +13,12 @@ import { isInNetwork, listen, type Listener } from './direct.js';
 import type * as localNetwork from './lan.js';
 import type { LaneRoute } from './lanes.js';
 import { pairedChannel, type ConnectionEvent, type PairedChannel } from './paired-channel.js';
+import type { Proxy } from './proxy.js';
 import type { Rendezvous, ReunionWays } from './reunion.js';
+import type { Target } from './socket.js';
+import { deferred } from '../transfer/deferred.js';
 
 export type { PairedChannel, SessionChannel } from './paired-channel.js';
-import { deferred } from '../transfer/deferred.js';
 
 /** What happens until two sides have met. */
 export type PeerEvent =
@@ -28,6 +30,8 @@ export type PeerEvent =
   | { readonly type: 'dht-ready' }
   /** The DHT does not answer; other ways, if any, go on. */
   | { readonly type: 'dht-unreachable' }
+  /** With `connect`: it is dialled by way of this proxy, `host:port`. */
+  | { readonly type: 'proxy'; readonly proxy: string }
   /** Joiner: nobody is there yet. It keeps looking. */
   | { readonly type: 'waiting' }
   /** Joiner: somebody seems to be there, and no connection comes about. It keeps trying. */
@@ -49,6 +53,8 @@ export interface WaysToMeet {
   readonly listen?: Endpoint;
   /** Dials a direct TCP connection until it is there. */
   readonly connect?: Endpoint;
+  /** By way of which it dials `connect`, and nothing else. */
+  readonly proxy?: Proxy | undefined;
   /** Connections for file bytes: 0 for none but the pairing's, as many as help if not given. */
   readonly lanes?: number | undefined;
   /** Where lanes are awaited after a meeting through the DHT; a free port if not given. */
@@ -211,7 +217,10 @@ export class Meeting {
   /** How lanes of a session can come about that began with this connection. Takes a listener over. */
   #laneRoute(connection: Connection): LaneRoute {
     const { isDialler, remote, transport } = connection;
-    if (transport !== 'dht' && isDialler) return { by: 'dialling', to: remote };
+    if (transport !== 'dht' && isDialler) {
+      const proxy = transport === 'direct' ? this.#options.proxy : undefined;
+      return { by: 'dialling', to: { ...remote, proxy } };
+    }
     if (transport !== 'dht') {
       if (this.#options.lanes === 0) return { by: 'listening', listener: undefined };
       const listener = transport === 'lan' ? this.#lanListener : this.#pairingListener;
@@ -226,8 +235,8 @@ export class Meeting {
   }
 
   #waysAgain(): Omit<ReunionWays, 'listen'> {
-    const { bootstrap, relays, lan, connect } = this.#options;
-    return { bootstrap, relays, lan, connect: connect === undefined ? undefined : target(connect) };
+    const { bootstrap, relays, lan } = this.#options;
+    return { bootstrap, relays, lan, connect: target(this.#options) };
   }
 
   async #rendezvous(listenPort: number | undefined): Promise<Rendezvous | undefined> {
@@ -307,9 +316,15 @@ export async function loadAuthentication(): Promise<typeof authentication> {
   return loaded;
 }
 
-/** Where to dial. Throws `bad-address` without a host. */
-export function target(endpoint: Endpoint): Endpoint & { readonly host: string } {
-  const { host, port } = endpoint;
+/** Where to dial, `undefined` where nothing is to be dialled. Throws `bad-address` without a host. */
+export function target({ connect, proxy }: WaysToMeet): Target | undefined {
+  if (connect === undefined) return undefined;
+  const { host, port } = connect;
   if (host === undefined) throw new XferError('bad-address', { subject: String(port) });
-  return { host, port };
+  return { host, port, proxy };
+}
+
+/** Says by way of which proxy it goes, if any. */
+export function sayProxy({ proxy }: Target, onEvent: WaysToMeet['onEvent']): void {
+  if (proxy !== undefined) onEvent({ type: 'proxy', proxy: formatAddress(proxy.host, proxy.port) });
 }

@@ -21,6 +21,7 @@ import type { Bootstrap, DhtNode } from './dht.js';
 import { dialOnce, listen, type Listener, type ReunionTaker } from './direct.js';
 import { hello } from './hello.js';
 import type { LanPlace, LanTask } from './lan.js';
+import type { Target } from './socket.js';
 
 /** Ways to meet again. At least one is there. */
 export interface ReunionWays {
@@ -32,7 +33,7 @@ export interface ReunionWays {
   /** Where the other side dialled, and will again. */
   readonly listen: Rendezvous | undefined;
   /** Where the other side listens. */
-  readonly connect: (Endpoint & { readonly host: string }) | undefined;
+  readonly connect: Target | undefined;
 }
 
 /** Takes who comes for a lost session where this side listens, until the signal is aborted. */
@@ -201,7 +202,7 @@ export class Reunion {
       const key = keys[tries % keys.length];
       if (key === undefined) return;
       // A name that cannot be resolved now may be again: the machine could be between two networks.
-      const connection = await dialOnce(endpoint, 'direct', signal, greetingOf(key)).catch(() => undefined);
+      const connection = await dialOnce(to, 'direct', signal, greetingOf(key)).catch(() => undefined);
       if (connection !== undefined) await attempt(connection, key);
       await sleep(RETRY_MS, undefined, { signal }).catch(() => undefined);
     }

@@ -13,12 +13,14 @@ import type { LanPlace, LanTask } from './lan.js';
 import {
   goneSignal,
   Meeting,
+  sayProxy,
   target,
   type Finders,
   type PairedChannel,
   type PeerEvent,
   type WaysToMeet,
 } from './meeting.js';
+import type { Target } from './socket.js';
 
 /** Who is looked for. */
 export interface Quest {
@@ -75,7 +77,8 @@ export async function seek(
       options.onEvent({ type: 'listening', addresses: listener.addresses });
       meeting.goBy(async () => undefined);
     }
-    if (options.connect !== undefined) seeker.dial(target(options.connect));
+    const to = target(options);
+    if (to !== undefined) seeker.dial(to);
     if (lan !== undefined) seeker.searchOnLan(lan);
     if (dht !== undefined) seeker.search(dht);
   } catch (error) {
@@ -185,13 +188,14 @@ class Seeker {
     }, onClosed);
   }
 
-  dial(endpoint: Parameters<typeof dial>[0]): void {
+  dial(to: Target): void {
     const { signal } = this.#meeting;
+    sayProxy(to, this.#options.onEvent);
     this.#unexplored.add('connect');
     this.#meeting.goBy(
       async () => {
         for (;;) {
-          const outcome = await this.#attempt(await dial(endpoint, signal));
+          const outcome = await this.#attempt(await dial(to, signal));
           if (outcome === 'refused') break;
           await sleep(REDIAL_MS, undefined, { signal });
         }

@@ -10,6 +10,7 @@ const EVENTS: { readonly [Type in XferEvent['type']]: Extract<XferEvent, { type:
   paired: { type: 'paired', name: 'pi' },
   'dht-ready': { type: 'dht-ready' },
   'dht-unreachable': { type: 'dht-unreachable' },
+  proxy: { type: 'proxy', proxy: '192.0.2.1:3128' },
   waiting: { type: 'waiting' },
   unreachable: { type: 'unreachable' },
   'wrong-guess': { type: 'wrong-guess', left: 7 },
