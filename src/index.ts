@@ -13,6 +13,7 @@ import type {
   TransferOutcome,
   WaitOptions,
 } from './options.js';
+import type { Examination, ExamineOptions } from './doctor.js';
 import type { Leftover } from './files/interrupted.js';
 import type { DeviceStore } from './share/device-store.js';
 import type { NodeAddress, NodeOptions } from './share/node.js';
@@ -20,6 +21,8 @@ import type { EntryType, Skipped } from './transfer/ports.js';
 
 export type * from './options.js';
 export type { OfferedRoot, OfferKind, ReceiverState } from './transfer/messages.js';
+export type { ExamineOptions, Examination, Finding, FindingState, FolderState, Versions } from './doctor.js';
+export type { NatKind, NetworkInterface } from './peer/surroundings.js';
 export type { Progress } from './transfer/events.js';
 export type { Leftover, LeftPart } from './files/interrupted.js';
 export type { Device, DeviceStore } from './share/device-store.js';
@@ -47,10 +50,10 @@ export {
   type ConfigKey,
 } from './config.js';
 export { formatAddress } from './peer/address.js';
+export { proxyFor, proxyOf } from './proxy-choice.js';
 export { parseRate, parseSize } from './rate.js';
 
 /** See `send` in session.ts. */
-export { proxyFor, proxyOf } from './proxy-choice.js';
 export async function send(content: Content, options: MeetingOptions): Promise<TransferOutcome> {
   const session = await import('./session.js');
   return session.send(content, options);
@@ -109,6 +112,12 @@ export async function nodeAddress(
 ): Promise<NodeAddress> {
   const node = await import('./share/node.js');
   return node.nodeAddress(options);
+}
+
+/** See `examine` in doctor.ts. */
+export async function examine(options: ExamineOptions): Promise<Examination> {
+  const doctor = await import('./doctor.js');
+  return doctor.examine(options);
 }
 
 /** Some of what would be sent, and what would be left out. */

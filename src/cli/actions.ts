@@ -24,6 +24,7 @@ export function lazyActions(surroundings: Omit<Context, 'library'>): Actions {
     setAddress: async (name, address) =>
       (await import('./devices.js')).runAddress(name, address, await context()),
     node: async (flags) => (await import('./node.js')).runNode(flags, await context()),
+    doctor: async (flags) => (await import('./doctor.js')).runDoctor(flags, await context()),
     configPath: async () => (await import('./config.js')).runConfigPath(await context()),
     configGet: async (key) => (await import('./config.js')).runConfigGet(key, await context()),
     configSet: async (key, words) => (await import('./config.js')).runConfigSet(key, words, await context()),
@@ -78,6 +79,6 @@ export function misdirection(
     return [`there is no command 'help'`, `xfer ${[...words.slice(1), '--help'].join(' ')}`];
   return [
     `there is no command '${first}'`,
-    'the commands are send, receive, pair, devices, resume, node, config and completion',
+    'the commands are send, receive, pair, devices, resume, node, doctor, config and completion',
   ];
 }

@@ -15,6 +15,7 @@ export type Library = Pick<
   | 'removeLeftover'
   | 'runNode'
   | 'nodeAddress'
+  | 'examine'
 >;
 
 export type Input = Readable & {

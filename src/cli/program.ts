@@ -1,14 +1,15 @@
 /** The command line: commands, flags, help. The only file that knows commander. It starts fast and loads no command. */
-import { readFileSync } from 'node:fs';
 import { Argument, Command, CommanderError, Help, Option } from 'commander';
 import type { CommandShape } from './completion.js';
 import type { Output } from './context.js';
 import type { DevicesFlags } from './devices.js';
 import type { PairFlags } from './pair.js';
 import type { NodeFlags } from './node.js';
+import type { DoctorFlags } from './doctor.js';
 import type { ReceiveFlags } from './receive.js';
 import type { ResumeFlags } from './resume.js';
 import type { SendFlags } from './send.js';
+import { programVersion } from './version.js';
 
 /** What the commands do; each gives its exit status. */
 export interface Actions {
@@ -21,6 +22,7 @@ export interface Actions {
   removeDevice(name: string): Promise<number>;
   setAddress(name: string, address: string | undefined): Promise<number>;
   node(flags: NodeFlags): Promise<number>;
+  doctor(flags: DoctorFlags): Promise<number>;
   configPath(): Promise<number>;
   configGet(key: string | undefined): Promise<number>;
   configSet(key: string, words: readonly string[]): Promise<number>;
@@ -86,7 +88,7 @@ function buildProgram(actions: Actions, finish: Finish): Command {
     .description(
       'Sends files, folders, text and pipes straight to another machine, encrypted, with a short code.',
     )
-    .version(version(), '--version', 'show the version')
+    .version(programVersion(), '--version', 'show the version')
     .argument('[words...]')
     .usage('send|receive …')
     .allowUnknownOption()
@@ -231,6 +233,13 @@ function buildProgram(actions: Actions, finish: Finish): Command {
     .option('--quiet', 'say only errors')
     .action(finish((flags: NodeFlags) => actions.node(flags)));
 
+  program
+    .command('doctor')
+    .description('look at this machine and its network, and say what to do')
+    .option('--port <port>', 'try to listen at this TCP port too')
+    .option('--json', 'write lines of JSON')
+    .action(finish((flags: DoctorFlags) => actions.doctor(flags)));
+
   const config = program.command('config').description('settings that stay');
   config
     .command('path')
@@ -336,11 +345,6 @@ function helpItem(this: Help, term: string, termWidth: number, description: stri
 
 function collect(value: string, before: readonly string[] | undefined): readonly string[] {
   return [...(before ?? []), value];
-}
-
-function version(): string {
-  const file = new URL('../../package.json', import.meta.url);
-  return (JSON.parse(readFileSync(file, 'utf8')) as { readonly version: string }).version;
 }
 
 function forEachCommand(command: Command, visit: (command: Command) => void): void {

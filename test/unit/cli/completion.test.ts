@@ -23,7 +23,7 @@ const shape = await realShape();
 const completers = { code: completeCode, key: () => ['words'], device: () => ['pi'] };
 
 test.each([
-  [[''], ['send', 'receive', 'resume', 'pair', 'devices', 'node', 'config', 'completion']],
+  [[''], ['send', 'receive', 'resume', 'pair', 'devices', 'node', 'doctor', 'config', 'completion']],
   [['se'], ['send']],
   [
     ['devices', 'r'],

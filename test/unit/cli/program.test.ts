@@ -24,6 +24,7 @@ async function run(
     removeDevice: note('remove device'),
     setAddress: note('set address'),
     node: note('node'),
+    doctor: note('doctor'),
     configPath: note('config path'),
     configGet: note('config get'),
     configSet: note('config set'),
@@ -71,6 +72,7 @@ describe('a command line becomes options', () => {
       ['send', ['a'], { compress: true, follow: true, gitignore: true, portable: true, dryRun: true }],
     ],
     ['send --files-from list.txt', ['send', [], { compress: true, filesFrom: 'list.txt' }]],
+    ['doctor --json --port 7337', ['doctor', { json: true, port: '7337' }]],
     ['send a --listen', ['send', ['a'], { compress: true, listen: true }]],
     ['send a --listen 7338', ['send', ['a'], { compress: true, listen: '7338' }]],
     [

@@ -73,6 +73,7 @@ export function makeWorld({
       removeLeftover: unexpected,
       runNode: unexpected,
       nodeAddress: unexpected,
+      examine: unexpected,
       ...library,
     },
     stdin: Object.assign(stdin, { isTTY: terminal }),
