@@ -9,6 +9,8 @@ export const MAX_STRANGERS_PER_PREFIX = 16;
  * What is left belongs to those who have not.
  */
 const MOST_AT_STAGE: readonly number[] = [MAX_STRANGERS, 48, 32];
+/** The same among those of one prefix, which the honest peer may share. */
+const MOST_OF_PREFIX_AT_STAGE: readonly number[] = [MAX_STRANGERS_PER_PREFIX, 12, 8];
 
 /** What a stranger holds until it is authenticated or gone. */
 export interface Place {
@@ -37,13 +39,11 @@ export class Admission {
   admit(prefix: string, drop: () => void): Place {
     const stranger: Stranger = { prefix, drop, stage: 0 };
     this.#strangers.add(stranger);
-    const ofPrefix = this.#those((other) => other.prefix === prefix);
-    if (ofPrefix.length > MAX_STRANGERS_PER_PREFIX) this.#dropLeastOf(ofPrefix);
-    this.#makeRoom(0);
+    this.#makeRoom(prefix, 0);
     return {
       advance: () => {
         stranger.stage++;
-        if (this.#strangers.has(stranger)) this.#makeRoom(stranger.stage);
+        if (this.#strangers.has(stranger)) this.#makeRoom(prefix, stranger.stage);
       },
       leave: () => {
         this.#strangers.delete(stranger);
@@ -51,7 +51,10 @@ export class Admission {
     };
   }
 
-  #makeRoom(stage: number): void {
+  /** For one of that prefix who has come to that stage. */
+  #makeRoom(prefix: string, stage: number): void {
+    const near = this.#those((stranger) => stranger.stage >= stage && stranger.prefix === prefix);
+    if (near.length > (MOST_OF_PREFIX_AT_STAGE[stage] ?? 0)) this.#dropLeastOf(near);
     const there = this.#those((stranger) => stranger.stage >= stage);
     if (there.length > (MOST_AT_STAGE[stage] ?? 0)) this.#dropLeastOf(there);
   }

@@ -85,3 +85,19 @@ test('row 30: who has come far leaves room for newcomers, and they for each othe
   crowd(admission, 1_000, 1, () => undefined);
   expect(dropped).not.toContain('honest');
 });
+
+test('row 30: of one prefix, too, who has come far leaves room for newcomers', () => {
+  const admission = new Admission();
+  const dropped: string[] = [];
+  const strangers = Array.from({ length: 300 }, (_, index) =>
+    admission.admit('crowd', () => dropped.push(String(index))),
+  );
+  for (const stranger of strangers) stranger.advance();
+  dropped.length = 0;
+  const honest = admission.admit('crowd', () => dropped.push('honest'));
+  honest.advance();
+  honest.advance();
+  for (let index = 0; index < 300; index++) admission.admit('crowd', () => dropped.push('late')).advance();
+  expect(dropped).toContain('late');
+  expect(dropped).not.toContain('honest');
+});
