@@ -37,6 +37,11 @@ export const ERROR_CODES = [
   'device-refused',
   'device-removed',
   'name-taken',
+  // Working with a share.
+  'no-share',
+  'not-allowed',
+  'not-a-folder',
+  'is-a-folder',
   // During a transfer.
   'declined',
   'dry-run',

@@ -257,6 +257,31 @@ const TEXTS: Readonly<Record<ErrorCode, Text>> = {
     exitCode: 2,
   },
 
+  // Working with a share.
+  'no-share': {
+    sentence: ({ subject }) => `${subject ? `'${subject}'` : 'the other side'} shares no folder just now`,
+    advice: 'start xfer serve FOLDER there; xfer send --to needs only xfer receive --wait',
+    exitCode: 3,
+  },
+  'not-allowed': {
+    sentence: ({ subject, detail }) =>
+      `this share does not let you ${detail || 'do that'}${subject ? `: ${subject}` : ''}`,
+    advice: 'its owner can allow more: see xfer serve --help',
+    exitCode: 1,
+  },
+  'not-a-folder': {
+    sentence: ({ subject }) => `${subject || 'what stands there'} is no folder`,
+    advice: 'check the path; xfer ls shows what is there',
+    exitCode: 2,
+    brief: 'no folder',
+  },
+  'is-a-folder': {
+    sentence: ({ subject }) => `${subject || 'what stands there'} is a folder`,
+    advice: 'name a file, or use -r for a folder with all that is in it',
+    exitCode: 2,
+    brief: 'a folder',
+  },
+
   // During a transfer.
   declined: {
     sentence: ({ subject, detail }) =>

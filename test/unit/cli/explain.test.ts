@@ -58,6 +58,7 @@ test('no error is a success', () => {
 const STATUSES: Readonly<Record<number, readonly ErrorCode[]>> = {
   1: [
     'device-removed',
+    'not-allowed',
     'path-unreadable',
     'version-unsupported',
     'declined',
@@ -93,8 +94,11 @@ const STATUSES: Readonly<Record<number, readonly ErrorCode[]>> = {
     'role-conflict',
     'device-unknown',
     'name-taken',
+    'not-a-folder',
+    'is-a-folder',
   ],
   3: [
+    'no-share',
     'no-network',
     'no-peer',
     'peer-unreachable',
