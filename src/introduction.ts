@@ -5,10 +5,8 @@ import type { PairedChannel } from './peer/connect.js';
 import { agreedRate } from './rate.js';
 import { atLast, interruption, sayLast } from './transfer/conduct.js';
 import { peerError } from './transfer/inbox.js';
-import type { ControlMessage } from './transfer/messages.js';
+import type { ControlMessage, Role } from './transfer/messages.js';
 import type { Channel } from './transfer/ports.js';
-
-export type Role = 'send' | 'receive';
 
 /** Within this long after the pairing both sides have said what they are about to do. */
 const INTRODUCTION_MS = 10_000;
@@ -45,13 +43,26 @@ export async function withinIntroduction<T>(
   }
 }
 
-/** Both sides say what they are about to do, the host first, and compare words where one of them wants that. */
+/** With whom a side can do what it is about to do. */
+const FITTING: Readonly<Record<Role, readonly Role[]>> = {
+  send: ['receive', 'share'],
+  receive: ['send'],
+  share: ['send', 'use'],
+  use: ['share'],
+};
+
+/**
+ * Both sides say what they are about to do, the host first, and compare words where one of them wants that. Resolves to the role of the
+ * peer.
+ *
+ * @throws XferError `role-conflict`; `no-share` where one side looks for a share and the other has none; `not-verified`
+ */
 export function introduce(
   paired: PairedChannel,
   role: Role,
   options: MeetingOptions,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<Role> {
   const { channel } = paired;
   return withinIntroduction(channel, signal, async (introduced) => {
     const verify = options.verify ?? false;
@@ -61,11 +72,17 @@ export function introduce(
     const theirs = await expect(channel, 'session');
     if (!isHost) await channel.send(mine);
     introduced();
-    if (theirs.role === role) throw await refuse(channel, 'role-conflict');
+    if (!FITTING[role].includes(theirs.role)) throw await refuse(channel, conflictOf(role, theirs.role));
     const limit = agreedRate(options.limit, theirs.limit);
     if (limit !== undefined) channel.limitTo(limit);
     if (verify || theirs.verify) await compare(paired, options.compareWords, signal);
+    return theirs.role;
   });
+}
+
+function conflictOf(mine: Role, theirs: Role): XferError {
+  if (mine === 'use') return new XferError('no-share');
+  return theirs === 'use' ? new XferError('no-share', { detail: 'here' }) : new XferError('role-conflict');
 }
 
 /** Nothing is offered, names included, before both persons said that the words are equal. Throws `not-verified`. */

@@ -2,17 +2,17 @@
 import { availableParallelism } from 'node:os';
 import { meetByCode } from './code-meeting.js';
 import { XferError } from './errors.js';
-import type { PathMatcher } from './files/filter.js';
 import type { OpenedSource } from './files/source.js';
-import { assertTarget, entersHome } from './files/target.js';
-import type { Content, MeetingOptions, ReceiveOptions, ReceiveOutcome, XferEvent } from './options.js';
+import { assertTarget } from './files/target.js';
+import type { Content, MeetingOptions, ReceiveOptions, ReceiveOutcome } from './options.js';
 import { withGuardedEvents } from './guarded-events.js';
 import type { HashThread } from './hash-thread.js';
-import { introduce, type Role } from './introduction.js';
+import { introduce } from './introduction.js';
+import { loadReceiving, loadSending, matcherOf, type Session } from './moving.js';
 import type { PairedChannel, PeerEvent } from './peer/connect.js';
 import { isRate } from './rate.js';
 import type { TransferOutcome } from './transfer/events.js';
-import type { Channel, LeafHasher } from './transfer/ports.js';
+import type { Role } from './transfer/messages.js';
 import { watchChannel, type Watch } from './transfer/watch.js';
 
 /** How long two sides that lost each other look for each other. */
@@ -27,15 +27,8 @@ const PROCESSORS_FOR_A_THREAD = 3;
 /** How a side comes to its peer. */
 export type Meet = (onEvent: (event: PeerEvent) => void, signal: AbortSignal) => Promise<PairedChannel>;
 
-/** What `move` gets of a session that both sides agreed on. */
-interface Session {
-  readonly channel: Channel;
-  readonly watch: Watch;
-  readonly signal: AbortSignal;
-  readonly onEvent: (event: XferEvent) => void;
-  /** Where this machine has a processor for it. */
-  readonly hasher: LeafHasher | undefined;
-}
+/** What happens over a session; the peer said that this is its role. */
+type Move<T> = (session: Session, peerRole: Role) => Promise<T>;
 
 /**
  * Offers files, a text or a pipe to the person who has the code, and moves them after the yes. Resolves when the
@@ -48,20 +41,8 @@ export async function send(content: Content, options: MeetingOptions): Promise<T
   const source = await openContent(content);
   try {
     return await withSession('send', options, meet, async () => {
-      const { sendFiles } = await import('./transfer/sender.js');
-      return ({ channel, watch, signal, onEvent, hasher }) =>
-        sendFiles(channel, source, {
-          hasher,
-          kind: content.kind,
-          ...(content.compress === undefined ? {} : { compress: content.compress }),
-          signal,
-          onEvent: (event) => {
-            // The other person may think for as long as it takes.
-            if (event.type === 'peer-state') watch[event.state === 'asking' ? 'pause' : 'resume']();
-            noteOffer(event, watch);
-            onEvent(event);
-          },
-        });
+      const sendOver = await loadSending();
+      return (session) => sendOver(session, source, content);
     });
   } finally {
     source.close();
@@ -79,58 +60,12 @@ export async function receive(
   options: ReceiveOptions,
   meet: Meet = meetingOf(options),
 ): Promise<ReceiveOutcome> {
-  const paths: string[] = [];
-  let isDisk = false;
-  let intoHome = false;
   if (options.out !== undefined && options.output === undefined) assertTarget(options.out);
-  const wants = options.only === undefined ? undefined : await matcherOf(options.only);
+  if (options.only !== undefined) await matcherOf(options.only);
   return withSession('receive', options, meet, async () => {
-    const [{ receiveFiles }, { openSink }, { streamSink, textSink }] = await Promise.all([
-      import('./transfer/receiver.js'),
-      import('./files/sink.js'),
-      import('./files/content.js'),
-    ]);
-    const text = textSink();
-    return async ({ channel, watch, signal, onEvent, hasher }) => {
-      const outcome = await receiveFiles(
-        channel,
-        (offer) => {
-          if (options.output !== undefined) return streamSink(options.output, offer);
-          if (offer.kind === 'text') return text;
-          isDisk = true;
-          intoHome = entersHome(options.out, offer.roots);
-          const { out, noExec = false, sync = true, register } = options;
-          return openSink(offer, { out, noExec, sync, register });
-        },
-        {
-          ...(wants === undefined ? {} : { wants }),
-          early: options.early ?? false,
-          hasher,
-          intoHome: () => intoHome,
-          signal,
-          decide: async (offer, offerWatch) => {
-            watch.pause();
-            try {
-              return await options.decide(offer, offerWatch);
-            } finally {
-              watch.resume();
-            }
-          },
-          onEvent: (event) => {
-            if (event.type === 'file-received' && isDisk) paths.push(event.path);
-            noteOffer(event, watch);
-            onEvent(event);
-          },
-        },
-      );
-      return { ...outcome, paths, text: text.text() };
-    };
+    const receiveOver = await loadReceiving();
+    return (session) => receiveOver(session, options);
   });
-}
-
-/** A pipe may give nothing for hours: silence is no stall then. */
-function noteOffer(event: XferEvent, watch: Watch): void {
-  if (event.type === 'offer' && event.kind === 'pipe') watch.stop();
 }
 
 async function openContent(content: Content): Promise<OpenedSource> {
@@ -142,13 +77,8 @@ async function openContent(content: Content): Promise<OpenedSource> {
   return content.kind === 'text' ? textSource(content.text) : pipeSource(content.input);
 }
 
-async function matcherOf(globs: readonly string[]): Promise<PathMatcher> {
-  const { pathMatcher } = await import('./files/filter.js');
-  return pathMatcher(globs);
-}
-
 /** By a code, or by the name of a device. */
-function meetingOf(options: MeetingOptions): Meet {
+export function meetingOf(options: MeetingOptions): Meet {
   const { device } = options;
   if (device === undefined) {
     return (onEvent, signal) => meetByCode('transfer', options, onEvent, signal);
@@ -159,11 +89,15 @@ function meetingOf(options: MeetingOptions): Meet {
   };
 }
 
-function withSession<T>(
+/**
+ * Runs what `prepare` gives over a session with the peer that `meet` finds. Throws what either throws, and the errors of the
+ * introduction.
+ */
+export function withSession<T>(
   role: Role,
   options: MeetingOptions,
   meet: Meet,
-  prepare: () => Promise<(session: Session) => Promise<T>>,
+  prepare: () => Promise<Move<T>>,
 ): Promise<T> {
   return withGuardedEvents(options, (onEvent, signal) =>
     runSession(role, { ...options, onEvent, signal }, meet, prepare),
@@ -175,7 +109,7 @@ async function runSession<T>(
   role: Role,
   options: MeetingOptions & Required<Pick<MeetingOptions, 'onEvent' | 'signal'>>,
   meet: Meet,
-  prepare: () => Promise<(session: Session) => Promise<T>>,
+  prepare: () => Promise<Move<T>>,
 ): Promise<T> {
   const { onEvent, signal } = options;
   if (options.limit !== undefined && !isRate(options.limit)) {
@@ -197,15 +131,16 @@ async function runSession<T>(
   try {
     const ending = paired.ended === undefined ? signal : AbortSignal.any([signal, paired.ended]);
     thread = await hashThread();
-    await introduce(paired, role, options, ending);
+    const peerRole = await introduce(paired, role, options, ending);
     const { path, address } = paired;
     onEvent({ type: 'connected', path, address, device: options.device?.name });
-    paired.openLanes(role === 'send', onPeerEvent);
-    reunion = await paired.keepTogether(role === 'send', options.patienceMs ?? PATIENCE_MS, onPeerEvent);
+    const seesToLanes = role === 'send' || role === 'use';
+    paired.openLanes(seesToLanes, onPeerEvent);
+    reunion = await paired.keepTogether(seesToLanes, options.patienceMs ?? PATIENCE_MS, onPeerEvent);
     // Not before: people may compare words for as long as they like.
     watch = watchChannel(paired.channel, onEvent);
     const move = await prepared;
-    return await move({ channel: watch.channel, watch, signal: ending, onEvent, hasher: thread });
+    return await move({ channel: watch.channel, watch, signal: ending, onEvent, hasher: thread }, peerRole);
   } finally {
     watch?.stop();
     await thread?.close();

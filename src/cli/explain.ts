@@ -259,8 +259,14 @@ const TEXTS: Readonly<Record<ErrorCode, Text>> = {
 
   // Working with a share.
   'no-share': {
-    sentence: ({ subject }) => `${subject ? `'${subject}'` : 'the other side'} shares no folder just now`,
-    advice: 'start xfer serve FOLDER there; xfer send --to needs only xfer receive --wait',
+    sentence: ({ subject, detail }) =>
+      detail === 'here'
+        ? 'the other side looks for a shared folder, and none is shared here'
+        : `${subject ? `'${subject}'` : 'the other side'} shares no folder just now`,
+    advice: ({ detail }) =>
+      detail === 'here'
+        ? 'xfer serve FOLDER shares one'
+        : 'start xfer serve FOLDER there; xfer send --to needs only xfer receive --wait',
     exitCode: 3,
   },
   'not-allowed': {

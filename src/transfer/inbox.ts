@@ -35,6 +35,7 @@ const AHEAD = 4;
 const SHARED: readonly ErrorCode[] = [
   'not-verified',
   'role-conflict',
+  'no-share',
   'code-used',
   'code-expired',
   'code-dead',

@@ -2,7 +2,7 @@
 import { Blake3, equalBytes } from '../crypto/digest.js';
 import { XferError } from '../errors.js';
 import { Column } from './entry-table.js';
-import { ENTRY_TYPES, MAX_NAME_BYTES, decodeSize, encodeSize } from './message-codec.js';
+import { decodeMode, decodeSize, encodeSize, ENTRY_TYPES, MAX_NAME_BYTES } from './message-fields.js';
 import type { ControlMessage, OfferKind, OfferedRoot } from './messages.js';
 import {
   MANIFEST_PART_BYTES,
@@ -27,7 +27,6 @@ export type ManifestEnd = Extract<ControlMessage, { type: 'manifest-end' }>;
 const MAX_GROUP_HEADER_BYTES = 2 * MAX_VARINT_BYTES;
 /** Entries cost credit: a part must cost less than what a receiver grants before its yes, 256 KiB. */
 const MAX_PART_ENTRIES = 1024;
-const MODE_BITS = 0o777;
 
 /** Turns listings into parts of at most 64 KiB. */
 export class ManifestEncoder {
@@ -230,7 +229,6 @@ function decodeEntry(from: ByteReader, index: number, parent: number): Entry {
   const name = from.string(MAX_NAME_BYTES);
   const size = type === 'file' ? decodeSize(from) : 0;
   const mtimeMs = from.svarint();
-  const mode = from.u16();
-  if ((mode & ~MODE_BITS) !== 0) throw malformed('mode bits beyond the nine');
+  const mode = decodeMode(from);
   return { index, parent, type, name, size, mtimeMs, mode };
 }

@@ -1,7 +1,17 @@
 /** Control messages as bytes: docs/protocol.md section 7. */
 import { DIGEST_BYTES } from '../crypto/digest.js';
 import { X25519_BYTES } from '../crypto/x25519.js';
-import { XferError, isErrorCode, type ErrorCode } from '../errors.js';
+import { XferError } from '../errors.js';
+import {
+  decodeCode,
+  decodeSize,
+  demandCode,
+  encodeSize,
+  ENTRY_TYPES,
+  MAX_NAME_BYTES,
+  NO_OR_YES,
+  type Codec,
+} from './message-fields.js';
 import {
   MAX_CONTROL_BYTES,
   MAX_HINTS,
@@ -14,36 +24,27 @@ import {
   type OfferKind,
   type OfferedRoot,
   type ReceiverState,
+  type Role,
 } from './messages.js';
-import { MAX_ENTRIES, type EntryType } from './ports.js';
+import { MAX_ENTRIES } from './ports.js';
+import { SHARE_CODECS } from './share-codec.js';
 import { ByteReader, ByteWriter, malformed } from './wire.js';
 
-/** Most bytes of one name, a segment of a path. */
-export const MAX_NAME_BYTES = 255;
-/** Longer than any code there is; an unknown code may still be one of a later version. */
-const MAX_CODE_BYTES = 64;
 /** What HKDF gives for it. */
 const DEVICE_PROOF_BYTES = 32;
 /** The longest literal IP address. */
 const MAX_HOST_BYTES = 45;
 
 // The position in each list is the byte on the wire.
-export const ENTRY_TYPES: readonly EntryType[] = ['file', 'folder'];
-const ROLES = ['send', 'receive'] as const;
+const ROLES: readonly Role[] = ['send', 'receive', 'share', 'use'];
 const OFFER_KINDS: readonly OfferKind[] = ['files', 'text', 'pipe'];
 const RECEIVER_STATES: readonly ReceiverState[] = ['asking', 'receiving', 'verifying'];
-const NO_OR_YES = [false, true] as const;
 
 type Tag = ControlMessage['type'];
 type MessageOf<T extends Tag> = Extract<ControlMessage, { type: T }>;
 
-interface Codec<T extends Tag> {
-  readonly number: number;
-  encode(to: ByteWriter, message: MessageOf<T>): void;
-  decode(from: ByteReader): MessageOf<T>;
-}
-
-const CODECS: { readonly [T in Tag]: Codec<T> } = {
+const CODECS: { readonly [T in Tag]: Codec<MessageOf<T>> } = {
+  ...SHARE_CODECS,
   chosen: {
     number: 1,
     encode: () => undefined,
@@ -340,7 +341,7 @@ const byNumber = new Map<number, { decode(from: ByteReader): ControlMessage }>(
 /** Throws `limit` where the message passes 64 KiB, as an offer of very many roots does. */
 export function encodeMessage(message: ControlMessage): Uint8Array {
   // The table gives each tag the codec of that tag, which the compiler cannot follow through an index.
-  const codec = CODECS[message.type] as Codec<Tag>;
+  const codec = CODECS[message.type] as Codec<ControlMessage>;
   const to = new ByteWriter();
   to.u8(codec.number);
   codec.encode(to, message);
@@ -357,16 +358,6 @@ export function decodeMessage(bytes: Uint8Array): ControlMessage {
   const message = codec.decode(from);
   from.end();
   return message;
-}
-
-/** A size on the wire is one more than it is; 0 stands for an unknown one. */
-export function encodeSize(to: ByteWriter, size: number | undefined): void {
-  to.varint(size === undefined ? 0 : size + 1);
-}
-
-export function decodeSize(from: ByteReader): number | undefined {
-  const size = from.varint();
-  return size === 0 ? undefined : size - 1;
 }
 
 type Runs = MessageOf<'want'>['runs'];
@@ -388,16 +379,4 @@ function decodeRoot(from: ByteReader): OfferedRoot {
   const size = decodeSize(from);
   if (type === 'folder' && size !== undefined) throw malformed('a folder with a size');
   return { name, type, size };
-}
-
-function decodeCode(from: ByteReader): ErrorCode | undefined {
-  const text = from.string(MAX_CODE_BYTES);
-  if (text === '') return undefined;
-  return isErrorCode(text) ? text : 'peer-failed';
-}
-
-function demandCode(from: ByteReader): ErrorCode {
-  const code = decodeCode(from);
-  if (code === undefined) throw malformed('no reason given');
-  return code;
 }

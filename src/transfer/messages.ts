@@ -1,5 +1,6 @@
 /** What two sides of a session say to each other besides content. Encoded as docs/protocol.md section 7 says. */
 import type { ErrorCode } from '../errors.js';
+import type { ShareMessage } from './share-messages.js';
 
 export type ControlMessage =
   /** Joiner to host, the first sealed record: this host it is. The code is used up when the host opens it. */
@@ -7,7 +8,7 @@ export type ControlMessage =
   /** Both ways, after `chosen`: what this side is about to do. */
   | {
       readonly type: 'session';
-      readonly role: 'send' | 'receive';
+      readonly role: Role;
       readonly verify: boolean;
       /** Most bytes per second that this side wants to travel either way; `undefined` for no such wish. */
       readonly limit: number | undefined;
@@ -127,8 +128,12 @@ export type ControlMessage =
       readonly files: number;
       readonly bytes: number;
     }
+  | ShareMessage
   /** Either side gives up, with the code only. */
   | { readonly type: 'error'; readonly code: ErrorCode };
+
+/** What a side of a session is about to do: `share` offers a folder, `use` asks for what is in one. */
+export type Role = 'send' | 'receive' | 'share' | 'use';
 
 /** Spans of one file, one behind the other. */
 export interface FileSpans {

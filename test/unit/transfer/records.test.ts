@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ERROR_CODES, XferError } from '../../../src/errors.js';
 import { decodeMessage, encodeMessage } from '../../../src/transfer/message-codec.js';
+import type { Ask } from '../../../src/transfer/share-messages.js';
 import type { ControlMessage } from '../../../src/transfer/messages.js';
 import type { Packed } from '../../../src/transfer/ports.js';
 import { costOf, decodeRecord, encodeRecord, type WireRecord } from '../../../src/transfer/records.js';
@@ -48,9 +49,19 @@ const root = fc.oneof(
 ); // prettier-ignore
 const type = <T extends string>(name: T): fc.Arbitrary<T> => fc.constant(name);
 
+const name = fc.string({ unit: 'grapheme', maxLength: 20 });
+const farPath = fc.array(name, { maxLength: 64 });
+const ask: fc.Arbitrary<Ask> = fc.oneof(
+  fc.record({ action: fc.constantFrom('list', 'look', 'make-folder'), path: farPath }),
+  fc.record({ action: type('get'), paths: fc.array(farPath) }),
+  fc.record({ action: type('put'), path: farPath, conflicts: fc.constantFrom('refuse', 'overwrite', 'update', 'rename', 'skip') }),
+  fc.record({ action: type('remove'), path: farPath, recursive: fc.boolean() }),
+  fc.record({ action: type('move'), from: farPath, to: farPath, replace: fc.boolean() }),
+); // prettier-ignore
+
 const message: fc.Arbitrary<ControlMessage> = fc.oneof(
   fc.record({ type: type('chosen') }),
-  fc.record({ type: type('session'), role: fc.constantFrom('send', 'receive'), verify: fc.boolean(), limit: fc.option(fc.integer({ min: 1 }), { nil: undefined }) }),
+  fc.record({ type: type('session'), role: fc.constantFrom('send', 'receive', 'share', 'use'), verify: fc.boolean(), limit: fc.option(fc.integer({ min: 1 }), { nil: undefined }) }),
   fc.record({ type: type('verified') }),
   fc.record({ type: type('hints'), hints: fc.array(fc.record({ host: fc.oneof(fc.ipV4(), fc.ipV6()), port: fc.nat(65_535) }), { maxLength: 8 }) }),
   fc.record({ type: type('lanes'), count: fc.nat(8) }),
@@ -71,6 +82,10 @@ const message: fc.Arbitrary<ControlMessage> = fc.oneof(
   fc.record({ type: type('sent'), transfer, files: number, bytes: number }),
   fc.record({ type: type('received'), transfer, files: number, bytes: number, missing: number }),
   fc.record({ type: type('progress'), transfer, state: fc.constantFrom('asking', 'receiving', 'verifying'), files: number, bytes: number }),
+  fc.record({ type: type('request'), request: number, ask }),
+  fc.record({ type: type('listing'), request: number, items: fc.array(fc.record({ name, type: fc.constantFrom('file', 'folder'), size: number, mtimeMs: fc.integer(), mode: fc.nat(0o777) })) }),
+  fc.record({ type: type('reply'), request: number, problem: fc.option(code, { nil: undefined }), path: fc.nat(1000) }),
+  fc.record({ type: type('over'), request: number }),
   fc.record({ type: type('error'), code }),
 ); // prettier-ignore
 

@@ -1,0 +1,272 @@
+/** Requests about a share, and the transfers that they lead to, one after the other over the channel of one session. */
+import { XferError, toXferError, type ErrorCode } from '../errors.js';
+import { atLast, sayLast } from './conduct.js';
+import { deferred, type Deferred } from './deferred.js';
+import { peerError } from './inbox.js';
+import type { ControlMessage } from './messages.js';
+import { CHUNK_BYTES, type Channel, type DataRecord, type Received } from './ports.js';
+import type { ShareMessage } from './share-messages.js';
+import { malformed } from './wire.js';
+
+/** What is said between transfers. */
+export type Word = Exclude<ShareMessage, { type: 'over' }>;
+
+/** A word that nobody took yet: its credit bounds how many there may be. */
+interface Arrival {
+  readonly word: Word;
+  readonly cost: number;
+}
+
+/** How long the peer may take to say that it is over with a transfer that this side gave up. */
+const GIVEN_UP_MS = 10_000;
+
+/** After these the session is not to be trusted any more, or not there. */
+const ENDS_SESSION: readonly ErrorCode[] = [
+  'protocol',
+  'limit',
+  'integrity',
+  'internal',
+  'stalled',
+  'peer-gone',
+];
+
+/**
+ * Cuts a channel into requests and transfers. A transfer that fails leaves the session in order, unless the peer broke the rules:
+ * each side says `over`, and what still comes of it is dropped.
+ */
+export class Exchange {
+  readonly #channel: Channel;
+  readonly #mostBytes: () => number;
+  readonly #words: Arrival[] = [];
+  /** Why no further word comes. */
+  #ending: { readonly error: XferError | undefined } | undefined;
+  #interruption: XferError | undefined;
+  #listener: Deferred<void> | undefined;
+  #transfer: TransferChannel | undefined;
+
+  /**
+   * Takes the channel over: nobody else may receive from it.
+   *
+   * @param mostBytes How much the peer of a transfer may have under way, when that transfer wants to let it.
+   */
+  constructor(channel: Channel, mostBytes: () => number = () => Infinity) {
+    this.#channel = channel;
+    this.#mostBytes = mostBytes;
+    void this.#pump();
+  }
+
+  /** The next word of the peer; `undefined` after its end. Throws what the peer gave up for, `protocol`, `peer-gone`. One call at a time. */
+  async next(): Promise<Word | undefined> {
+    for (;;) {
+      if (this.#interruption !== undefined) throw this.#interruption;
+      const arrival = this.#words.shift();
+      if (arrival !== undefined) {
+        this.#channel.release(arrival.cost);
+        return arrival.word;
+      }
+      if (this.#ending?.error !== undefined) throw this.#ending.error;
+      if (this.#ending !== undefined) return undefined;
+      this.#listener = deferred();
+      await this.#listener.promise;
+    }
+  }
+
+  say(word: Word): Promise<void> {
+    return this.#channel.send(word);
+  }
+
+  /** The channel of the transfer that this request leads to, from now on. Another one must be over. */
+  begin(request: number): TransferChannel {
+    if (this.#transfer?.isOver === false)
+      throw new XferError('internal', { subject: 'two transfers at once' });
+    this.#transfer = new TransferChannel(this.#channel, request, this.#mostBytes);
+    return this.#transfer;
+  }
+
+  /** Takes `begin` back: the request was refused. */
+  cancel(): void {
+    this.#transfer = undefined;
+  }
+
+  /** Ends our direction. */
+  end(): Promise<void> {
+    return this.#channel.end();
+  }
+
+  /** From now on `next` throws this. A transfer goes on. */
+  interrupt(error: XferError): void {
+    this.#interruption ??= error;
+    this.#listener?.resolve();
+  }
+
+  /** Tells the peer why this side goes, where it can be told at once, and drops the channel. */
+  async leave(error: XferError): Promise<void> {
+    await atLast(sayLast(this.#channel, error.code));
+    this.#channel.destroy(error);
+  }
+
+  destroy(error: XferError): void {
+    this.#channel.destroy(error);
+  }
+
+  async #pump(): Promise<void> {
+    try {
+      for (;;) {
+        const received = await this.#channel.receive();
+        if (received === undefined) break;
+        this.#take(received);
+      }
+      this.#transfer?.fail(new XferError('peer-gone'));
+      this.#ending = { error: undefined };
+    } catch (thrown) {
+      const error = toXferError(thrown);
+      this.#channel.destroy(error);
+      this.#transfer?.fail(error);
+      this.#ending = { error };
+    }
+    this.#listener?.resolve();
+  }
+
+  #take(received: Received): void {
+    const { item, cost } = received;
+    const transfer = this.#transfer;
+    if ('type' in item && (item.type === 'request' || item.type === 'listing' || item.type === 'reply')) {
+      this.#words.push({ word: item, cost });
+      this.#listener?.resolve();
+      return;
+    }
+    if (transfer === undefined || transfer.hasPeerEnded) {
+      if ('type' in item && item.type === 'error') throw peerError(item.code);
+      throw malformed('what belongs to no request');
+    }
+    if ('type' in item && item.type === 'over') {
+      this.#channel.release(cost);
+      transfer.endOfPeer(item.request);
+    } else transfer.take(received);
+  }
+}
+
+/** One transfer's part of a channel. */
+export class TransferChannel implements Channel {
+  readonly #channel: Channel;
+  readonly #request: number;
+  readonly #mostBytes: () => number;
+  readonly #items: Received[] = [];
+  #waiting: Deferred<void> | undefined;
+  #failure: XferError | undefined;
+  #hasEnded = false;
+  #hasPeerEnded = false;
+  readonly #over = deferred<void>();
+  #givenUp: NodeJS.Timeout | undefined;
+
+  constructor(channel: Channel, request: number, mostBytes: () => number) {
+    this.#channel = channel;
+    this.#request = request;
+    this.#mostBytes = mostBytes;
+  }
+
+  get path(): Channel['path'] {
+    return this.#channel.path;
+  }
+
+  get compressions(): Channel['compressions'] {
+    return this.#channel.compressions;
+  }
+
+  get hasPeerEnded(): boolean {
+    return this.#hasPeerEnded;
+  }
+
+  /** Whether both sides are done with it. */
+  get isOver(): boolean {
+    return this.#hasEnded && this.#hasPeerEnded;
+  }
+
+  /** Resolves when it is over; rejects when the session is gone before. */
+  get over(): Promise<void> {
+    return this.#over.promise;
+  }
+
+  async send(item: ControlMessage | DataRecord, onDone?: () => void): Promise<void> {
+    if (this.#failure !== undefined) throw this.#failure;
+    await this.#channel.send(item, onDone);
+  }
+
+  pieceBytes(): number {
+    return this.#channel.pieceBytes?.() ?? CHUNK_BYTES;
+  }
+
+  async receive(): Promise<Received | undefined> {
+    for (;;) {
+      if (this.#failure !== undefined) throw this.#failure;
+      const received = this.#items.shift();
+      if (received !== undefined || this.#hasPeerEnded) return received;
+      this.#waiting = deferred();
+      await this.#waiting.promise;
+    }
+  }
+
+  release(cost: number): void {
+    this.#channel.release(cost);
+  }
+
+  widen(windowBytes: number): void {
+    this.#channel.widen(Math.min(windowBytes, this.#mostBytes()));
+  }
+
+  async end(): Promise<void> {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    await this.#channel.send({ type: 'over', request: this.#request });
+    this.#lookForEnd();
+  }
+
+  /** Gives the transfer up, and with it the session only where the peer cannot be talked with any more. */
+  destroy(error?: Error): void {
+    if (this.isOver || this.#failure !== undefined) return;
+    const reason = error === undefined ? new XferError('interrupted') : toXferError(error);
+    this.#failure = reason;
+    this.#waiting?.resolve();
+    if (ENDS_SESSION.includes(reason.code)) {
+      this.#channel.destroy(reason);
+      return;
+    }
+    for (const { cost } of this.#items.splice(0)) this.#channel.release(cost);
+    this.end().catch(() => undefined);
+    this.#givenUp = setTimeout(() => this.#channel.destroy(new XferError('stalled')), GIVEN_UP_MS);
+    this.#lookForEnd();
+  }
+
+  /** For the exchange: what the peer says in it. */
+  take(received: Received): void {
+    if (this.#failure !== undefined) {
+      this.#channel.release(received.cost);
+      return;
+    }
+    this.#items.push(received);
+    this.#waiting?.resolve();
+  }
+
+  /** For the exchange: the peer says no more in it. Throws `protocol` where it means another one. */
+  endOfPeer(request: number): void {
+    if (request !== this.#request) throw malformed('the end of another request');
+    this.#hasPeerEnded = true;
+    this.#waiting?.resolve();
+    this.#lookForEnd();
+  }
+
+  /** For the exchange: the session is gone. */
+  fail(error: XferError): void {
+    clearTimeout(this.#givenUp);
+    if (this.isOver) return;
+    this.#failure ??= error;
+    this.#waiting?.resolve();
+    this.#over.reject(error);
+  }
+
+  #lookForEnd(): void {
+    if (!this.isOver) return;
+    clearTimeout(this.#givenUp);
+    this.#over.resolve();
+  }
+}

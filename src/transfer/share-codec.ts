@@ -1,0 +1,160 @@
+/** Messages about a shared folder as bytes: docs/protocol.md section 12. */
+import {
+  decodeCode,
+  decodeMode,
+  ENTRY_TYPES,
+  MAX_NAME_BYTES,
+  NO_OR_YES,
+  type Codec,
+} from './message-fields.js';
+import type { ConflictPolicy } from './ports.js';
+import {
+  MAX_FAR_DEPTH,
+  MAX_FAR_PATHS,
+  MAX_LISTED,
+  type Action,
+  type Ask,
+  type FarPath,
+  type ListedItem,
+  type ShareMessage,
+} from './share-messages.js';
+import { malformed, type ByteReader, type ByteWriter } from './wire.js';
+
+type Tag = ShareMessage['type'];
+type AskOf<A extends Action> = Extract<Ask, { action: A }>;
+
+// The position in the list is the byte on the wire.
+const POLICIES: readonly ConflictPolicy[] = ['refuse', 'overwrite', 'update', 'rename', 'skip'];
+
+const ASKS: { readonly [A in Action]: Codec<AskOf<A>> } = {
+  list: {
+    number: 1,
+    encode: (to, { path }) => encodePath(to, path),
+    decode: (from) => ({ action: 'list', path: decodePath(from) }),
+  },
+  look: {
+    number: 2,
+    encode: (to, { path }) => encodePath(to, path),
+    decode: (from) => ({ action: 'look', path: decodePath(from) }),
+  },
+  get: {
+    number: 3,
+    encode: (to, { paths }) => to.list(paths, (path) => encodePath(to, path)),
+    decode: (from) => ({ action: 'get', paths: from.list(MAX_FAR_PATHS, () => decodePath(from)) }),
+  },
+  put: {
+    number: 4,
+    encode: (to, { path, conflicts }) => {
+      encodePath(to, path);
+      to.u8(POLICIES.indexOf(conflicts));
+    },
+    decode: (from) => ({ action: 'put', path: decodePath(from), conflicts: from.choice(POLICIES) }),
+  },
+  'make-folder': {
+    number: 5,
+    encode: (to, { path }) => encodePath(to, path),
+    decode: (from) => ({ action: 'make-folder', path: decodePath(from) }),
+  },
+  remove: {
+    number: 6,
+    encode: (to, { path, recursive }) => {
+      encodePath(to, path);
+      to.u8(Number(recursive));
+    },
+    decode: (from) => ({ action: 'remove', path: decodePath(from), recursive: from.choice(NO_OR_YES) }),
+  },
+  move: {
+    number: 7,
+    encode: (to, { from, to: target, replace }) => {
+      encodePath(to, from);
+      encodePath(to, target);
+      to.u8(Number(replace));
+    },
+    decode: (from) => ({
+      action: 'move',
+      from: decodePath(from),
+      to: decodePath(from),
+      replace: from.choice(NO_OR_YES),
+    }),
+  },
+};
+
+const askByNumber = new Map<number, { decode(from: ByteReader): Ask }>(
+  Object.values(ASKS).map((codec) => [codec.number, codec]),
+);
+
+export const SHARE_CODECS: { readonly [T in Tag]: Codec<Extract<ShareMessage, { type: T }>> } = {
+  request: {
+    number: 40,
+    encode: (to, { request, ask }) => {
+      to.varint(request);
+      // The table gives each action the codec of that action, which the compiler cannot follow through an index.
+      const codec = ASKS[ask.action] as Codec<Ask>;
+      to.u8(codec.number);
+      codec.encode(to, ask);
+    },
+    decode: (from) => {
+      const request = from.varint();
+      const codec = askByNumber.get(from.u8());
+      if (codec === undefined) throw malformed('unknown request');
+      return { type: 'request', request, ask: codec.decode(from) };
+    },
+  },
+  listing: {
+    number: 41,
+    encode: (to, { request, items }) => {
+      to.varint(request);
+      to.list(items, (item) => encodeItem(to, item));
+    },
+    decode: (from) => ({
+      type: 'listing',
+      request: from.varint(),
+      items: from.list(MAX_LISTED, () => decodeItem(from)),
+    }),
+  },
+  reply: {
+    number: 42,
+    encode: (to, { request, problem, path }) => {
+      to.varint(request);
+      to.string(problem ?? '');
+      to.varint(path);
+    },
+    decode: (from) => ({
+      type: 'reply',
+      request: from.varint(),
+      problem: decodeCode(from),
+      path: from.varint(MAX_FAR_PATHS),
+    }),
+  },
+  over: {
+    number: 43,
+    encode: (to, { request }) => to.varint(request),
+    decode: (from) => ({ type: 'over', request: from.varint() }),
+  },
+};
+
+function encodePath(to: ByteWriter, path: FarPath): void {
+  to.list(path, (name) => to.string(name));
+}
+
+function decodePath(from: ByteReader): FarPath {
+  return from.list(MAX_FAR_DEPTH, () => from.string(MAX_NAME_BYTES));
+}
+
+function encodeItem(to: ByteWriter, { name, type, size, mtimeMs, mode }: ListedItem): void {
+  to.string(name);
+  to.u8(ENTRY_TYPES.indexOf(type));
+  to.varint(size);
+  to.svarint(mtimeMs);
+  to.u16(mode);
+}
+
+function decodeItem(from: ByteReader): ListedItem {
+  return {
+    name: from.string(MAX_NAME_BYTES),
+    type: from.choice(ENTRY_TYPES),
+    size: from.varint(),
+    mtimeMs: from.svarint(),
+    mode: decodeMode(from),
+  };
+}

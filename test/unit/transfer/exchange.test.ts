@@ -1,0 +1,240 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { XferError } from '../../../src/errors.js';
+import { Exchange, type TransferChannel } from '../../../src/transfer/exchange.js';
+import { receiveFiles } from '../../../src/transfer/receiver.js';
+import { sendFiles } from '../../../src/transfer/sender.js';
+import { MemoryChannel, ScriptedPeer } from '../../support/memory-channel.js';
+import { MemorySink } from '../../support/memory-sink.js';
+import { MemorySource } from '../../support/memory-source.js';
+import { yes } from '../../support/memory-transfer.js';
+
+const ASK = { action: 'list', path: [] } as const;
+const chunk = { type: 'counting', transfer: 1, entries: 0, bytes: 0 } as const;
+
+function exchanges(): { one: Exchange; other: Exchange; channels: [MemoryChannel, MemoryChannel] } {
+  const channels = MemoryChannel.pair();
+  return { one: new Exchange(channels[0]), other: new Exchange(channels[1]), channels };
+}
+
+function scripted(): { exchange: Exchange; peer: ScriptedPeer; channel: MemoryChannel } {
+  const [channel, far] = MemoryChannel.pair();
+  return { exchange: new Exchange(channel), peer: new ScriptedPeer(far), channel };
+}
+
+const signal = new AbortController().signal;
+
+function send(channel: TransferChannel, source: MemorySource, stop = signal): ReturnType<typeof sendFiles> {
+  return sendFiles(channel, source, { kind: 'files', signal: stop, onEvent: () => undefined });
+}
+
+function receive(channel: TransferChannel, sink: MemorySink, decide = yes): ReturnType<typeof receiveFiles> {
+  return receiveFiles(channel, sink, {
+    signal,
+    decide,
+    early: false,
+    intoHome: () => false,
+    onEvent: () => undefined,
+  });
+}
+
+describe('an exchange', () => {
+  it('hands over words in their order, and the end', async () => {
+    const { one, other } = exchanges();
+    await one.say({ type: 'request', request: 1, ask: ASK });
+    await one.say({ type: 'request', request: 2, ask: ASK });
+    await one.end();
+    expect(await other.next()).toMatchObject({ request: 1 });
+    expect(await other.next()).toMatchObject({ request: 2 });
+    expect(await other.next()).toBeUndefined();
+  });
+
+  it('lets no more words wait than the credit allows', async () => {
+    const { exchange, channel, peer } = scripted();
+    let sent = 0;
+    const flood = (async () => {
+      for (; sent < 100_000; sent++) await peer.say({ type: 'request', request: sent, ask: ASK });
+    })();
+    flood.catch(() => undefined);
+    await new Promise((resolve) => setImmediate(resolve));
+    await vi.waitFor(() => expect(sent).toBeGreaterThan(1_000));
+    const waiting = sent;
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(sent).toBe(waiting);
+    expect(channel.peakCost).toBeLessThanOrEqual(1 << 18);
+    // Each that is taken makes room.
+    await exchange.next();
+    await vi.waitFor(() => expect(sent).toBeGreaterThan(waiting));
+    channel.destroy();
+  });
+
+  it('says why the peer went', async () => {
+    const { exchange, peer } = scripted();
+    await peer.say({ type: 'error', code: 'interrupted' });
+    await expect(exchange.next()).rejects.toMatchObject({ code: 'peer-interrupted' });
+    await expect(exchange.next()).rejects.toMatchObject({ code: 'peer-interrupted' });
+  });
+
+  it('can be interrupted, before what waits', async () => {
+    const { one, other } = exchanges();
+    await one.say({ type: 'request', request: 1, ask: ASK });
+    const waiting = one.next();
+    one.interrupt(new XferError('interrupted'));
+    await expect(waiting).rejects.toMatchObject({ code: 'interrupted' });
+    other.interrupt(new XferError('interrupted'));
+    await expect(other.next()).rejects.toMatchObject({ code: 'interrupted' });
+  });
+
+  it('tells the peer why it goes', async () => {
+    const { exchange, peer, channel } = scripted();
+    await exchange.leave(new XferError('device-removed'));
+    expect(await peer.hear('error')).toEqual({ type: 'error', code: 'device-removed' });
+    expect(channel.isDestroyed).toBe(true);
+  });
+
+  it.each([
+    ['what belongs to a transfer while there is none', chunk],
+    ['the end of a transfer that is none', { type: 'over', request: 1 } as const],
+  ])('breaks off after %s', async (_, item) => {
+    const { exchange, peer, channel } = scripted();
+    await peer.say(item);
+    await expect(exchange.next()).rejects.toMatchObject({ code: 'protocol' });
+    expect(channel.isDestroyed).toBe(true);
+  });
+
+  it('breaks off after the end of another transfer', async () => {
+    const { exchange, peer } = scripted();
+    const transfer = exchange.begin(2);
+    await peer.say({ type: 'over', request: 1 });
+    await expect(transfer.receive()).rejects.toMatchObject({ code: 'protocol' });
+    await expect(transfer.over).rejects.toMatchObject({ code: 'protocol' });
+  });
+
+  it('breaks off after more than the end', async () => {
+    const { exchange, peer } = scripted();
+    const transfer = exchange.begin(1);
+    await peer.say({ type: 'over', request: 1 }, chunk);
+    await expect(exchange.next()).rejects.toMatchObject({ code: 'protocol' });
+    await expect(transfer.over).rejects.toMatchObject({ code: 'protocol' });
+  });
+
+  it('has one transfer at a time', () => {
+    const { exchange } = scripted();
+    exchange.begin(1);
+    expect(() => exchange.begin(2)).toThrow(expect.objectContaining({ code: 'internal' }));
+  });
+
+  it('limits what a transfer may have under way', async () => {
+    const [channel] = MemoryChannel.pair();
+    const widen = vi.spyOn(channel, 'widen');
+    new Exchange(channel, () => 1 << 20).begin(1).widen(1 << 24);
+    expect(widen).toHaveBeenCalledWith(1 << 20);
+  });
+});
+
+describe('transfers of an exchange', () => {
+  it('come one after the other, both ways, with words between', async () => {
+    const { one, other } = exchanges();
+    for (let request = 1; request <= 4; request++) {
+      const [from, to] = request % 2 === 0 ? [one, other] : [other, one];
+      const source = new MemorySource({
+        'a.txt': Buffer.from(`content ${request}`),
+        'b.bin': new Uint8Array(3 << 20),
+      });
+      const sink = new MemorySink();
+      const [out, into] = [from.begin(request), to.begin(request)];
+      const [sent, received] = await Promise.all([send(out, source), receive(into, sink)]);
+      expect([sent.files, received.files]).toEqual([2, 2]);
+      await Promise.all([out.over, into.over]);
+      await from.say({ type: 'reply', request, problem: undefined, path: 0 });
+      expect(await to.next()).toMatchObject({ request });
+    }
+  });
+
+  it.each([
+    ['the receiver says no', async () => ({ accept: false }) as const, 'declined'],
+    ['the receiver fails', () => Promise.reject(new XferError('disk-full')), 'disk-full'],
+  ])('may fail since %s, and the next one goes well', async (_, decide, code) => {
+    const { one, other } = exchanges();
+    const failing = [one.begin(1), other.begin(1)] as const;
+    const [sent, received] = await Promise.allSettled([
+      send(failing[0], new MemorySource({ a: Buffer.from('x') })),
+      receive(failing[1], new MemorySink(), decide),
+    ]);
+    expect(received).toMatchObject({ reason: { code } });
+    expect(sent).toMatchObject({ reason: { code: code === 'declined' ? code : 'peer-failed' } });
+    await Promise.all(failing.map(({ over }) => over));
+    const next = [one.begin(2), other.begin(2)] as const;
+    const sink = new MemorySink();
+    await Promise.all([send(next[0], new MemorySource({ a: Buffer.from('x') })), receive(next[1], sink)]);
+    await Promise.all(next.map(({ over }) => over));
+  });
+
+  it('may be stopped by the sender, and the next one goes well', async () => {
+    const { one, other } = exchanges();
+    const stop = new AbortController();
+    const stopped = [one.begin(1), other.begin(1)] as const;
+    const decide = async (): Promise<never> => {
+      stop.abort();
+      return new Promise(() => undefined);
+    };
+    const outcomes = await Promise.allSettled([
+      send(stopped[0], new MemorySource({ a: Buffer.from('x') }), stop.signal),
+      receive(stopped[1], new MemorySink(), decide),
+    ]);
+    expect(outcomes).toMatchObject([
+      { reason: { code: 'interrupted' } },
+      { reason: { code: 'peer-interrupted' } },
+    ]);
+    await Promise.all(stopped.map(({ over }) => over));
+    await one.say({ type: 'request', request: 2, ask: ASK });
+    expect(await other.next()).toMatchObject({ request: 2 });
+  });
+
+  it('end with the session', async () => {
+    const { one, other, channels } = exchanges();
+    const transfer = one.begin(1);
+    const receiving = transfer.receive();
+    other.begin(1);
+    channels[1].destroy();
+    await expect(receiving).rejects.toMatchObject({ code: 'peer-gone' });
+    await expect(transfer.over).rejects.toMatchObject({ code: 'peer-gone' });
+    await expect(transfer.send(chunk)).rejects.toMatchObject({ code: 'peer-gone' });
+  });
+
+  it('end the session where the peer broke the rules', async () => {
+    const { exchange, channel } = scripted();
+    const transfer = exchange.begin(1);
+    transfer.destroy(new XferError('integrity'));
+    expect(channel.isDestroyed).toBe(true);
+    await expect(transfer.over).rejects.toMatchObject({ code: 'integrity' });
+  });
+
+  describe('that are given up', () => {
+    beforeEach(() => void vi.useFakeTimers());
+    afterEach(() => void vi.useRealTimers());
+
+    it('drop what still comes, and give its credit back', async () => {
+      const { exchange, peer, channel } = scripted();
+      const transfer = exchange.begin(1);
+      await peer.say(chunk);
+      transfer.destroy(new XferError('disk-full'));
+      await expect(transfer.receive()).rejects.toMatchObject({ code: 'disk-full' });
+      for (let count = 0; count < 50_000; count++) await peer.say(chunk);
+      expect(channel.peakCost).toBeLessThanOrEqual(1 << 18);
+      expect(await peer.hear('over')).toEqual({ type: 'over', request: 1 });
+      await peer.say({ type: 'over', request: 1 });
+      await transfer.over;
+      vi.advanceTimersByTime(60_000);
+      expect(channel.isDestroyed).toBe(false);
+    });
+
+    it('end the session where the peer never ends them', async () => {
+      const { exchange, channel } = scripted();
+      const transfer = exchange.begin(1);
+      transfer.destroy(new XferError('interrupted'));
+      vi.advanceTimersByTime(10_000);
+      expect(channel.isDestroyed).toBe(true);
+      await expect(transfer.over).rejects.toMatchObject({ code: 'stalled' });
+    });
+  });
+});
