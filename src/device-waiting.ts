@@ -3,10 +3,10 @@ import { waysToMeet } from './code-meeting.js';
 import { Removal } from './device-removal.js';
 import { XferError } from './errors.js';
 import { withGuardedEvents } from './guarded-events.js';
-import type { WaitOptions } from './options.js';
+import type { DeviceTarget, WaitOptions } from './options.js';
 import type { PairedChannel } from './peer/connect.js';
 import { Reception } from './peer/reception.js';
-import { receive } from './session.js';
+import { receive, type Meet } from './session.js';
 import { DeviceStore, type Device } from './share/device-store.js';
 import { aborted } from './transfer/deadline.js';
 
@@ -67,14 +67,21 @@ async function serve(
   try {
     // It may have been removed since it was recognised.
     removal.look(await store.list());
+    const taken = <T>(take: (target: DeviceTarget, meet: Meet) => Promise<T>): Promise<T> => {
+      if (isTaken) throw new XferError('internal', { subject: 'a session that was taken' });
+      isTaken = true;
+      const target = { name: device.name, devices: options.devices };
+      return take(target, () => Promise.resolve({ ...paired, ended: removal.signal }));
+    };
     await options.onSession({
       device: device.name,
-      receive: (takeOptions) => {
-        if (isTaken) throw new XferError('internal', { subject: 'a session that was taken' });
-        isTaken = true;
-        const target = { name: device.name, devices: options.devices };
-        return receive({ ...options, ...takeOptions, device: target }, () =>
-          Promise.resolve({ ...paired, ended: removal.signal }),
+      publicKey: device.publicKey,
+      receive: (takeOptions) =>
+        taken((target, meet) => receive({ ...options, ...takeOptions, device: target }, meet)),
+      share: async (shareOptions) => {
+        const { share } = await import('./sharing.js');
+        await taken((target, meet) =>
+          share(device.name, { ...options, ...shareOptions, device: target }, meet),
         );
       },
     });

@@ -15,14 +15,21 @@ import type {
 } from './options.js';
 import type { Examination, ExamineOptions } from './doctor.js';
 import type { Leftover } from './files/interrupted.js';
+import type { SharedFolder } from './files/shared-folder.js';
 import type { DeviceStore } from './share/device-store.js';
 import type { NodeAddress, NodeOptions } from './share/node.js';
 import type { EntryType, Skipped } from './transfer/ports.js';
+import type { Share, UseOptions } from './using.js';
 
 export type * from './options.js';
 export type { OfferedRoot, OfferKind, ReceiverState } from './transfer/messages.js';
 export type { ExamineOptions, Examination, Finding, FindingState, FolderState, Versions } from './doctor.js';
 export type { NatKind, NetworkInterface } from './peer/surroundings.js';
+export type { SharedFolder } from './files/shared-folder.js';
+export type { ShareAction } from './share/answering.js';
+export { checkRights, NO_RIGHTS, parseRights, RIGHTS, type Right, type Rights } from './share/rights.js';
+export type { Action, FarPath, ListedItem } from './transfer/share-messages.js';
+export type { Share, UseOptions } from './using.js';
 export type { Progress } from './transfer/events.js';
 export type { Leftover, LeftPart } from './files/interrupted.js';
 export type { Device, DeviceStore } from './share/device-store.js';
@@ -112,6 +119,24 @@ export async function nodeAddress(
 ): Promise<NodeAddress> {
   const node = await import('./share/node.js');
   return node.nodeAddress(options);
+}
+
+/** See `SharedFolder` in files/shared-folder.ts. */
+export async function openShared(folder: string): Promise<SharedFolder> {
+  const files = await import('./files/shared-folder.js');
+  return files.SharedFolder.open(folder);
+}
+
+/** See `useShare` in using.ts. */
+export async function useShare<T>(options: UseOptions, use: (share: Share) => Promise<T>): Promise<T> {
+  const using = await import('./using.js');
+  return using.useShare(options, use);
+}
+
+/** See `nameMatcher` in files/filter.ts. */
+export async function nameMatcher(glob: string): Promise<(name: string) => boolean> {
+  const filter = await import('./files/filter.js');
+  return filter.nameMatcher(glob);
 }
 
 /** See `examine` in doctor.ts. */

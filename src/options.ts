@@ -1,7 +1,10 @@
 /** What a caller of the library asks for, and what it is told. */
 import type { Readable, Writable } from 'node:stream';
 import type { ErrorCode } from './errors.js';
+import type { SharedFolder } from './files/shared-folder.js';
 import type { Endpoint, PeerEvent, Proxy } from './peer/connect.js';
+import type { ShareAction } from './share/answering.js';
+import type { Rights } from './share/rights.js';
 import type {
   Decision,
   OfferSummary,
@@ -184,8 +187,23 @@ export type TakeOptions = Omit<ReceiveOptions, 'code' | 'device' | 'words' | 'li
 export interface DeviceSession {
   /** What it is called here. */
   readonly device: string;
+  /** By which it is known, whatever it is called. */
+  readonly publicKey: Uint8Array;
   /** Takes what it sends, once; as `receive` of the library. */
   receive(options: TakeOptions): Promise<ReceiveOutcome>;
+  /** Lets it use a folder until it goes, in place of `receive`. What one of its requests fails with goes to `onAction`. */
+  share(options: ShareOptions & Pick<MeetingOptions, 'onEvent'>): Promise<void>;
+}
+
+/** What a device gets to use. */
+export interface ShareOptions extends Pick<ReceiveOptions, 'noExec' | 'register' | 'sync'> {
+  readonly folder: SharedFolder;
+  /** The rights of the device, as they are now. */
+  readonly rights: () => Rights;
+  /** How many sessions there are now. */
+  readonly sessions: () => number;
+  /** Called for each thing that the device did or wanted to. */
+  readonly onAction: (action: ShareAction) => void;
 }
 
 export interface WaitOptions extends Omit<

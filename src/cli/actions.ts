@@ -24,6 +24,15 @@ export function lazyActions(surroundings: Omit<Context, 'library'>): Actions {
     setAddress: async (name, address) =>
       (await import('./devices.js')).runAddress(name, address, await context()),
     node: async (flags) => (await import('./node.js')).runNode(flags, await context()),
+    ls: async (places, flags) => (await import('./ls.js')).runLs(places, flags, await context()),
+    get: async (words, flags) => (await import('./get.js')).runGet(words, flags, await context()),
+    put: async (words, flags) => (await import('./put.js')).runPut(words, flags, await context()),
+    cat: async (place, flags) => (await import('./get.js')).runCat(place, flags, await context()),
+    rm: async (places, flags) => (await import('./far-commands.js')).runRm(places, flags, await context()),
+    mv: async (places, flags) => (await import('./far-commands.js')).runMv(places, flags, await context()),
+    mkdir: async (places, flags) =>
+      (await import('./far-commands.js')).runMkdir(places, flags, await context()),
+    serve: async (folder, flags) => (await import('./serve.js')).runServe(folder, flags, await context()),
     doctor: async (flags) => (await import('./doctor.js')).runDoctor(flags, await context()),
     configPath: async () => (await import('./config.js')).runConfigPath(await context()),
     configGet: async (key) => (await import('./config.js')).runConfigGet(key, await context()),
@@ -79,6 +88,6 @@ export function misdirection(
     return [`there is no command 'help'`, `xfer ${[...words.slice(1), '--help'].join(' ')}`];
   return [
     `there is no command '${first}'`,
-    'the commands are send, receive, pair, devices, resume, node, doctor, config and completion',
+    'the commands are send, receive, serve, ls, get, put, cat, rm, mv, mkdir, pair, devices, resume, node, doctor, config and completion',
   ];
 }

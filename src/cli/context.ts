@@ -16,6 +16,8 @@ export type Library = Pick<
   | 'runNode'
   | 'nodeAddress'
   | 'examine'
+  | 'openShared'
+  | 'useShare'
 >;
 
 export type Input = Readable & {

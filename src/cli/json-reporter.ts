@@ -1,5 +1,5 @@
 /** One JSON object per line on stdout, for scripts: docs/events.md lists them. */
-import type { Skipped, XferError, XferEvent } from '../index.js';
+import type { ShareAction, Skipped, XferError, XferEvent } from '../index.js';
 import type { Output } from './context.js';
 import { explain } from './explain.js';
 import { writeWhole, type Reporter, type Result } from './reporter.js';
@@ -61,6 +61,17 @@ export class JsonReporter implements Reporter {
 
   leftOut(skipped: readonly Skipped[]): void {
     for (const entry of skipped) this.#write('skipped', { skipped: entry });
+  }
+
+  /** What a device did with a share. */
+  action({ moved, ...fields }: ShareAction): void {
+    const { files, bytes, missingCount } = moved ?? {};
+    this.#write('action', { ...fields, ...(moved === undefined ? {} : { files, bytes, missingCount }) });
+  }
+
+  /** A device is done. */
+  gone(): void {
+    this.#write('gone', {});
   }
 
   failed(error: XferError): void {

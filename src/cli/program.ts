@@ -9,6 +9,12 @@ import type { DoctorFlags } from './doctor.js';
 import type { ReceiveFlags } from './receive.js';
 import type { ResumeFlags } from './resume.js';
 import type { SendFlags } from './send.js';
+import type { MvFlags, RmFlags } from './far-commands.js';
+import type { GetFlags } from './get.js';
+import type { LsFlags } from './ls.js';
+import type { PutFlags } from './put.js';
+import type { ServeFlags } from './serve.js';
+import type { UseFlags } from './use.js';
 import { programVersion } from './version.js';
 
 /** What the commands do; each gives its exit status. */
@@ -23,6 +29,14 @@ export interface Actions {
   setAddress(name: string, address: string | undefined): Promise<number>;
   node(flags: NodeFlags): Promise<number>;
   doctor(flags: DoctorFlags): Promise<number>;
+  serve(folder: string, flags: ServeFlags): Promise<number>;
+  ls(places: readonly string[], flags: LsFlags): Promise<number>;
+  get(words: readonly string[], flags: GetFlags): Promise<number>;
+  put(words: readonly string[], flags: PutFlags): Promise<number>;
+  cat(place: string, flags: GetFlags): Promise<number>;
+  rm(places: readonly string[], flags: RmFlags): Promise<number>;
+  mv(places: readonly string[], flags: MvFlags): Promise<number>;
+  mkdir(places: readonly string[], flags: UseFlags): Promise<number>;
   configPath(): Promise<number>;
   configGet(key: string | undefined): Promise<number>;
   configSet(key: string, words: readonly string[]): Promise<number>;
@@ -112,14 +126,9 @@ function buildProgram(actions: Actions, finish: Finish): Command {
       ).conflicts([...NEW_CODE, 'code', 'listen', 'connect']),
     )
     .option('--addr <address>', 'with --to: reach it at HOST:PORT, and nowhere else unless --also-dht')
-    .option('--follow', 'send what symbolic links point to, inside what is sent')
-    .option('--exclude <glob>', 'leave out what matches; may be given again', collect)
-    .option('--gitignore', 'leave out what .gitignore files name')
     .option('--files-from <file>', 'send the paths in this file, one per line; - reads the standard input')
-    .option('--portable', 'refuse names that another system could not keep')
-    .option('--no-compress', 'send every byte as it is, also where it would shrink')
     .option('--dry-run', 'list what would be sent, and stop');
-  withMeeting(send).action(
+  withMeeting(withFiles(send)).action(
     finish((paths: readonly string[], flags: SendFlags) => actions.send(paths, flags)),
   );
 
@@ -144,19 +153,8 @@ function buildProgram(actions: Actions, finish: Finish): Command {
         'out',
         'json',
       ]),
-    )
-    .addOption(new Option('--overwrite', 'replace files that exist').conflicts(['update', 'rename', 'skip']))
-    .addOption(
-      new Option('--update', 'as --overwrite, but send only what differs').conflicts([
-        'overwrite',
-        'rename',
-        'skip',
-      ]),
-    )
-    .addOption(
-      new Option('--rename', 'give new names where files exist').conflicts(['overwrite', 'update', 'skip']),
-    )
-    .addOption(new Option('--skip', 'keep files that exist').conflicts(['overwrite', 'update', 'rename']))
+    );
+  withConflicts(receive)
     .option('--no-exec', 'make nothing executable')
     .option('--no-sync', 'do not wait until everything is safely on the disk')
     .option('--allow-dotfiles', 'allow names that begin with a dot, and the home folder as target')
@@ -213,6 +211,8 @@ function buildProgram(actions: Actions, finish: Finish): Command {
     .argument('<device>')
     .argument('[address]')
     .action(finish((name: string, address?: string) => actions.setAddress(name, address)));
+  addShareCommands(program, actions, finish);
+
   program
     .command('node')
     .description("run a node of one's own network: where others begin, and a relay for those who need one")
@@ -272,34 +272,162 @@ function buildProgram(actions: Actions, finish: Finish): Command {
   return program;
 }
 
+/** Sharing a folder, and working with one that another machine shares. */
+function addShareCommands(program: Command, actions: Actions, finish: Finish): void {
+  const serve = program
+    .command('serve')
+    .description('share a folder with machines that were paired, until Ctrl-C; read-only unless you say more')
+    .argument('<folder>')
+    .option('--write', 'let them put files and folders, make folders and give new names')
+    .option('--delete', 'let them remove, and with --write replace, what is there')
+    .option('--inbox', 'let them only drop files, each into a folder of its own, and see nothing')
+    .option(
+      '--allow <device=rights>',
+      'let one device do this instead: read, write, delete, inbox, dotfiles, joined by commas, or none; may be given again',
+      collect,
+    )
+    .option('--allow-dotfiles', 'let them write names that begin with a dot, which programs may obey')
+    .option('--no-exec', 'make nothing executable')
+    .option('--no-sync', 'do not wait until everything is safely on the disk')
+    .option('--listen [address]', 'wait for direct connections at [HOST:]PORT (7337 where none is given)')
+    .addOption(new Option('--local', 'be found on the local network only').conflicts(['listen', 'alsoDht']))
+    .option('--also-dht', 'be found over the internet too, with --listen');
+  withOutput(withSession(serve)).action(
+    finish((folder: string, flags: ServeFlags) => actions.serve(folder, flags)),
+  );
+
+  const ls = program
+    .command('ls')
+    .description('list what another machine shares: xfer ls pi: or pi:docs')
+    .argument('<places...>', 'DEVICE:PATH; a glob in quotes')
+    .option('-l, --long', 'with permissions, bytes and times');
+  withUse(ls).action(finish((places: readonly string[], flags: LsFlags) => actions.ls(places, flags)));
+
+  const get = withConflicts(
+    program
+      .command('get')
+      .description('fetch files and folders from what another machine shares')
+      .argument('<places...>', 'DEVICE:PATH, more of them, and at last a folder of this machine')
+      .option('--out <path>', 'put it into this folder, or give a single file this name')
+      .option('--stdout', 'write the bytes of a single file to the standard output'),
+  )
+    .option('--no-exec', 'make nothing executable')
+    .option('--no-sync', 'do not wait until everything is safely on the disk')
+    .option('--allow-dotfiles', 'allow names that begin with a dot, and the home folder as target');
+  withUse(get).action(finish((words: readonly string[], flags: GetFlags) => actions.get(words, flags)));
+
+  const put = withFiles(
+    withConflicts(
+      program
+        .command('put')
+        .description('put files and folders into what another machine shares')
+        .argument('<paths...>', 'files and folders, and at last DEVICE:PATH'),
+    ),
+  );
+  withUse(put).action(finish((words: readonly string[], flags: PutFlags) => actions.put(words, flags)));
+
+  const cat = program
+    .command('cat')
+    .description('write what a file of another machine holds to the standard output')
+    .argument('<place>', 'DEVICE:PATH');
+  withUse(cat).action(finish((place: string, flags: GetFlags) => actions.cat(place, flags)));
+
+  const rm = program
+    .command('rm')
+    .description('remove files from what another machine shares')
+    .argument('<places...>', 'DEVICE:PATH; a glob in quotes')
+    .option('-r, --recursive', 'folders too, with all that is in them');
+  withUse(rm).action(finish((places: readonly string[], flags: RmFlags) => actions.rm(places, flags)));
+
+  const mv = program
+    .command('mv')
+    .description('move or rename files and folders on the machine that shares them')
+    .argument('<places...>', 'DEVICE:PATH, more of them, and at last a folder or a new name there')
+    .option('--overwrite', 'replace a file that exists');
+  withUse(mv).action(finish((places: readonly string[], flags: MvFlags) => actions.mv(places, flags)));
+
+  const mkdir = program
+    .command('mkdir')
+    .description('make folders in what another machine shares')
+    .argument('<places...>', 'DEVICE:PATH');
+  withUse(mkdir).action(finish((places: readonly string[], flags: UseFlags) => actions.mkdir(places, flags)));
+}
+
+/** How to come to the machine that shares a folder. */
+function withUse(command: Command): Command {
+  return withOutput(
+    withSession(command)
+      .option('--addr <address>', 'reach it at HOST:PORT, and nowhere else unless --also-dht')
+      .option('--expire <duration>', 'look no longer than 30s, 10m, 2h or 1d for it (usually 1h)')
+      .addOption(
+        new Option('--local', 'look for it on the local network only').conflicts(['addr', 'alsoDht']),
+      )
+      .option('--also-dht', 'look for it over the internet too, with --addr'),
+  );
+}
+
+/** Which files go. */
+function withFiles(command: Command): Command {
+  return command
+    .option('--follow', 'send what symbolic links point to, inside what is sent')
+    .option('--exclude <glob>', 'leave out what matches; may be given again', collect)
+    .option('--gitignore', 'leave out what .gitignore files name')
+    .option('--portable', 'refuse names that another system could not keep')
+    .option('--no-compress', 'send every byte as it is, also where it would shrink');
+}
+
+/** What to do where something exists already. */
+function withConflicts(command: Command): Command {
+  const policies = ['overwrite', 'update', 'rename', 'skip'];
+  const others = (flag: string): string[] => policies.filter((policy) => policy !== flag);
+  return command
+    .addOption(new Option('--overwrite', 'replace files that exist').conflicts(others('overwrite')))
+    .addOption(
+      new Option('--update', 'as --overwrite, but send only what differs').conflicts(others('update')),
+    )
+    .addOption(new Option('--rename', 'give new names where files exist').conflicts(others('rename')))
+    .addOption(new Option('--skip', 'keep files that exist').conflicts(others('skip')));
+}
+
 /** What only the side with a new code can choose, by the names that commander gives the flags. */
 const NEW_CODE = ['words', 'copy', 'qr'];
 
 /** How two sides with a code meet, and what is said of it. */
 function withFinding(command: Command): Command {
+  return withOutput(
+    command
+      .option('--words <count>', 'make a code of this many words, 2 to 16')
+      .option('--expire <duration>', 'wait no longer than 30s, 10m, 2h or 1d for the other side (usually 1h)')
+      .option('--copy', 'put the code into the clipboard')
+      .option('--qr', 'show the code as a QR code too')
+      .option('--listen [address]', 'wait for a direct connection at [HOST:]PORT (7337 where none is given)')
+      .option('--connect <address>', 'connect directly to HOST:PORT')
+      .addOption(
+        new Option('--local', 'look for each other on the local network only').conflicts([
+          'listen',
+          'connect',
+          'alsoDht',
+        ]),
+      )
+      .option('--also-dht', 'look for each other over the internet too, with --listen or --connect')
+      .option('--verify', 'compare six words with the other person before anything is offered'),
+  );
+}
+
+function withOutput(command: Command): Command {
   return command
-    .option('--words <count>', 'make a code of this many words, 2 to 16')
-    .option('--expire <duration>', 'wait no longer than 30s, 10m, 2h or 1d for the other side (usually 1h)')
-    .option('--copy', 'put the code into the clipboard')
-    .option('--qr', 'show the code as a QR code too')
-    .option('--listen [address]', 'wait for a direct connection at [HOST:]PORT (7337 where none is given)')
-    .option('--connect <address>', 'connect directly to HOST:PORT')
-    .addOption(
-      new Option('--local', 'look for each other on the local network only').conflicts([
-        'listen',
-        'connect',
-        'alsoDht',
-      ]),
-    )
-    .option('--also-dht', 'look for each other over the internet too, with --listen or --connect')
-    .option('--verify', 'compare six words with the other person before anything is offered')
     .option('--json', 'write events as lines of JSON, ask nothing')
     .option('--quiet', 'say only what is asked for, and errors')
     .option('--debug', 'say more about what happens; never the code');
 }
 
 function withMeeting(command: Command): Command {
-  return withFinding(command)
+  return withSession(withFinding(command));
+}
+
+/** How a session goes on. */
+function withSession(command: Command): Command {
+  return command
     .option(
       '--patience <duration>',
       'look for the other side again for this long where the connection is lost (usually 10m; 0 for not at all)',

@@ -127,7 +127,13 @@ export async function moveTo(
   }
 }
 
-function policyOf({ overwrite, update, rename, skip }: ReceiveFlags): ConflictPolicy | undefined {
+/** What the flags say of files that exist; `undefined` where they say nothing. */
+export function policyOf({
+  overwrite,
+  update,
+  rename,
+  skip,
+}: Pick<ReceiveFlags, 'overwrite' | 'update' | 'rename' | 'skip'>): ConflictPolicy | undefined {
   if (overwrite === true) return 'overwrite';
   if (update === true) return 'update';
   if (rename === true) return 'rename';

@@ -1,7 +1,14 @@
 /** `xfer send` */
 import { createReadStream } from 'node:fs';
 import type { Readable } from 'node:stream';
-import { devicesPath, loadConfig, XferError, type Content, type Skipped } from '../index.js';
+import {
+  devicesPath,
+  loadConfig,
+  XferError,
+  type Content,
+  type FilesToSend,
+  type Skipped,
+} from '../index.js';
 import { withCodeExtras } from './code-extras.js';
 import { readCode } from './code-input.js';
 import type { Context } from './context.js';
@@ -10,20 +17,24 @@ import { Prompts } from './prompts.js';
 import { openReporter, runTransfer } from './transfer.js';
 import { usageError } from './usage.js';
 
+/** Which files go, and how; as commander gives them. */
+export interface FilesFlags {
+  readonly follow?: boolean;
+  readonly exclude?: readonly string[];
+  readonly gitignore?: boolean;
+  readonly portable?: boolean;
+  /** False for `--no-compress`. */
+  readonly compress?: boolean;
+}
+
 /** As commander gives them. */
-export interface SendFlags extends MeetingFlags {
+export interface SendFlags extends MeetingFlags, FilesFlags {
   readonly text?: string;
   readonly code?: string;
   /** The name of a device. */
   readonly to?: string;
   readonly addr?: string;
-  readonly follow?: boolean;
-  readonly exclude?: readonly string[];
-  readonly gitignore?: boolean;
   readonly filesFrom?: string;
-  readonly portable?: boolean;
-  /** False for `--no-compress`. */
-  readonly compress?: boolean;
   readonly dryRun?: boolean;
 }
 
@@ -88,10 +99,15 @@ async function contentOf(paths: readonly string[], flags: SendFlags, context: Co
   if (all.length === 0) {
     throw usageError('there is nothing to send', 'name files or folders: xfer send photos/');
   }
+  return filesToSend(all, flags);
+}
+
+/** These paths, as the flags want them to be sent. */
+export function filesToSend(paths: readonly string[], flags: FilesFlags): FilesToSend {
   return {
     kind: 'files',
-    paths: all,
-    ...options,
+    paths,
+    ...(flags.compress === false ? { compress: false } : {}),
     ...(flags.follow === true ? { follow: true } : {}),
     ...(flags.exclude === undefined ? {} : { exclude: flags.exclude }),
     ...(flags.gitignore === true ? { gitignore: true } : {}),

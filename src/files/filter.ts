@@ -30,6 +30,11 @@ export function pathMatcher(globs: readonly string[]): PathMatcher {
   };
 }
 
+/** True for the names that a glob of a shell means: a star matches no dot at the beginning. Throws `usage`. */
+export function nameMatcher(glob: string): (name: string) => boolean {
+  return compileGlob(glob, false);
+}
+
 function compile(globs: readonly string[]): (path: string) => boolean {
   const matchers = globs.map(compileOne);
   if (matchers.length === 0) return () => false;
@@ -48,9 +53,14 @@ function compileOne(glob: string): (path: string) => boolean {
       detail: 'give a name or a pattern such as *.jpg',
     });
   }
+  return compileGlob(pattern, true);
+}
+
+/** @param dot Whether stars match names that begin with a dot. */
+function compileGlob(pattern: string, dot: boolean): (path: string) => boolean {
   try {
-    return picomatch(pattern, { dot: true });
+    return picomatch(pattern, { dot });
   } catch (cause) {
-    throw new XferError('usage', { subject: glob, cause });
+    throw new XferError('usage', { subject: pattern, cause });
   }
 }

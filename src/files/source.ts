@@ -60,6 +60,16 @@ export async function openSource(options: SourceOptions): Promise<OpenedSource> 
   });
 }
 
+/** A source of all that these roots hold. */
+export function sourceOfRoots(roots: readonly Root[]): OpenedSource {
+  return new DiskSource(roots, {
+    excludes: () => false,
+    portable: false,
+    follow: false,
+    gitignore: undefined,
+  });
+}
+
 interface Choice {
   readonly excludes: PathMatcher;
   readonly portable: boolean;

@@ -156,7 +156,7 @@ export class TransferChannel implements Channel {
   #failure: XferError | undefined;
   #hasEnded = false;
   #hasPeerEnded = false;
-  readonly #over = deferred<void>();
+  readonly #over: Deferred<void> = deferred();
   #givenUp: NodeJS.Timeout | undefined;
 
   constructor(channel: Channel, request: number, mostBytes: () => number) {

@@ -13,7 +13,10 @@ test.each([
   [['417-Apple-tiger', '--yes'], 'xfer receive 417-Apple-tiger --yes'],
   [['help'], 'xfer --help'],
   [['help', 'send'], 'xfer send --help'],
-  [['snd'], 'the commands are send, receive, pair, devices, resume, node, doctor, config and completion'],
+  [
+    ['snd'],
+    'the commands are send, receive, serve, ls, get, put, cat, rm, mv, mkdir, pair, devices, resume, node, doctor, config and completion',
+  ],
 ])('xfer %j hints at %s', (words, hint) => {
   expect(misdirection(words, exists)[1]).toBe(hint);
 });

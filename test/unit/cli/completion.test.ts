@@ -23,8 +23,29 @@ const shape = await realShape();
 const completers = { code: completeCode, key: () => ['words'], device: () => ['pi'] };
 
 test.each([
-  [[''], ['send', 'receive', 'resume', 'pair', 'devices', 'node', 'doctor', 'config', 'completion']],
-  [['se'], ['send']],
+  [
+    [''],
+    [
+      'send',
+      'receive',
+      'resume',
+      'pair',
+      'devices',
+      'serve',
+      'ls',
+      'get',
+      'put',
+      'cat',
+      'rm',
+      'mv',
+      'mkdir',
+      'node',
+      'doctor',
+      'config',
+      'completion',
+    ],
+  ],
+  [['se'], ['send', 'serve']],
   [
     ['devices', 'r'],
     ['rename', 'remove'],

@@ -74,6 +74,8 @@ export function makeWorld({
       runNode: unexpected,
       nodeAddress: unexpected,
       examine: unexpected,
+      openShared: unexpected,
+      useShare: unexpected,
       ...library,
     },
     stdin: Object.assign(stdin, { isTTY: terminal }),

@@ -1,0 +1,184 @@
+/** What a share says of those who use it: one line for each thing they do, and what goes on just now. */
+import type { Progress, ShareAction, XferError, XferEvent } from '../index.js';
+import type { Output } from './context.js';
+import { brief, explain } from './explain.js';
+import { countOf, formatSize } from './figures.js';
+import { JsonReporter } from './json-reporter.js';
+import { formatProgress, Speed } from './progress-line.js';
+import type { Screen } from './screen.js';
+import type { SharedScreen } from './shared-screen.js';
+import { show, wrap } from './show.js';
+
+/** Of one device, while it is there. */
+export interface SessionLog {
+  event(event: XferEvent): void;
+  action(action: ShareAction): void;
+  gone(): void;
+  failed(error: XferError): void;
+}
+
+export interface ServeLog {
+  /** @param devices How many may come. */
+  begin(folder: string, devices: number): void;
+  /** What concerns all of them. */
+  event(event: XferEvent): void;
+  /** @param number Of the session, from 1. */
+  session(device: string, number: number): SessionLog;
+}
+
+/** For people and for a journal. */
+export class ServeLines implements ServeLog {
+  readonly #screen: SharedScreen;
+  readonly #own: Screen;
+  readonly #now: () => number;
+
+  constructor(screen: SharedScreen, now: () => number) {
+    this.#screen = screen;
+    this.#own = screen.part('');
+    this.#now = now;
+  }
+
+  begin(folder: string, devices: number): void {
+    this.#say(`sharing ${show(folder)} with ${countOf(devices, 'device')}`);
+    if (devices > 0) return;
+    this.#say('xfer pair here and on another machine makes them known to each other; no restart is needed');
+  }
+
+  event(event: XferEvent): void {
+    if (event.type === 'listening') {
+      for (const address of event.addresses) this.#say(`listening at ${show(address)}`);
+    }
+    if (event.type === 'dht-unreachable') {
+      this.#say('the network that helps peers to meet (dht) does not answer over UDP; it is tried again');
+    }
+  }
+
+  session(device: string): SessionLog {
+    return new SessionLines(this.#screen.part(`${device}: `), this.#now);
+  }
+
+  #say(text: string): void {
+    for (const line of wrap(text, this.#own.width)) this.#own.say(line);
+  }
+}
+
+class SessionLines implements SessionLog {
+  readonly #screen: Screen;
+  readonly #now: () => number;
+  #speed = new Speed();
+  #doing: 'sending' | 'receiving' = 'sending';
+
+  constructor(screen: Screen, now: () => number) {
+    this.#screen = screen;
+    this.#now = now;
+  }
+
+  event(event: XferEvent): void {
+    switch (event.type) {
+      case 'connected':
+        this.#say(
+          `connected ${event.path === 'direct' ? 'directly' : `by ${event.path}`}${event.address === undefined ? '' : ` from ${show(event.address)}`}`,
+        );
+        break;
+      case 'reconnecting':
+        this.#say('connection lost; waiting for it to come back');
+        break;
+      case 'reconnected':
+        this.#say('connected again');
+        break;
+      case 'scanning':
+        this.#doing = 'sending';
+        break;
+      case 'counting':
+        this.#doing = 'receiving';
+        break;
+      case 'progress':
+        this.#draw(event.progress);
+        break;
+      default:
+    }
+  }
+
+  action(action: ShareAction): void {
+    this.#speed = new Speed();
+    this.#say(sentenceOf(action));
+  }
+
+  gone(): void {
+    this.#say('gone');
+    this.#screen.close();
+  }
+
+  failed(error: XferError): void {
+    this.#say(`gone: ${explain(error).sentence}`);
+    this.#screen.close();
+  }
+
+  #draw(progress: Progress): void {
+    this.#speed.add(this.#now(), progress.bytes);
+    const line = {
+      doing: this.#doing,
+      progress,
+      bytesPerSecond: this.#speed.bytesPerSecond,
+      path: undefined,
+      file: undefined,
+    };
+    this.#screen.status({ kind: this.#doing, draw: (width) => formatProgress(line, width) });
+  }
+
+  #say(text: string): void {
+    for (const line of wrap(text, this.#screen.width)) this.#screen.say(line);
+  }
+}
+
+/** For scripts: docs/events.md lists the events. */
+export class ServeJson implements ServeLog {
+  readonly #stdout: Output;
+  readonly #now: () => number;
+  readonly #own: JsonReporter;
+
+  constructor(stdout: Output, now: () => number) {
+    this.#stdout = stdout;
+    this.#now = now;
+    this.#own = new JsonReporter(stdout, now);
+  }
+
+  begin(): void {
+    // Who comes, and where this side listens, are events of their own.
+  }
+
+  event(event: XferEvent): void {
+    this.#own.event(event);
+  }
+
+  session(device: string, session: number): SessionLog {
+    const report = new JsonReporter(this.#stdout, this.#now, { device, session });
+    return {
+      event: (event) => report.event(event),
+      action: (action) => report.action(action),
+      gone: () => report.gone(),
+      failed: (error) => report.failed(error),
+    };
+  }
+}
+
+const VERBS: Readonly<Record<ShareAction['action'], string>> = {
+  list: 'listed',
+  look: 'looked at',
+  get: 'fetched',
+  put: 'put into',
+  'make-folder': 'made the folder',
+  remove: 'removed',
+  move: 'moved',
+};
+
+function sentenceOf({ action, paths, moved, problem }: ShareAction): string {
+  const names = paths.slice(0, 3).map((path) => (path === '' ? 'the share' : show(path)));
+  const more = paths.length > names.length ? ` and ${countOf(paths.length - names.length, 'more path')}` : '';
+  const what = `${VERBS[action]} ${names.join(action === 'move' ? ' to ' : ', ')}${more}`;
+  if (problem !== undefined) return `${what}: not done, ${brief(problem)}`;
+  if (moved === undefined) return what;
+  const missing =
+    moved.missingCount > 0 ? `, ${countOf(moved.missingCount, 'entry', 'entries')} missing` : '';
+  return `${what}: ${countOf(moved.files, 'file')}, ${formatSize(moved.bytes)}${missing}`;
+}

@@ -1,0 +1,264 @@
+/** What a share does for one device that uses it: docs/protocol.md section 12. */
+import { XferError, toXferError, type ErrorCode } from '../errors.js';
+import type { SharedEntry, SharedFolder } from '../files/shared-folder.js';
+import { atLast, interruption, PARTING_MS } from '../transfer/conduct.js';
+import type { Exchange, TransferChannel } from '../transfer/exchange.js';
+import type { Channel, ConflictPolicy, FileSource } from '../transfer/ports.js';
+import { MAX_LISTED, type Action, type Ask, type FarPath } from '../transfer/share-messages.js';
+import { malformed } from '../transfer/wire.js';
+import type { Rights } from './rights.js';
+
+/** Moves files over a channel; throws as `sendFiles` and `receiveFiles`. */
+export interface Mover {
+  send(channel: Channel, source: FileSource): Promise<Moved>;
+  receive(channel: Channel, out: string, conflicts: ConflictPolicy, dotfiles: boolean): Promise<Moved>;
+}
+
+export interface Moved {
+  readonly files: number;
+  readonly bytes: number;
+  /** How many entries did not arrive. */
+  readonly missingCount: number;
+}
+
+/** Something that a device did, or wanted to. */
+export interface ShareAction {
+  readonly action: Action;
+  /** Below the share, with slashes. Foreign text. */
+  readonly paths: readonly string[];
+  /** Of `get` and `put`, once something moved. */
+  readonly moved?: Moved;
+  /** Why it failed. */
+  readonly problem?: ErrorCode;
+}
+
+export interface ShareAccess {
+  readonly folder: SharedFolder;
+  /** As they are now: they may change while the device is there. */
+  readonly rights: () => Rights;
+  /** Where the device drops files that has an inbox; made when it is first needed. */
+  readonly inbox: () => string;
+  readonly mover: Mover;
+  readonly onAction: (action: ShareAction) => void;
+}
+
+/** Of items in one message, which holds 64 KiB. */
+const LISTING_BYTES = 60_000;
+/** Most bytes of an encoded item without its name. */
+const ITEM_BYTES = 21;
+
+/**
+ * Answers requests until the device ends. What one of them fails for is told to it and ends nothing else.
+ *
+ * @throws XferError `protocol`, what the exchange throws, and the `interruption` of the signal; the device was told then
+ */
+export async function answerRequests(
+  exchange: Exchange,
+  access: ShareAccess,
+  signal: AbortSignal,
+): Promise<void> {
+  const answering = new Answering(exchange, access);
+  let isEnding = false;
+  const stop = (): void => {
+    // What is being moved ends by itself. A device that said its last word may be out of reach by now.
+    if (isEnding) exchange.destroy(interruption(signal));
+    else exchange.interrupt(interruption(signal));
+  };
+  signal.addEventListener('abort', stop, { once: true });
+  if (signal.aborted) stop();
+  try {
+    for (let count = 1; ; count++) {
+      const word = await exchange.next();
+      if (word === undefined) break;
+      if (word.type !== 'request' || word.request !== count) throw malformed('no request in its turn');
+      await answering.answer(word.request, word.ask);
+    }
+    isEnding = true;
+    await atLast(exchange.end(), PARTING_MS);
+  } catch (thrown) {
+    const error = toXferError(thrown);
+    await exchange.leave(error);
+    throw error;
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
+}
+
+class Answering {
+  readonly #exchange: Exchange;
+  readonly #access: ShareAccess;
+
+  constructor(exchange: Exchange, access: ShareAccess) {
+    this.#exchange = exchange;
+    this.#access = access;
+  }
+
+  async answer(request: number, ask: Ask): Promise<void> {
+    const said = { action: ask.action, paths: pathsOf(ask).map((path) => path.join('/')) };
+    try {
+      const moved = await this.#do(request, ask);
+      this.#access.onAction({ ...said, ...(moved === undefined ? {} : { moved }) });
+    } catch (thrown) {
+      const failure = thrown instanceof Failure ? thrown : undefined;
+      const { code } = failure?.error ?? toXferError(thrown);
+      this.#access.onAction({ ...said, problem: code });
+      if (failure === undefined) throw thrown;
+      if (failure.path !== undefined) await this.#reply(request, code, failure.path);
+    }
+  }
+
+  /** Throws a `Failure` of the request, and anything else where the session cannot go on. */
+  async #do(request: number, ask: Ask): Promise<Moved | undefined> {
+    switch (ask.action) {
+      case 'list':
+        await this.#list(request, ask.path);
+        break;
+      case 'look':
+        await this.#look(request, ask.path);
+        break;
+      case 'get':
+        return this.#get(request, ask.paths);
+      case 'put':
+        return this.#put(request, ask);
+      case 'make-folder':
+        await refusing(0, () => {
+          this.#demand('write', ask.path);
+          this.#access.folder.makeFolder(ask.path);
+        });
+        break;
+      case 'remove':
+        await refusing(0, () => {
+          this.#demand('delete', ask.path);
+          return this.#access.folder.remove(ask.path, ask.recursive);
+        });
+        break;
+      case 'move':
+        await this.#move(ask);
+    }
+    await this.#reply(request);
+    return undefined;
+  }
+
+  async #list(request: number, path: FarPath): Promise<void> {
+    const batches = await refusing(0, async () => {
+      this.#demand('read');
+      const found = this.#access.folder.list(path)[Symbol.asyncIterator]();
+      // What is wrong with the folder shows with the first batch.
+      return { first: await found.next(), found };
+    });
+    let { first: next } = batches;
+    while (next.done !== true) {
+      for (const items of pieces(next.value)) await this.#exchange.say({ type: 'listing', request, items });
+      next = await refusing(0, () => batches.found.next());
+    }
+  }
+
+  async #look(request: number, path: FarPath): Promise<void> {
+    const item = await refusing(0, () => {
+      this.#demand('read');
+      return this.#access.folder.look(path);
+    });
+    await this.#exchange.say({ type: 'listing', request, items: [item] });
+  }
+
+  async #move({ from, to, replace }: Extract<Ask, { action: 'move' }>): Promise<void> {
+    await refusing(0, () => this.#demand('write', from));
+    await refusing(1, () => {
+      this.#demand('write', to);
+      if (replace) this.#demand('delete');
+      this.#access.folder.move(from, to, replace);
+    });
+  }
+
+  async #get(request: number, paths: readonly FarPath[]): Promise<Moved> {
+    await refusing(0, () => this.#demand('read'));
+    for (const [index, path] of paths.entries()) await refusing(index, () => this.#access.folder.look(path));
+    const source = await refusing(0, () => this.#access.folder.source(paths));
+    try {
+      return await this.#transfer(request, (channel) => this.#access.mover.send(channel, source));
+    } finally {
+      source.close();
+    }
+  }
+
+  async #put(request: number, { path, conflicts }: Extract<Ask, { action: 'put' }>): Promise<Moved> {
+    const { folder, inbox, mover } = this.#access;
+    const out = await refusing(0, () => {
+      const rights = this.#access.rights();
+      // What is there already is nobody's business who only drops.
+      if (rights.inbox && path.length > 0)
+        throw new XferError('not-allowed', { detail: 'choose the folder' });
+      if (rights.inbox) return inbox();
+      this.#demand('write', path);
+      if (conflicts === 'overwrite' || conflicts === 'update') this.#demand('delete');
+      return folder.locate(path);
+    });
+    const { inbox: isInbox, dotfiles } = this.#access.rights();
+    const policy = isInbox ? 'rename' : conflicts;
+    return this.#transfer(request, (channel) => mover.receive(channel, out, policy, dotfiles));
+  }
+
+  async #transfer(request: number, move: (channel: TransferChannel) => Promise<Moved>): Promise<Moved> {
+    // Before the peer knows: what it says of it may come at once.
+    const channel = this.#exchange.begin(request);
+    await this.#reply(request);
+    const moved = await move(channel).catch((error: unknown) => new Failure(toXferError(error)));
+    await channel.over;
+    if (moved instanceof Failure) throw moved;
+    return moved;
+  }
+
+  /** Throws `not-allowed`. */
+  #demand(right: 'read' | 'write' | 'delete', path: FarPath = []): void {
+    const rights = this.#access.rights();
+    if (!rights[right]) throw new XferError('not-allowed', { detail: right });
+    if (!rights.dotfiles && path.some((name) => name.startsWith('.')))
+      throw new XferError('target-protected');
+  }
+
+  #reply(request: number, problem?: ErrorCode, path = 0): Promise<void> {
+    return this.#exchange.say({ type: 'reply', request, problem, path });
+  }
+}
+
+/** What is wrong with a request, while the session is not. */
+class Failure extends Error {
+  readonly error: XferError;
+  /** Which path of the request it is about; `undefined` where the device was told already. */
+  readonly path: number | undefined;
+
+  constructor(error: XferError, path?: number) {
+    super(error.code, { cause: error });
+    this.error = error;
+    this.path = path;
+  }
+}
+
+/** What `work` throws is the answer to a request, and about that path of it. */
+async function refusing<T>(path: number, work: () => T | Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (thrown) {
+    throw new Failure(toXferError(thrown), path);
+  }
+}
+
+/** Items in messages that are not too long. */
+function* pieces(items: readonly SharedEntry[]): Generator<SharedEntry[]> {
+  let piece: SharedEntry[] = [];
+  let bytes = 0;
+  for (const item of items) {
+    bytes += ITEM_BYTES + Buffer.byteLength(item.name);
+    if (piece.length === MAX_LISTED || bytes > LISTING_BYTES) {
+      yield piece;
+      [piece, bytes] = [[], ITEM_BYTES + Buffer.byteLength(item.name)];
+    }
+    piece.push(item);
+  }
+  if (piece.length > 0) yield piece;
+}
+
+function pathsOf(ask: Ask): readonly FarPath[] {
+  if (ask.action === 'get') return ask.paths;
+  return ask.action === 'move' ? [ask.from, ask.to] : [ask.path];
+}

@@ -1,0 +1,201 @@
+/** A share of another machine, as this side uses it: docs/protocol.md section 12. */
+import { isErrorCode, XferError, type ErrorCode } from '../errors.js';
+import { Exchange, type TransferChannel, type Word } from '../transfer/exchange.js';
+import { peerError } from '../transfer/inbox.js';
+import { MAX_ENTRIES, type Channel, type ConflictPolicy } from '../transfer/ports.js';
+import type { Ask, FarPath, ListedItem } from '../transfer/share-messages.js';
+import { malformed } from '../transfer/wire.js';
+
+/** Reasons that are about what was asked for. All others are about the machine at the other end. */
+const ABOUT_PATHS: readonly ErrorCode[] = [
+  'path-missing',
+  'path-unreadable',
+  'target-exists',
+  'target-protected',
+  'same-name',
+  'name-refused',
+  'nothing-to-send',
+  'not-allowed',
+  'not-a-folder',
+  'is-a-folder',
+];
+
+const REPLACE = 'replace what is there';
+
+/** Requests, one at a time: whoever asks waits for the answer to the one before. */
+export class RemoteShare {
+  readonly #exchange: Exchange;
+  /** What to put before paths in messages, such as `pi:`. */
+  readonly #prefix: string;
+  #count = 0;
+  #last: Promise<unknown> = Promise.resolve();
+
+  /** Takes the channel over. */
+  constructor(channel: Channel, prefix: string) {
+    this.#exchange = new Exchange(channel);
+    this.#prefix = prefix;
+  }
+
+  /** What a folder holds, in the order of names. Throws `path-missing`, `not-a-folder`, `path-unreadable`, `not-allowed`. */
+  async list(path: FarPath): Promise<readonly ListedItem[]> {
+    return this.#ask({ action: 'list', path });
+  }
+
+  /** Throws `path-missing`, `not-allowed`. */
+  async look(path: FarPath): Promise<ListedItem> {
+    const [item] = await this.#ask({ action: 'look', path });
+    if (item === undefined) throw malformed('nothing to look at');
+    return item;
+  }
+
+  /** Throws `target-exists`, `path-missing`, `not-allowed`. */
+  async makeFolder(path: FarPath): Promise<void> {
+    await this.#ask({ action: 'make-folder', path });
+  }
+
+  /** Throws `path-missing`, `is-a-folder` for a folder unless `recursive`, `not-allowed`. */
+  async remove(path: FarPath, recursive: boolean): Promise<void> {
+    await this.#ask({ action: 'remove', path, recursive });
+  }
+
+  /** Throws `path-missing`, `target-exists` unless `replace`, `not-allowed`. */
+  async move(from: FarPath, to: FarPath, replace: boolean): Promise<void> {
+    await this.#ask({ action: 'move', from, to, replace });
+  }
+
+  /** Has files and folders sent to this side, which `receive` takes. Throws what the share refuses it for, and what `receive` throws. */
+  get<T>(paths: readonly FarPath[], receive: (channel: Channel) => Promise<T>): Promise<T> {
+    return this.#transfer({ action: 'get', paths }, receive);
+  }
+
+  /** Has the share take what `send` sends. Throws what the share refuses it for, and what `send` throws. */
+  async put<T>(path: FarPath, conflicts: ConflictPolicy, send: (channel: Channel) => Promise<T>): Promise<T> {
+    const ask = { action: 'put', path, conflicts } as const;
+    try {
+      return await this.#transfer(ask, send);
+    } catch (error) {
+      throw this.#refusalIn(error, ask) ?? error;
+    }
+  }
+
+  /** Says goodbye, and hears it: a connection that is dropped before would look like one that is lost. */
+  async end(): Promise<void> {
+    await this.#exchange.end();
+    while ((await this.#exchange.next()) !== undefined);
+  }
+
+  /** Goes at once. What is asked or moved just now throws `error`. */
+  leave(error: XferError): Promise<void> {
+    return this.#exchange.leave(error);
+  }
+
+  /** One request after the other. */
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#last.then(work);
+    this.#last = done.catch(() => undefined);
+    return done;
+  }
+
+  #ask(ask: Ask): Promise<readonly ListedItem[]> {
+    return this.#inTurn(async () => {
+      const request = await this.#say(ask);
+      return this.#answerTo(request, ask);
+    });
+  }
+
+  #transfer<T>(ask: Ask, move: (channel: TransferChannel) => Promise<T>): Promise<T> {
+    return this.#inTurn(async () => {
+      // Before it is asked for: what belongs to it may follow the reply at once.
+      const channel = this.#exchange.begin(this.#count + 1);
+      const request = await this.#say(ask);
+      try {
+        await this.#answerTo(request, ask);
+      } catch (error) {
+        this.#exchange.cancel();
+        throw error;
+      }
+      try {
+        return await move(channel);
+      } finally {
+        await channel.over;
+      }
+    });
+  }
+
+  async #say(ask: Ask): Promise<number> {
+    this.#count += 1;
+    await this.#exchange.say({ type: 'request', request: this.#count, ask });
+    return this.#count;
+  }
+
+  /** What was listed before the reply. Throws what the reply says. */
+  async #answerTo(request: number, ask: Ask): Promise<ListedItem[]> {
+    const items: ListedItem[] = [];
+    for (;;) {
+      const word = await this.#next(request);
+      if (word.type === 'reply') {
+        if (word.problem !== undefined) throw this.#problem(word.problem, ask, word.path);
+        return items;
+      }
+      if (ask.action !== 'list' && (ask.action !== 'look' || word.items.length !== 1)) {
+        throw malformed('a listing that nobody asked for');
+      }
+      for (const item of word.items) items.push(item);
+      if (items.length > MAX_ENTRIES) throw new XferError('limit', { detail: MAX_ENTRIES });
+    }
+  }
+
+  async #next(request: number): Promise<Exclude<Word, { type: 'request' }>> {
+    const word = await this.#exchange.next();
+    if (word === undefined) throw new XferError('peer-gone');
+    if (word.type === 'request' || word.request !== request) {
+      const error = malformed('no answer to the request');
+      this.#exchange.destroy(error);
+      throw error;
+    }
+    return word;
+  }
+
+  #problem(code: ErrorCode, ask: Ask, path: number): XferError {
+    if (!ABOUT_PATHS.includes(code)) return peerError(code);
+    const detail = code === 'not-allowed' ? { detail: rightFor(ask) } : {};
+    return new XferError(code, { subject: this.nameOf(pathIn(ask, path)), ...detail });
+  }
+
+  /** As people write it. Foreign text where it came from a listing. */
+  nameOf(path: FarPath): string {
+    return `${this.#prefix}${path.join('/')}`;
+  }
+
+  /** What is said of the files themselves, once they are offered. */
+  #refusalIn(error: unknown, ask: Ask): XferError | undefined {
+    if (!(error instanceof XferError) || error.code !== 'declined' || typeof error.detail !== 'string') {
+      return undefined;
+    }
+    return isErrorCode(error.detail) ? this.#problem(error.detail, ask, 0) : undefined;
+  }
+}
+
+function pathIn(ask: Ask, index: number): FarPath {
+  if (ask.action === 'get') return ask.paths[index] ?? [];
+  if (ask.action === 'move') return index === 0 ? ask.from : ask.to;
+  return ask.path;
+}
+
+/** What the device would have to be allowed, as far as this side can tell. */
+function rightFor(ask: Ask): string {
+  switch (ask.action) {
+    case 'list':
+    case 'look':
+    case 'get':
+      return 'read';
+    case 'remove':
+      return 'delete';
+    case 'put':
+      return ask.conflicts === 'overwrite' || ask.conflicts === 'update' ? REPLACE : 'write';
+    case 'move':
+      return ask.replace ? REPLACE : 'write';
+    case 'make-folder':
+      return 'write';
+  }
+}

@@ -1,0 +1,192 @@
+/** The side of a session that uses the share of another machine. */
+import { XferError } from './errors.js';
+import { openSource } from './files/source.js';
+import {
+  loadReceiving,
+  loadSending,
+  whileBusy,
+  type ReceiveOver,
+  type ReceivingOptions,
+  type SendOver,
+  type Session,
+} from './moving.js';
+import type {
+  DeviceTarget,
+  FilesToSend,
+  MeetingOptions,
+  OfferSummary,
+  ReceiveOutcome,
+  TransferOutcome,
+} from './options.js';
+import { meetingOf, withSession } from './session.js';
+import { RemoteShare } from './share/remote-share.js';
+import { atLast, interruption } from './transfer/conduct.js';
+import type { Channel, ConflictPolicy } from './transfer/ports.js';
+import type { FarPath, ListedItem } from './transfer/share-messages.js';
+import { malformed } from './transfer/wire.js';
+
+/** A share of another machine. Requests wait for each other. */
+export interface Share {
+  /** As people write a path in it. Foreign text where it came from a listing. */
+  nameOf(path: FarPath): string;
+  /** What a folder holds, in the order of names. Throws `path-missing`, `not-a-folder`, `path-unreadable`, `not-allowed`. */
+  list(path: FarPath): Promise<readonly ListedItem[]>;
+  /** Throws `path-missing`, `not-allowed`. */
+  look(path: FarPath): Promise<ListedItem>;
+  /** Throws `target-exists`, `path-missing`, `not-allowed`. */
+  makeFolder(path: FarPath): Promise<void>;
+  /** Throws `path-missing`, `is-a-folder` for a folder unless `recursive`, `not-allowed`. */
+  remove(path: FarPath, recursive: boolean): Promise<void>;
+  /** Throws `path-missing`, `target-exists` unless `replace`, `not-allowed`. */
+  move(from: FarPath, to: FarPath, replace: boolean): Promise<void>;
+  /** As `receive` of the library. Throws `path-missing`, `same-name`, `not-allowed` too. */
+  get(paths: readonly FarPath[], options: ReceivingOptions): Promise<ReceiveOutcome>;
+  /** As `send` of the library. Throws `target-exists`, `path-missing`, `not-allowed` too. */
+  put(content: FilesToSend, path: FarPath, conflicts: ConflictPolicy): Promise<TransferOutcome>;
+}
+
+/** How to come to a share. */
+export type UseOptions = MeetingOptions & { readonly device: DeviceTarget };
+
+/**
+ * Connects to the share of a device, and lets `use` work with it.
+ *
+ * @throws XferError `no-share`, `device-unknown`, `no-peer` and whatever else a session fails with; what `use` throws
+ */
+export async function useShare<T>(options: UseOptions, use: (share: Share) => Promise<T>): Promise<T> {
+  const { name } = options.device;
+  try {
+    return await withSession('use', options, meetingOf(options), async () => {
+      const [sendOver, receiveOver] = await Promise.all([loadSending(), loadReceiving()]);
+      return (session) => {
+        const remote = new RemoteShare(session.channel, `${name}:`);
+        return withEnd(session, remote, use, new SessionShare(remote, session, sendOver, receiveOver));
+      };
+    });
+  } catch (error) {
+    const isNone = error instanceof XferError && error.code === 'no-share';
+    throw isNone ? new XferError('no-share', { subject: name, cause: error }) : error;
+  }
+}
+
+/** Says goodbye after `use`, and at once when the session is stopped. */
+async function withEnd<T>(
+  { signal, watch }: Session,
+  remote: RemoteShare,
+  use: (share: Share) => Promise<T>,
+  share: SessionShare,
+): Promise<T> {
+  const stop = (): void => {
+    // What is being moved ends by itself, and the share is told.
+    if (!share.isMoving) void remote.leave(interruption(signal));
+  };
+  signal.addEventListener('abort', stop, { once: true });
+  if (signal.aborted) stop();
+  watch.pause();
+  try {
+    return await use(share);
+  } catch (error) {
+    throw signal.aborted ? interruption(signal) : error;
+  } finally {
+    signal.removeEventListener('abort', stop);
+    // Also after an error: the share would wait for this side to come back.
+    await atLast(remote.end());
+  }
+}
+
+class SessionShare implements Share {
+  readonly #remote: RemoteShare;
+  readonly #session: Session;
+  readonly #sendOver: SendOver;
+  readonly #receiveOver: ReceiveOver;
+  isMoving = false;
+
+  constructor(remote: RemoteShare, session: Session, sendOver: SendOver, receiveOver: ReceiveOver) {
+    this.#remote = remote;
+    this.#session = session;
+    this.#sendOver = sendOver;
+    this.#receiveOver = receiveOver;
+  }
+
+  nameOf(path: FarPath): string {
+    return this.#remote.nameOf(path);
+  }
+
+  list(path: FarPath): Promise<readonly ListedItem[]> {
+    return this.#ask(() => this.#remote.list(path));
+  }
+
+  look(path: FarPath): Promise<ListedItem> {
+    return this.#ask(() => this.#remote.look(path));
+  }
+
+  makeFolder(path: FarPath): Promise<void> {
+    return this.#ask(() => this.#remote.makeFolder(path));
+  }
+
+  remove(path: FarPath, recursive: boolean): Promise<void> {
+    return this.#ask(() => this.#remote.remove(path, recursive));
+  }
+
+  move(from: FarPath, to: FarPath, replace: boolean): Promise<void> {
+    return this.#ask(() => this.#remote.move(from, to, replace));
+  }
+
+  get(paths: readonly FarPath[], options: ReceivingOptions): Promise<ReceiveOutcome> {
+    return this.#ask(() =>
+      this.#remote.get(paths, (channel) =>
+        this.#moving(() =>
+          this.#receiveOver(this.#sessionOver(channel), {
+            ...options,
+            decide: async (offer, watch) => {
+              assertAsked(offer, paths);
+              return options.decide(offer, watch);
+            },
+          }),
+        ),
+      ),
+    );
+  }
+
+  async put(content: FilesToSend, path: FarPath, conflicts: ConflictPolicy): Promise<TransferOutcome> {
+    const source = await openSource(content);
+    try {
+      return await this.#ask(() =>
+        this.#remote.put(path, conflicts, (channel) =>
+          this.#moving(() => this.#sendOver(this.#sessionOver(channel), source, content)),
+        ),
+      );
+    } finally {
+      source.close();
+    }
+  }
+
+  async #ask<T>(work: () => Promise<T>): Promise<T> {
+    const { signal } = this.#session;
+    if (signal.aborted) throw interruption(signal);
+    return whileBusy(this.#session, work);
+  }
+
+  async #moving<T>(work: () => Promise<T>): Promise<T> {
+    this.isMoving = true;
+    try {
+      return await work();
+    } finally {
+      this.isMoving = false;
+    }
+  }
+
+  #sessionOver(channel: Channel): Session {
+    return { ...this.#session, channel };
+  }
+}
+
+/** Throws `protocol` where the share offers anything else than what it was asked for: names are where things go on this machine. */
+function assertAsked({ kind, roots }: Pick<OfferSummary, 'kind' | 'roots'>, paths: readonly FarPath[]): void {
+  const names = paths.map((path) => path.at(-1));
+  // What the share itself is called only it knows.
+  const isAsked =
+    roots.length === paths.length &&
+    roots.every(({ name }) => names.includes(name) || names.includes(undefined));
+  if (kind !== 'files' || !isAsked) throw malformed('an offer of what nobody asked for');
+}
