@@ -123,6 +123,11 @@ export function devicesPath(env: NodeJS.ProcessEnv = process.env): string {
   return join(folderOf('config', env), 'devices');
 }
 
+/** Where the password is kept with which a share of this machine can be stopped from elsewhere. */
+export function ownerPasswordPath(env: NodeJS.ProcessEnv = process.env): string {
+  return join(folderOf('config', env), 'owner-password');
+}
+
 function folderOf(kind: 'config' | 'data', env: NodeJS.ProcessEnv): string {
   const home = env['XFER_HOME'];
   return home === undefined || home === '' ? envPaths('xfer', { suffix: '' })[kind] : home;

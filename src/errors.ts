@@ -42,6 +42,8 @@ export const ERROR_CODES = [
   'not-allowed',
   'not-a-folder',
   'is-a-folder',
+  'wrong-password',
+  'too-many-tries',
   // During a transfer.
   'declined',
   'dry-run',

@@ -43,6 +43,7 @@ export {
   CONFIG_KEYS,
   configPath,
   devicesPath,
+  ownerPasswordPath,
   DEFAULT_PORT,
   isConfigKey,
   loadConfig,
@@ -58,6 +59,7 @@ export {
 } from './config.js';
 export { formatAddress } from './peer/address.js';
 export { proxyFor, proxyOf } from './proxy-choice.js';
+export { TryLimit } from './share/try-limit.js';
 export { parseRate, parseSize } from './rate.js';
 
 /** See `send` in session.ts. */
@@ -131,6 +133,12 @@ export async function openShared(folder: string): Promise<SharedFolder> {
 export async function useShare<T>(options: UseOptions, use: (share: Share) => Promise<T>): Promise<T> {
   const using = await import('./using.js');
   return using.useShare(options, use);
+}
+
+/** See `parsePassword` and `setOwnerPassword` in share/owner-password.ts. */
+export async function setOwnerPassword(file: string, password: string): Promise<void> {
+  const owner = await import('./share/owner-password.js');
+  return owner.setOwnerPassword(file, owner.parsePassword(password));
 }
 
 /** See `nameMatcher` in files/filter.ts. */

@@ -15,6 +15,8 @@ export interface Session {
   readonly onEvent: (event: XferEvent) => void;
   /** Where this machine has a processor for it. */
   readonly hasher: LeafHasher | undefined;
+  /** See `SessionKey.forOwner`. */
+  readonly ownerBinding: Uint8Array;
 }
 
 /** How content is sent. */

@@ -5,6 +5,7 @@ import type { SharedFolder } from './files/shared-folder.js';
 import type { Endpoint, PeerEvent, Proxy } from './peer/connect.js';
 import type { ShareAction } from './share/answering.js';
 import type { Rights } from './share/rights.js';
+import type { TryLimit } from './share/try-limit.js';
 import type {
   Decision,
   OfferSummary,
@@ -202,6 +203,14 @@ export interface ShareOptions extends Pick<ReceiveOptions, 'noExec' | 'register'
   readonly rights: () => Rights;
   /** How many sessions there are now. */
   readonly sessions: () => number;
+  /** Where the owner's password is kept with which a device can end the share; see `setOwnerPassword`. */
+  readonly passwordFile: string;
+  /** Of all sessions of the share. */
+  readonly tries: TryLimit;
+  /** Aborted when the share ends: what is being moved still is, and nothing else begins. */
+  readonly draining: AbortSignal;
+  /** The device proved that it knows the owner's password. */
+  readonly onStop: () => void;
   /** Called for each thing that the device did or wanted to. */
   readonly onAction: (action: ShareAction) => void;
 }

@@ -132,6 +132,8 @@ async function runSession<T>(
     const ending = paired.ended === undefined ? signal : AbortSignal.any([signal, paired.ended]);
     thread = await hashThread();
     const peerRole = await introduce(paired, role, options, ending);
+    // Of the first key: a session that is met again has others.
+    const ownerBinding = paired.sessionKey.forOwner();
     const { path, address } = paired;
     onEvent({ type: 'connected', path, address, device: options.device?.name });
     const seesToLanes = role === 'send' || role === 'use';
@@ -140,7 +142,8 @@ async function runSession<T>(
     // Not before: people may compare words for as long as they like.
     watch = watchChannel(paired.channel, onEvent);
     const move = await prepared;
-    return await move({ channel: watch.channel, watch, signal: ending, onEvent, hasher: thread }, peerRole);
+    const { channel } = watch;
+    return await move({ channel, watch, signal: ending, onEvent, hasher: thread, ownerBinding }, peerRole);
   } finally {
     watch?.stop();
     await thread?.close();

@@ -1,9 +1,13 @@
 /** The side of a session that shares a folder. */
+import { OwnerCheck } from './crypto/owner.js';
+import { loadPairingSodium } from './crypto/sodium.js';
 import { toXferError, XferError } from './errors.js';
-import { loadReceiving, loadSending, whileBusy } from './moving.js';
+import { refuse } from './introduction.js';
+import { loadReceiving, loadSending, whileBusy, type Session } from './moving.js';
 import type { Decision, MeetingOptions, OfferSummary, OfferWatch, ShareOptions } from './options.js';
 import { withSession, type Meet } from './session.js';
-import { answerRequests, type Mover, type ShareAccess } from './share/answering.js';
+import { answerRequests, type Mover, type ShareAccess, type Stopping } from './share/answering.js';
+import { ownerPassword } from './share/owner-password.js';
 import { atLast, sayLast } from './transfer/conduct.js';
 import { Exchange } from './transfer/exchange.js';
 import type { Channel, ConflictPolicy } from './transfer/ports.js';
@@ -21,7 +25,7 @@ export function share(device: string, options: ShareOptions & MeetingOptions, me
   return withSession('share', options, meet, async () => {
     const [sendOver, receiveOver] = await Promise.all([loadSending(), loadReceiving()]);
     return async (session, peerRole) => {
-      const { folder, rights, sessions, onAction, noExec, register, sync } = options;
+      const { folder, rights, sessions, onAction, draining, noExec, register, sync } = options;
       const mover: Mover = {
         send: (channel, source) =>
           whileBusy(session, () => sendOver({ ...session, channel }, source, { kind: 'files' })),
@@ -40,16 +44,53 @@ export function share(device: string, options: ShareOptions & MeetingOptions, me
             ),
           ),
       };
-      const access = { folder, rights, inbox: () => folder.inboxOf(device), mover, onAction };
+      const stopping = stoppingBy(device, session, options);
+      const access = { folder, rights, inbox: () => folder.inboxOf(device), mover, stopping, onAction };
+      if (draining.aborted) throw await refuse(session.channel, 'interrupted');
       if (peerRole === 'send') {
         await takeDropped(session.channel, access);
         return;
       }
       const windowBytes = (): number => Math.max(SMALLEST_WINDOW_BYTES, ALL_WINDOWS_BYTES / sessions());
       session.watch.pause();
-      await answerRequests(new Exchange(session.channel, windowBytes), access, session.signal);
+      const exchange = new Exchange(session.channel, windowBytes);
+      const drain = (): void => exchange.interrupt(new XferError('interrupted'));
+      draining.addEventListener('abort', drain, { once: true });
+      try {
+        await answerRequests(exchange, access, session.signal);
+      } finally {
+        draining.removeEventListener('abort', drain);
+      }
     };
   });
+}
+
+/** How a device ends the share, if it knows the password. */
+function stoppingBy(
+  device: string,
+  { ownerBinding }: Session,
+  { passwordFile, tries, onStop }: ShareOptions,
+): Stopping {
+  return {
+    challenge: async () => {
+      const stored = await ownerPassword(passwordFile);
+      if (stored === undefined) throw new XferError('not-allowed', { detail: 'stop' });
+      if (!tries.take(device)) throw new XferError('too-many-tries');
+      await loadPairingSodium();
+      const check = new OwnerCheck(stored.stretched, ownerBinding);
+      stored.stretched.erase();
+      return {
+        salt: stored.salt,
+        point: check.point,
+        accepts: (proof) => {
+          const isRight = check.accepts(proof);
+          if (isRight) tries.forget(device);
+          return isRight;
+        },
+      };
+    },
+    stop: onStop,
+  };
 }
 
 /** Takes what a device sends that asks for nothing, as if it had put it into the share. */

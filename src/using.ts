@@ -1,4 +1,6 @@
 /** The side of a session that uses the share of another machine. */
+import { proveOwner, stretchPassword } from './crypto/owner.js';
+import { loadPairingSodium } from './crypto/sodium.js';
 import { XferError } from './errors.js';
 import { openSource } from './files/source.js';
 import {
@@ -19,6 +21,7 @@ import type {
   TransferOutcome,
 } from './options.js';
 import { meetingOf, withSession } from './session.js';
+import { parsePassword } from './share/owner-password.js';
 import { RemoteShare } from './share/remote-share.js';
 import { atLast, interruption } from './transfer/conduct.js';
 import type { Channel, ConflictPolicy } from './transfer/ports.js';
@@ -41,6 +44,8 @@ export interface Share {
   move(from: FarPath, to: FarPath, replace: boolean): Promise<void>;
   /** As `receive` of the library. Throws `path-missing`, `same-name`, `not-allowed` too. */
   get(paths: readonly FarPath[], options: ReceivingOptions): Promise<ReceiveOutcome>;
+  /** Ends the share for all. Throws `wrong-password`, `too-many-tries`, `not-allowed` where its owner has set no password, and `usage` for what is none. */
+  stop(password: string): Promise<void>;
   /** As `send` of the library. Throws `target-exists`, `path-missing`, `not-allowed` too. */
   put(content: FilesToSend, path: FarPath, conflicts: ConflictPolicy): Promise<TransferOutcome>;
 }
@@ -130,6 +135,20 @@ class SessionShare implements Share {
 
   move(from: FarPath, to: FarPath, replace: boolean): Promise<void> {
     return this.#ask(() => this.#remote.move(from, to, replace));
+  }
+
+  async stop(password: string): Promise<void> {
+    const secret = parsePassword(password);
+    await loadPairingSodium();
+    return this.#ask(() =>
+      this.#remote.stop((salt, point) => {
+        const stretched = stretchPassword(secret, salt);
+        secret.erase();
+        const proof = proveOwner(stretched, this.#session.ownerBinding, point);
+        stretched.erase();
+        return proof;
+      }),
+    );
   }
 
   get(paths: readonly FarPath[], options: ReceivingOptions): Promise<ReceiveOutcome> {

@@ -33,6 +33,7 @@ export function lazyActions(surroundings: Omit<Context, 'library'>): Actions {
     mkdir: async (places, flags) =>
       (await import('./far-commands.js')).runMkdir(places, flags, await context()),
     serve: async (folder, flags) => (await import('./serve.js')).runServe(folder, flags, await context()),
+    stop: async (name, flags) => (await import('./stop.js')).runStop(name, flags, await context()),
     doctor: async (flags) => (await import('./doctor.js')).runDoctor(flags, await context()),
     configPath: async () => (await import('./config.js')).runConfigPath(await context()),
     configGet: async (key) => (await import('./config.js')).runConfigGet(key, await context()),
@@ -88,6 +89,6 @@ export function misdirection(
     return [`there is no command 'help'`, `xfer ${[...words.slice(1), '--help'].join(' ')}`];
   return [
     `there is no command '${first}'`,
-    'the commands are send, receive, serve, ls, get, put, cat, rm, mv, mkdir, pair, devices, resume, node, doctor, config and completion',
+    'the commands are send, receive, serve, stop, ls, get, put, cat, rm, mv, mkdir, pair, devices, resume, node, doctor, config and completion',
   ];
 }

@@ -18,6 +18,7 @@ export type Library = Pick<
   | 'examine'
   | 'openShared'
   | 'useShare'
+  | 'setOwnerPassword'
 >;
 
 export type Input = Readable & {

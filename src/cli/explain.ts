@@ -287,6 +287,16 @@ const TEXTS: Readonly<Record<ErrorCode, Text>> = {
     exitCode: 2,
     brief: 'a folder',
   },
+  'wrong-password': {
+    sentence: 'the password is wrong',
+    advice: 'it is the one that was set with xfer serve --set-password on that machine',
+    exitCode: 4,
+  },
+  'too-many-tries': {
+    sentence: 'too many wrong passwords came from this device',
+    advice: 'wait a minute',
+    exitCode: 3,
+  },
 
   // During a transfer.
   declined: {

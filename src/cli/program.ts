@@ -29,7 +29,8 @@ export interface Actions {
   setAddress(name: string, address: string | undefined): Promise<number>;
   node(flags: NodeFlags): Promise<number>;
   doctor(flags: DoctorFlags): Promise<number>;
-  serve(folder: string, flags: ServeFlags): Promise<number>;
+  stop(name: string, flags: UseFlags): Promise<number>;
+  serve(folder: string | undefined, flags: ServeFlags): Promise<number>;
   ls(places: readonly string[], flags: LsFlags): Promise<number>;
   get(words: readonly string[], flags: GetFlags): Promise<number>;
   put(words: readonly string[], flags: PutFlags): Promise<number>;
@@ -277,7 +278,8 @@ function addShareCommands(program: Command, actions: Actions, finish: Finish): v
   const serve = program
     .command('serve')
     .description('share a folder with machines that were paired, until Ctrl-C; read-only unless you say more')
-    .argument('<folder>')
+    .argument('[folder]')
+    .option('--set-password', 'set the password with which xfer stop ends the share, and stop')
     .option('--write', 'let them put files and folders, make folders and give new names')
     .option('--delete', 'let them remove, and with --write replace, what is there')
     .option('--inbox', 'let them only drop files, each into a folder of its own, and see nothing')
@@ -293,8 +295,14 @@ function addShareCommands(program: Command, actions: Actions, finish: Finish): v
     .addOption(new Option('--local', 'be found on the local network only').conflicts(['listen', 'alsoDht']))
     .option('--also-dht', 'be found over the internet too, with --listen');
   withOutput(withSession(serve)).action(
-    finish((folder: string, flags: ServeFlags) => actions.serve(folder, flags)),
+    finish((folder: string | undefined, flags: ServeFlags) => actions.serve(folder, flags)),
   );
+
+  const stop = program
+    .command('stop')
+    .description('end what another machine shares, for all, with the password of its owner')
+    .argument('<device>');
+  withUse(stop).action(finish((name: string, flags: UseFlags) => actions.stop(name, flags)));
 
   const ls = program
     .command('ls')

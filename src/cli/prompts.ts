@@ -1,5 +1,6 @@
 /** Questions to a person, on the terminal. The end of the input is never a yes. */
 import { createInterface, type Interface } from 'node:readline';
+import { Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Context, Input } from './context.js';
 import { USUAL_WIDTH, wrap } from './show.js';
@@ -60,6 +61,30 @@ export class Prompts {
     } finally {
       signal?.removeEventListener('abort', takeBack);
       terminal.close();
+    }
+  }
+
+  /** One line that does not show while it is typed. As `line` otherwise. */
+  async secret(question: string): Promise<string | undefined> {
+    const { stdin, stderr, interrupt } = this.#context;
+    const isTerminal = stdin.isTTY === true;
+    if (isTerminal) stderr.write(`${question} `);
+    const terminal = createInterface({
+      input: stdin,
+      // What is typed goes nowhere.
+      output: new Writable({ write: (_chunk, _encoding, done) => done() }),
+      terminal: isTerminal,
+      historySize: 0,
+    });
+    terminal.once('SIGINT', () => {
+      interrupt();
+      terminal.close();
+    });
+    try {
+      return await nextLine(terminal, stdin, '');
+    } finally {
+      terminal.close();
+      if (isTerminal) stderr.write('\n');
     }
   }
 

@@ -170,12 +170,13 @@ const VERBS: Readonly<Record<ShareAction['action'], string>> = {
   'make-folder': 'made the folder',
   remove: 'removed',
   move: 'moved',
+  stop: 'stopped the share',
 };
 
 function sentenceOf({ action, paths, moved, problem }: ShareAction): string {
   const names = paths.slice(0, 3).map((path) => (path === '' ? 'the share' : show(path)));
   const more = paths.length > names.length ? ` and ${countOf(paths.length - names.length, 'more path')}` : '';
-  const what = `${VERBS[action]} ${names.join(action === 'move' ? ' to ' : ', ')}${more}`;
+  const what = `${VERBS[action]} ${names.join(action === 'move' ? ' to ' : ', ')}${more}`.trimEnd();
   if (problem !== undefined) return `${what}: not done, ${brief(problem)}`;
   if (moved === undefined) return what;
   const missing =

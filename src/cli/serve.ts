@@ -3,9 +3,11 @@ import {
   checkRights,
   devicesPath,
   loadConfig,
+  ownerPasswordPath,
   parseRights,
   registerPath,
   toXferError,
+  TryLimit,
   type DeviceSession,
   type DeviceStore,
   type Rights,
@@ -13,9 +15,11 @@ import {
 import type { Context } from './context.js';
 import { DebugLog } from './debug.js';
 import { meetingOptions, type MeetingFlags } from './meeting-flags.js';
+import { Prompts } from './prompts.js';
 import { openScreen, quietScreen } from './screen.js';
 import { ServeLines, ServeJson, type ServeLog } from './serve-log.js';
 import { SharedScreen } from './shared-screen.js';
+import { noPassword } from './stop.js';
 import { usageError } from './usage.js';
 
 /** As commander gives them. */
@@ -26,6 +30,7 @@ export interface ServeFlags extends MeetingFlags {
   /** Of one device each, as `NAME=RIGHTS`. */
   readonly allow?: readonly string[];
   readonly allowDotfiles?: boolean;
+  readonly setPassword?: boolean;
   /** False for `--no-exec`. */
   readonly exec?: boolean;
   /** False for `--no-sync`. */
@@ -35,8 +40,14 @@ export interface ServeFlags extends MeetingFlags {
 const IDLE = { kind: 'idle', draw: () => 'waiting for devices' };
 
 /** Shares a folder with the devices that are remembered, until Ctrl-C. Gives back the exit status. */
-export async function runServe(place: string, flags: ServeFlags, context: Context): Promise<number> {
+export async function runServe(
+  place: string | undefined,
+  flags: ServeFlags,
+  context: Context,
+): Promise<number> {
   const { env, stdout, stderr, library, signal } = context;
+  if (flags.setPassword === true) return setPassword(place, context);
+  if (place === undefined) throw usageError('the folder to share is missing', 'xfer serve /srv/share');
   const config = await loadConfig(env);
   const devices = devicesPath(env);
   const store = await library.openDevices(devices);
@@ -53,8 +64,13 @@ export async function runServe(place: string, flags: ServeFlags, context: Contex
   const screen = new SharedScreen(isQuiet ? quietScreen : openScreen(stderr, env, now), IDLE);
   const debug = flags.debug === true ? new DebugLog(stderr, now) : undefined;
   const log: ServeLog = flags.json === true ? new ServeJson(stdout, now) : new ServeLines(screen, now);
+  const tries = new TryLimit();
+  const [draining, over] = [new AbortController(), new AbortController()];
   let count = 0;
   let open = 0;
+  const endIfDrained = (): void => {
+    if (draining.signal.aborted && open === 0) over.abort();
+  };
 
   const onSession = async (session: DeviceSession): Promise<void> => {
     const { device } = session;
@@ -65,6 +81,10 @@ export async function runServe(place: string, flags: ServeFlags, context: Contex
         folder,
         rights: () => rightsOf(session),
         sessions: () => open,
+        passwordFile: ownerPasswordPath(env),
+        tries,
+        draining: draining.signal,
+        onStop: () => draining.abort(),
         register: registerPath(env),
         ...(flags.exec === false ? { noExec: true } : {}),
         ...(flags.sync === false ? { sync: false } : {}),
@@ -80,6 +100,7 @@ export async function runServe(place: string, flags: ServeFlags, context: Contex
       line.failed(toXferError(error));
     } finally {
       open -= 1;
+      endIfDrained();
     }
   };
   try {
@@ -92,7 +113,7 @@ export async function runServe(place: string, flags: ServeFlags, context: Contex
         debug?.event(event);
         log.event(event);
       },
-      signal,
+      signal: AbortSignal.any([signal, over.signal]),
     });
     return 0;
   } catch (error) {
@@ -102,6 +123,22 @@ export async function runServe(place: string, flags: ServeFlags, context: Contex
     screen.close();
     folder.close();
   }
+}
+
+/** `--set-password`: a program that shares takes it up at once. */
+async function setPassword(place: string | undefined, context: Context): Promise<number> {
+  if (place !== undefined) {
+    throw usageError('--set-password shares nothing', 'set the password first, then share the folder');
+  }
+  const prompts = new Prompts(context);
+  const password = await prompts.secret('a password that stops the share from elsewhere:');
+  // Typed blind, it may be mistyped; what is piped in is not.
+  const again = context.stdin.isTTY === true ? await prompts.secret('once more:') : password;
+  if (password === undefined || again === undefined) throw noPassword(context);
+  if (password !== again) throw usageError('these are two passwords', 'type the same one twice');
+  await context.library.setOwnerPassword(ownerPasswordPath(context.env), password);
+  context.stderr.write('the password is set\n');
+  return 0;
 }
 
 type RightsOf = (session: DeviceSession) => Rights;

@@ -95,6 +95,11 @@ export class SessionKey {
     return hkdf(this.#key, EMPTY, ascii('xfer/1 devices'), 64);
   }
 
+  /** What ties a proof of the owner of a share to this session (32 bytes). */
+  forOwner(): Uint8Array {
+    return hkdf(this.#key, EMPTY, ascii('xfer/1 owner'), 32).expose();
+  }
+
   /** Six words (66 bits) that two people may compare: they are equal exactly where the keys are. */
   verifier(): readonly string[] {
     const secret = hkdf(this.#key, EMPTY, ascii('xfer/1 verifier'), 9);

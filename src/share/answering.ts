@@ -1,5 +1,6 @@
 /** What a share does for one device that uses it: docs/protocol.md section 12. */
 import { XferError, toXferError, type ErrorCode } from '../errors.js';
+import type { OwnerProof } from '../crypto/owner.js';
 import type { SharedEntry, SharedFolder } from '../files/shared-folder.js';
 import { atLast, interruption, PARTING_MS } from '../transfer/conduct.js';
 import type { Exchange, TransferChannel } from '../transfer/exchange.js';
@@ -39,7 +40,23 @@ export interface ShareAccess {
   /** Where the device drops files that has an inbox; made when it is first needed. */
   readonly inbox: () => string;
   readonly mover: Mover;
+  readonly stopping: Stopping;
   readonly onAction: (action: ShareAction) => void;
+}
+
+/** How a device ends the share. */
+export interface Stopping {
+  /** Throws `not-allowed` where there is no password, and `too-many-tries`. */
+  challenge(): Promise<Challenge>;
+  /** Called once it is right. */
+  stop(): void;
+}
+
+/** One try. */
+export interface Challenge {
+  readonly salt: Uint8Array;
+  readonly point: Uint8Array;
+  accepts(proof: OwnerProof): boolean;
 }
 
 /** Of items in one message, which holds 64 KiB. */
@@ -134,6 +151,9 @@ class Answering {
         break;
       case 'move':
         await this.#move(ask);
+        break;
+      case 'stop':
+        await this.#stop(request);
     }
     await this.#reply(request);
     return undefined;
@@ -198,6 +218,19 @@ class Answering {
     return this.#transfer(request, (channel) => mover.receive(channel, out, policy, dotfiles));
   }
 
+  /** Ends the share for all where the device proves that it knows the owner's password. */
+  async #stop(request: number): Promise<void> {
+    const { stopping } = this.#access;
+    const challenge = await refusing(0, () => stopping.challenge());
+    await this.#exchange.say({ type: 'challenge', request, salt: challenge.salt, point: challenge.point });
+    const proof = await this.#exchange.next();
+    if (proof?.type !== 'proof' || proof.request !== request) throw malformed('no proof in its turn');
+    await refusing(0, () => {
+      if (!challenge.accepts(proof)) throw new XferError('wrong-password');
+      stopping.stop();
+    });
+  }
+
   async #transfer(request: number, move: (channel: TransferChannel) => Promise<Moved>): Promise<Moved> {
     // Before the peer knows: what it says of it may come at once.
     const channel = this.#exchange.begin(request);
@@ -259,6 +292,14 @@ function* pieces(items: readonly SharedEntry[]): Generator<SharedEntry[]> {
 }
 
 function pathsOf(ask: Ask): readonly FarPath[] {
-  if (ask.action === 'get') return ask.paths;
-  return ask.action === 'move' ? [ask.from, ask.to] : [ask.path];
+  switch (ask.action) {
+    case 'get':
+      return ask.paths;
+    case 'move':
+      return [ask.from, ask.to];
+    case 'stop':
+      return [];
+    default:
+      return [ask.path];
+  }
 }

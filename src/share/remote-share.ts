@@ -1,4 +1,5 @@
 /** A share of another machine, as this side uses it: docs/protocol.md section 12. */
+import type { OwnerProof } from '../crypto/owner.js';
 import { isErrorCode, XferError, type ErrorCode } from '../errors.js';
 import { Exchange, type TransferChannel, type Word } from '../transfer/exchange.js';
 import { peerError } from '../transfer/inbox.js';
@@ -18,6 +19,8 @@ const ABOUT_PATHS: readonly ErrorCode[] = [
   'not-allowed',
   'not-a-folder',
   'is-a-folder',
+  'wrong-password',
+  'too-many-tries',
 ];
 
 const REPLACE = 'replace what is there';
@@ -76,6 +79,25 @@ export class RemoteShare {
     } catch (error) {
       throw this.#refusalIn(error, ask) ?? error;
     }
+  }
+
+  /**
+   * Ends the share for all.
+   *
+   * @param prove Gives the proof for the share's salt and point; `undefined` where that is no point.
+   * @throws XferError `wrong-password`, `too-many-tries`, `not-allowed` where its owner has set no password
+   */
+  stop(prove: (salt: Uint8Array, point: Uint8Array) => OwnerProof | undefined): Promise<void> {
+    const ask = { action: 'stop' } as const;
+    return this.#inTurn(async () => {
+      const request = await this.#say(ask);
+      const word = await this.#next(request);
+      if (word.type === 'reply' && word.problem !== undefined) throw this.#problem(word.problem, ask, 0);
+      const proof = word.type === 'challenge' ? prove(word.salt, word.point) : undefined;
+      if (proof === undefined) throw this.#breach('no challenge');
+      await this.#exchange.say({ type: 'proof', request, ...proof });
+      await this.#answerTo(request, ask);
+    });
   }
 
   /** Says goodbye, and hears it: a connection that is dropped before would look like one that is lost. */
@@ -137,23 +159,29 @@ export class RemoteShare {
         if (word.problem !== undefined) throw this.#problem(word.problem, ask, word.path);
         return items;
       }
+      if (word.type === 'challenge') throw this.#breach('a challenge that nobody asked for');
       if (ask.action !== 'list' && (ask.action !== 'look' || word.items.length !== 1)) {
-        throw malformed('a listing that nobody asked for');
+        throw this.#breach('a listing that nobody asked for');
       }
       for (const item of word.items) items.push(item);
       if (items.length > MAX_ENTRIES) throw new XferError('limit', { detail: MAX_ENTRIES });
     }
   }
 
-  async #next(request: number): Promise<Exclude<Word, { type: 'request' }>> {
+  async #next(request: number): Promise<Exclude<Word, { type: 'request' | 'proof' }>> {
     const word = await this.#exchange.next();
     if (word === undefined) throw new XferError('peer-gone');
-    if (word.type === 'request' || word.request !== request) {
-      const error = malformed('no answer to the request');
-      this.#exchange.destroy(error);
-      throw error;
+    if (word.type === 'request' || word.type === 'proof' || word.request !== request) {
+      throw this.#breach('no answer to the request');
     }
     return word;
+  }
+
+  /** The share does not keep to the protocol: nothing more is said to it. */
+  #breach(detail: string): XferError {
+    const error = malformed(detail);
+    this.#exchange.destroy(error);
+    return error;
   }
 
   #problem(code: ErrorCode, ask: Ask, path: number): XferError {
@@ -179,7 +207,7 @@ export class RemoteShare {
 function pathIn(ask: Ask, index: number): FarPath {
   if (ask.action === 'get') return ask.paths[index] ?? [];
   if (ask.action === 'move') return index === 0 ? ask.from : ask.to;
-  return ask.path;
+  return ask.action === 'stop' ? [] : ask.path;
 }
 
 /** What the device would have to be allowed, as far as this side can tell. */
@@ -197,5 +225,7 @@ function rightFor(ask: Ask): string {
       return ask.replace ? REPLACE : 'write';
     case 'make-folder':
       return 'write';
+    case 'stop':
+      return 'stop it: its owner has set no password';
   }
 }

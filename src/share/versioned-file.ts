@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { copyFile, link, mkdir, open, readdir, readFile, stat, unlink } from 'node:fs/promises';
+import { copyFile, link, mkdir, open, readdir, readFile, rename, stat, unlink } from 'node:fs/promises';
 import path from 'node:path';
 import { XferError } from '../errors.js';
 import { errnoOf } from '../files/disk-errors.js';
@@ -91,6 +91,30 @@ export class VersionedFile {
  * the disk then. The folder must exist. Throws what the system says.
  */
 export async function makeWhole(folder: string, target: string, text: string): Promise<boolean> {
+  try {
+    await placeWhole(folder, text, (temporary) =>
+      link(temporary, target).catch((error: unknown) => {
+        if (!NO_LINKS.has(errnoOf(error) ?? '')) throw error;
+        return copyFile(temporary, target, constants.COPYFILE_EXCL);
+      }),
+    );
+    return true;
+  } catch (error) {
+    if (errnoOf(error) === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+/** As `makeWhole`, in place of one of this name. */
+export function replaceWhole(folder: string, target: string, text: string): Promise<void> {
+  return placeWhole(folder, text, (temporary) => rename(temporary, target));
+}
+
+async function placeWhole(
+  folder: string,
+  text: string,
+  place: (temporary: string) => Promise<void>,
+): Promise<void> {
   const temporary = path.join(folder, `${TEMPORARY}${randomBytes(9).toString('hex')}`);
   const file = await open(temporary, 'wx', 0o600);
   try {
@@ -100,15 +124,8 @@ export async function makeWhole(folder: string, target: string, text: string): P
     } finally {
       await file.close();
     }
-    await link(temporary, target).catch((error: unknown) => {
-      if (!NO_LINKS.has(errnoOf(error) ?? '')) throw error;
-      return copyFile(temporary, target, constants.COPYFILE_EXCL);
-    });
+    await place(temporary);
     await syncFolder(folder);
-    return true;
-  } catch (error) {
-    if (errnoOf(error) === 'EEXIST') return false;
-    throw error;
   } finally {
     await remove(temporary);
   }

@@ -130,7 +130,7 @@ export class Exchange {
   #take(received: Received): void {
     const { item, cost } = received;
     const transfer = this.#transfer;
-    if ('type' in item && (item.type === 'request' || item.type === 'listing' || item.type === 'reply')) {
+    if ('type' in item && isWord(item)) {
       this.#words.push({ word: item, cost });
       this.#listener?.resolve();
       return;
@@ -144,6 +144,18 @@ export class Exchange {
       transfer.endOfPeer(item.request);
     } else transfer.take(received);
   }
+}
+
+const WORDS: ReadonlySet<string> = new Set<Word['type']>([
+  'request',
+  'listing',
+  'reply',
+  'challenge',
+  'proof',
+]);
+
+function isWord(message: ControlMessage): message is Word {
+  return WORDS.has(message.type);
 }
 
 /** One transfer's part of a channel. */

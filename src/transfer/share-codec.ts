@@ -1,4 +1,5 @@
 /** Messages about a shared folder as bytes: docs/protocol.md section 12. */
+import { OWNER_POINT_BYTES, OWNER_SALT_BYTES, OWNER_TAG_BYTES } from '../crypto/owner.js';
 import {
   decodeCode,
   decodeMode,
@@ -77,6 +78,11 @@ const ASKS: { readonly [A in Action]: Codec<AskOf<A>> } = {
       replace: from.choice(NO_OR_YES),
     }),
   },
+  stop: {
+    number: 8,
+    encode: () => undefined,
+    decode: () => ({ action: 'stop' }),
+  },
 };
 
 const askByNumber = new Map<number, { decode(from: ByteReader): Ask }>(
@@ -124,6 +130,34 @@ export const SHARE_CODECS: { readonly [T in Tag]: Codec<Extract<ShareMessage, { 
       request: from.varint(),
       problem: decodeCode(from),
       path: from.varint(MAX_FAR_PATHS),
+    }),
+  },
+  challenge: {
+    number: 44,
+    encode: (to, { request, salt, point }) => {
+      to.varint(request);
+      to.raw(salt);
+      to.raw(point);
+    },
+    decode: (from) => ({
+      type: 'challenge',
+      request: from.varint(),
+      salt: Uint8Array.from(from.raw(OWNER_SALT_BYTES)),
+      point: Uint8Array.from(from.raw(OWNER_POINT_BYTES)),
+    }),
+  },
+  proof: {
+    number: 45,
+    encode: (to, { request, point, tag }) => {
+      to.varint(request);
+      to.raw(point);
+      to.raw(tag);
+    },
+    decode: (from) => ({
+      type: 'proof',
+      request: from.varint(),
+      point: Uint8Array.from(from.raw(OWNER_POINT_BYTES)),
+      tag: Uint8Array.from(from.raw(OWNER_TAG_BYTES)),
     }),
   },
   over: {

@@ -19,7 +19,9 @@ export type Ask =
   | { readonly action: 'make-folder'; readonly path: FarPath }
   | { readonly action: 'remove'; readonly path: FarPath; readonly recursive: boolean }
   /** Into a folder that is there, or to a new name. `replace` lets a file take the place of another one. */
-  | { readonly action: 'move'; readonly from: FarPath; readonly to: FarPath; readonly replace: boolean };
+  | { readonly action: 'move'; readonly from: FarPath; readonly to: FarPath; readonly replace: boolean }
+  /** To end, for all. */
+  | { readonly action: 'stop' };
 
 export type Action = Ask['action'];
 
@@ -49,6 +51,20 @@ export type ShareMessage =
       readonly request: number;
       readonly problem: ErrorCode | undefined;
       readonly path: number;
+    }
+  /** Share, after `stop`: prove that you know the owner's password. */
+  | {
+      readonly type: 'challenge';
+      readonly request: number;
+      readonly salt: Uint8Array;
+      readonly point: Uint8Array;
+    }
+  /** User of a share, after `challenge`. */
+  | {
+      readonly type: 'proof';
+      readonly request: number;
+      readonly point: Uint8Array;
+      readonly tag: Uint8Array;
     }
   /** Both ways: this side says no more in the transfer of that request. */
   | { readonly type: 'over'; readonly request: number };

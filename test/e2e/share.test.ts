@@ -356,6 +356,65 @@ describe('what is interrupted', () => {
   });
 });
 
+describe('a share that has a password', () => {
+  const password = 'correct horse battery';
+
+  async function stopWith(text: string): Promise<XferProcess> {
+    const process = await xfer(['stop', 'pi', '--addr', `127.0.0.1:${port}`], {
+      ...laptop,
+      stdin: `${text}\n`,
+    });
+    await process.status();
+    return process;
+  }
+
+  it('is stopped by who knows it, after what is under way, and by nobody else', async () => {
+    await writeFile(inHere('big'), noise(12 * MIB, 'big'));
+    const server = await serving('--write');
+    const without = await stopWith(password);
+    expect(await without.status()).toBe(1);
+    expect(without.stderr).toContain('this share does not let you stop it: its owner has set no password');
+    const setting = await xfer(['serve', '--set-password'], { ...pi, stdin: `${password}\n` });
+    expect(await setting.status(), setting.stderr).toBe(0);
+    const file = path.join(pi.env['XFER_HOME']!, 'owner-password');
+    expect((await stat(file)).mode & 0o777).toBe(0o600);
+    expect(await readFile(file, 'utf8')).not.toContain(password);
+
+    const wrong = await stopWith('correct horse baterry');
+    expect(await wrong.status()).toBe(4);
+    expect(wrong.stderr).toContain('xfer: error: the password is wrong');
+
+    const putting = await start(laptop, 'put', inHere('big'), 'pi:', '--limit', '6M', '--json');
+    await putting.waitFor(/"progress".*"bytes":\d{6}/);
+    const right = await stopWith(password);
+    expect(await right.status(), right.stderr).toBe(0);
+    expect(right.stderr).toContain("'pi' shares nothing any more");
+    expect(await server.status(), server.stderr).toBe(0);
+    expect(await putting.status(), putting.text).toBe(0);
+    await expectSameTree(shared, here);
+    for (const { text } of [server, wrong, right, setting]) expect(text).not.toContain(password);
+  });
+
+  it('row 70: takes five tries a minute from a device', async () => {
+    const setting = await xfer(['serve', '--set-password'], { ...pi, stdin: `${password}\n` });
+    expect(await setting.status(), setting.stderr).toBe(0);
+    const server = await serving();
+    for (let tries = 1; tries <= 5; tries++) {
+      expect(await stopWith(`wrong try ${tries}`).then((process) => process.status())).toBe(4);
+    }
+    const more = await stopWith(password);
+    expect(await more.status()).toBe(3);
+    expect(more.stderr).toContain('xfer: error: too many wrong passwords came from this device');
+    await stop(server);
+  });
+
+  it('is not stopped by what is no password, and has none that is too short', async () => {
+    const setting = await xfer(['serve', '--set-password'], { ...pi, stdin: 'short\n' });
+    expect(await setting.status()).toBe(2);
+    expect(setting.stderr).toContain('take 8 characters or more');
+  });
+});
+
 function lastLine(text: string): string {
   return text.trimEnd().split('\n').at(-1) ?? '';
 }

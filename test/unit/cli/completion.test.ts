@@ -32,6 +32,7 @@ test.each([
       'pair',
       'devices',
       'serve',
+      'stop',
       'ls',
       'get',
       'put',

@@ -99,6 +99,7 @@ const STATUSES: Readonly<Record<number, readonly ErrorCode[]>> = {
   ],
   3: [
     'no-share',
+    'too-many-tries',
     'no-network',
     'no-peer',
     'peer-unreachable',
@@ -115,6 +116,7 @@ const STATUSES: Readonly<Record<number, readonly ErrorCode[]>> = {
     'code-dead',
     'wrong-code',
     'not-verified',
+    'wrong-password',
     'device-refused',
     'integrity',
     'protocol',

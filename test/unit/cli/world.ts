@@ -76,6 +76,7 @@ export function makeWorld({
       examine: unexpected,
       openShared: unexpected,
       useShare: unexpected,
+      setOwnerPassword: unexpected,
       ...library,
     },
     stdin: Object.assign(stdin, { isTTY: terminal }),

@@ -51,7 +51,9 @@ const type = <T extends string>(name: T): fc.Arbitrary<T> => fc.constant(name);
 
 const name = fc.string({ unit: 'grapheme', maxLength: 20 });
 const farPath = fc.array(name, { maxLength: 64 });
+const bytesOf = (length: number) => fc.uint8Array({ minLength: length, maxLength: length });
 const ask: fc.Arbitrary<Ask> = fc.oneof(
+  fc.record({ action: type('stop') }),
   fc.record({ action: fc.constantFrom('list', 'look', 'make-folder'), path: farPath }),
   fc.record({ action: type('get'), paths: fc.array(farPath) }),
   fc.record({ action: type('put'), path: farPath, conflicts: fc.constantFrom('refuse', 'overwrite', 'update', 'rename', 'skip') }),
@@ -85,6 +87,8 @@ const message: fc.Arbitrary<ControlMessage> = fc.oneof(
   fc.record({ type: type('request'), request: number, ask }),
   fc.record({ type: type('listing'), request: number, items: fc.array(fc.record({ name, type: fc.constantFrom('file', 'folder'), size: number, mtimeMs: fc.integer(), mode: fc.nat(0o777) })) }),
   fc.record({ type: type('reply'), request: number, problem: fc.option(code, { nil: undefined }), path: fc.nat(1000) }),
+  fc.record({ type: type('challenge'), request: number, salt: bytesOf(16), point: digest }),
+  fc.record({ type: type('proof'), request: number, point: digest, tag: bytesOf(64) }),
   fc.record({ type: type('over'), request: number }),
   fc.record({ type: type('error'), code }),
 ); // prettier-ignore
