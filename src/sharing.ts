@@ -2,6 +2,7 @@
 import { OwnerCheck } from './crypto/owner.js';
 import { loadPairingSodium } from './crypto/sodium.js';
 import { toXferError, XferError } from './errors.js';
+import { inboxOf } from './files/device-inbox.js';
 import { refuse } from './introduction.js';
 import { loadReceiving, loadSending, whileBusy, type Session } from './moving.js';
 import type { Decision, MeetingOptions, OfferSummary, OfferWatch, ShareOptions } from './options.js';
@@ -45,7 +46,14 @@ export function share(device: string, options: ShareOptions & MeetingOptions, me
           ),
       };
       const stopping = stoppingBy(device, session, options);
-      const access = { folder, rights, inbox: () => folder.inboxOf(device), mover, stopping, onAction };
+      const access = {
+        folder,
+        rights,
+        inbox: () => folder.locate(inboxOf(folder, device)),
+        mover,
+        stopping,
+        onAction,
+      };
       if (draining.aborted) throw await refuse(session.channel, 'interrupted');
       if (peerRole === 'send') {
         await takeDropped(session.channel, access);

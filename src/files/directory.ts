@@ -26,7 +26,7 @@ export class OpenFolder {
    * Opens the folder at `path`; its last part must not be a symbolic link unless `follow`. Throws the error of
    * the system: `ENOTDIR` or `ELOOP` where something else is there.
    */
-  constructor(path: string, follow: boolean) {
+  constructor(path: string | Buffer, follow: boolean) {
     if (THROUGH_HANDLES) {
       this.#fd = openSync(
         path,
@@ -35,8 +35,8 @@ export class OpenFolder {
       this.prefix = `/proc/self/fd/${this.#fd}`;
     } else {
       const stat = follow ? statSync(path) : lstatSync(path);
-      if (!stat.isDirectory()) throw Object.assign(new Error(`ENOTDIR: ${path}`), { code: 'ENOTDIR' });
-      this.prefix = path;
+      if (!stat.isDirectory()) throw Object.assign(new Error('ENOTDIR'), { code: 'ENOTDIR' });
+      this.prefix = String(path);
     }
   }
 

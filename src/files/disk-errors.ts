@@ -34,6 +34,33 @@ export function writeError(thrown: unknown, path: string): XferError {
   return named(thrown, path, writeErrorCode);
 }
 
+/**
+ * What was thrown while `path`, below a folder that others may look into, was looked for: `path-missing` or
+ * `path-unreadable`.
+ */
+export function lookError(thrown: unknown, path: string): XferError {
+  return named(thrown, path, lookErrorCode);
+}
+
+/** As `writeError`, where what is to be changed, or the folder that it is in, may be gone: `path-missing`. */
+export function changeError(thrown: unknown, path: string): XferError {
+  return named(thrown, path, (errno) => (errno === 'ENOENT' ? 'path-missing' : writeErrorCode(errno)));
+}
+
+function lookErrorCode(errno: string | undefined): ErrorCode {
+  switch (errno) {
+    case undefined:
+      return 'internal';
+    case 'ENOENT':
+    case 'ENOTDIR':
+    case 'ELOOP':
+    case 'ENAMETOOLONG':
+      return 'path-missing';
+    default:
+      return 'path-unreadable';
+  }
+}
+
 function named(thrown: unknown, path: string, codeOf: (errno: string | undefined) => ErrorCode): XferError {
   if (!(thrown instanceof XferError)) {
     return new XferError(codeOf(errnoOf(thrown)), { subject: path, cause: thrown });

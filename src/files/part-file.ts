@@ -11,7 +11,6 @@ import {
   fstatSync,
   ftruncate,
   futimesSync,
-  linkSync,
   lstatSync,
   openSync,
   read,
@@ -27,6 +26,7 @@ import { promisify } from 'node:util';
 import { XferError } from '../errors.js';
 import type { OpenFolder } from './directory.js';
 import { errnoOf } from './disk-errors.js';
+import { moveToFreeName } from './free-move.js';
 import { syncHandle } from './durable.js';
 import type { FileIdentity } from './journal.js';
 
@@ -225,37 +225,6 @@ export function removePart(folder: OpenFolder, name: string): void {
 /** What a file is known by. */
 export function identityOf({ ino, birthtimeMs }: Stats): FileIdentity {
   return { ino, birthtimeMs };
-}
-
-/** File systems without hard links, such as FAT, answer one of these; `EISDIR` is how Node tells it on Windows. */
-const NO_HARD_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EISDIR']);
-
-/**
- * Moves a file, unless something has the new name. `rename` would replace it, `link` fails. Without hard links
- * the name is reserved by an empty file first: then a crash in between leaves that, and no bytes.
- */
-function moveToFreeName(from: string, to: string): boolean {
-  try {
-    linkSync(from, to);
-  } catch (thrown) {
-    const errno = errnoOf(thrown);
-    if (errno === 'EEXIST') return false;
-    if (errno === undefined || !NO_HARD_LINKS.has(errno)) throw thrown;
-    return reserveAndMove(from, to);
-  }
-  unlinkSync(from);
-  return true;
-}
-
-function reserveAndMove(from: string, to: string): boolean {
-  try {
-    closeSync(openSync(to, CREATE_FLAGS, 0o600));
-  } catch (thrown) {
-    if (errnoOf(thrown) === 'EEXIST') return false;
-    throw thrown;
-  }
-  renameSync(from, to);
-  return true;
 }
 
 /** Times beyond what a JavaScript date holds are not told apart. */

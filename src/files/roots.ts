@@ -9,7 +9,7 @@ export interface Root {
   readonly name: string;
   /** As the person wrote it, for messages. */
   readonly given: string;
-  /** Absolute, without any symbolic link. */
+  /** Absolute, without any symbolic link but the handle of a folder that is held open. */
   readonly location: string;
   readonly stat: Stats;
 }

@@ -10,6 +10,7 @@ import {
   type Skipped,
   type SourceFile,
 } from '../transfer/ports.js';
+import type { OpenFolder } from './directory.js';
 import { readError } from './disk-errors.js';
 import type { PathMatcher } from './filter.js';
 import type { Gitignore } from './gitignore.js';
@@ -60,14 +61,16 @@ export async function openSource(options: SourceOptions): Promise<OpenedSource> 
   });
 }
 
-/** A source of all that these roots hold. */
-export function sourceOfRoots(roots: readonly Root[]): OpenedSource {
-  return new DiskSource(roots, {
-    excludes: () => false,
-    portable: false,
-    follow: false,
-    gitignore: undefined,
-  });
+/**
+ * A source of roots that were found by another way than their names, in `folders`, which it closes with itself.
+ * Links are left out, and what `excludes` names.
+ */
+export function openFoundSource(
+  roots: readonly Root[],
+  folders: readonly OpenFolder[],
+  excludes: PathMatcher,
+): OpenedSource {
+  return new DiskSource(roots, { excludes, portable: false, follow: false, gitignore: undefined }, folders);
 }
 
 interface Choice {
@@ -97,6 +100,8 @@ const LISTING_ENTRIES = 1000;
 
 class DiskSource implements OpenedSource {
   readonly #choice: Choice;
+  /** What the locations of the roots go through. */
+  readonly #holding: readonly OpenFolder[];
   #found: readonly Root[];
   #roots: FileSource['roots'] | undefined;
   #tree: ScannedTree;
@@ -104,9 +109,10 @@ class DiskSource implements OpenedSource {
   /** For files that are read whole, one after the other. */
   #small = Buffer.alloc(0);
 
-  constructor(found: readonly Root[], choice: Choice) {
+  constructor(found: readonly Root[], choice: Choice, holding: readonly OpenFolder[] = []) {
     this.#found = found;
     this.#choice = choice;
+    this.#holding = holding;
     this.#tree = new ScannedTree(found);
   }
 
@@ -160,6 +166,7 @@ class DiskSource implements OpenedSource {
 
   close(): void {
     this.#tree.close();
+    for (const folder of this.#holding) folder.close();
   }
 
   /** Lists one folder, sorted by name, so that the same tree gives the same manifest. Adds to `subfolders`. */

@@ -156,7 +156,7 @@ describe('a share', () => {
     const server = await serving('--write');
     await expectFailure(['get', 'pi:nope', here], { status: 2, error: 'there is no pi:nope' });
     await expectFailure(['get', 'pi:note.txt', 'pi:nope', here], { status: 2, error: 'there is no pi:nope' });
-    await expectFailure(['ls', 'pi:note.txt/x'], { status: 2, error: 'pi:note.txt/x' });
+    await expectFailure(['ls', 'pi:note.txt/x'], { status: 2, error: 'there is no pi:note.txt/x' });
     await expectFailure(['put', inHere('nope'), 'pi:'], {
       status: 2,
       error: `there is no ${inHere('nope')}`,
