@@ -4,7 +4,7 @@ import b4a from 'b4a';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Topic } from '../crypto/code.js';
 import { XferError } from '../errors.js';
-import { prefixOf } from './address.js';
+import { formatAddress, prefixOf } from './address.js';
 import type { Admission, Place } from './admission.js';
 import { atMost } from '../transfer/deadline.js';
 import { Connection, type Origin } from './connection.js';
@@ -42,6 +42,13 @@ interface Announcement {
   readonly discovery: Discovery;
   /** What the swarm listens to in the DHT. */
   readonly listeners: readonly (readonly [event: string, listener: unknown])[];
+}
+
+/** What one node says of who is announced. It may be wrong, or made up. */
+export interface Told {
+  /** The address of the node. */
+  readonly teller: string;
+  readonly peers: readonly DhtPeer[];
 }
 
 export class DhtNode {
@@ -94,10 +101,17 @@ export class DhtNode {
     return announcement.discovery.flushed();
   }
 
-  /** Who is announced under the topic right now. Each node tells at most 20 of those it knows. */
+  /** Who is announced under the topic right now, as each node that answers tells it: at most 20 of those it knows. */
+  async *told(topic: Topic): AsyncGenerator<Told, void, undefined> {
+    for await (const { from, peers } of this.#dht.lookup(topic)) {
+      yield { teller: formatAddress(from.host, from.port), peers };
+    }
+  }
+
+  /** All who are announced under the topic right now, once each. */
   async lookup(topic: Topic): Promise<DhtPeer[]> {
     const found = new Map<string, DhtPeer>();
-    for await (const { peers } of this.#dht.lookup(topic)) {
+    for await (const { peers } of this.told(topic)) {
       for (const peer of peers) found.set(b4a.toString(peer.publicKey, 'hex'), peer);
     }
     return [...found.values()];

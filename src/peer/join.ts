@@ -24,7 +24,7 @@ export interface JoinOptions extends WaysToMeet {
  * Looks for the host that shows `code`. A host may start later than its joiner.
  *
  * @throws XferError `wrong-code` where everybody found refused the code, `code-dead` after 8 such, `no-peer` where
- * nobody was found in time or a crowd of candidates led nowhere for 60 s, `peer-unreachable` where no connection to somebody came about,
+ * nobody was found in time or a crowd of candidates led nowhere for 60 s (both with the detail `crowd` where there are many), `peer-unreachable` where no connection to somebody came about,
  * `version-unsupported`, `no-network`, `port-in-use`, `bad-address`, `interrupted`. Nothing stays open then.
  */
 export async function joinSession(options: JoinOptions): Promise<PairedChannel> {

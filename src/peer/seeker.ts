@@ -41,6 +41,8 @@ const LOOKUP_MS = 500;
 const ANSWER_MS = 1_500;
 const REDIAL_MS = 500;
 const DIALS_AT_ONCE = 8;
+/** As many, so that everybody who tells of somebody has one dial: a liar that answers first holds up nobody else. */
+const MOST_DIALS_AT_ONCE = 32;
 /** A dial that takes longer makes room for others, and goes on beside them. */
 const DIAL_MS = 5_000;
 /** Dials that go on, at once. */
@@ -134,11 +136,10 @@ class Seeker {
         }
         if (!this.#meeting.isOver) onEvent({ type: 'dht-ready' });
         while (!this.#meeting.isOver) {
-          for (const peers of await Promise.all(this.#quest.topics().map((topic) => lookup(dht, topic)))) {
-            for (const peer of peers) this.#candidates.add(b4a.toString(peer.publicKey, 'hex'), peer);
-          }
+          await Promise.all(this.#quest.topics().map((topic) => this.#lookUp(dht, topic)));
           this.#unexplored.delete('dht');
-          this.#dialMore(this.#candidates, (peer, signal) => dht.connect(peer, signal));
+          // Those that could not be reached are tried again.
+          this.#dialFound(dht);
           await sleep(LOOKUP_MS, undefined, { signal: this.#meeting.signal });
         }
       },
@@ -147,6 +148,23 @@ class Seeker {
         this.#quest.onTransportClosed('dht');
       },
     );
+  }
+
+  /** One look-up: whoever a node tells of is dialled at once, for the next node may be silent. */
+  async #lookUp(dht: DhtNode, topic: Topic): Promise<void> {
+    try {
+      for await (const { teller, peers } of dht.told(topic)) {
+        if (this.#meeting.isOver) return;
+        for (const peer of peers) this.#candidates.add(b4a.toString(peer.publicKey, 'hex'), peer, teller);
+        this.#dialFound(dht);
+      }
+    } catch {
+      // One that fails is no news: the next may not.
+    }
+  }
+
+  #dialFound(dht: DhtNode): void {
+    this.#dialMore(this.#candidates, (peer, signal) => dht.connect(peer, signal));
   }
 
   /** Asks the local network, and dials whoever answers. */
@@ -167,7 +185,7 @@ class Seeker {
           if (asked.has(name)) continue;
           asked.add(name);
           const task = searchOnLan(topic, (place) => {
-            this.#neighbours.add(`${place.host} ${String(place.port)}`, place);
+            this.#neighbours.add(`${place.host} ${String(place.port)}`, place, place.host);
             dialMore();
           });
           tasks.push(task);
@@ -224,14 +242,27 @@ class Seeker {
     }
     if (this.#found > CROWD) this.#crowdedSinceMs ??= nowMs;
     const isCrowded = this.#crowdedSinceMs !== undefined && nowMs - this.#crowdedSinceMs > CROWDED_MS;
-    if (this.#refusal === undefined) {
-      if (isCrowded) this.#meeting.fail(this.#quest.absence(false));
+    if (isCrowded) {
+      // Who refused may all have been strangers: that says nothing about what this side knows.
+      this.#meeting.fail(this.#asOfCrowd(this.#quest.absence(false)));
       return;
     }
+    if (this.#refusal === undefined) return;
     const { error, firstMs, lastMs } = this.#refusal;
     const isExplored = !isBusy && this.#unexplored.size === 0 && nowMs - lastMs > SETTLE_MS;
-    if (isExplored || isCrowded || nowMs - firstMs > CROWDED_MS) this.#meeting.fail(error);
+    if (isExplored || nowMs - firstMs > CROWDED_MS) this.#meeting.fail(error);
   };
+
+  /** Says with an error (detail `crowd`) that so many others were in the way, where that is so. */
+  #asOfCrowd(error: XferError): XferError {
+    if (this.#found <= CROWD) return error;
+    const { code, subject } = error;
+    return new XferError(code, {
+      ...(subject === undefined ? {} : { subject }),
+      detail: 'crowd',
+      cause: error,
+    });
+  }
 
   /** How many may be the host. */
   get #found(): number {
@@ -251,8 +282,8 @@ class Seeker {
   }
 
   #dialMore<T>(candidates: Candidates<T>, connect: Connect<T>): void {
-    while (this.#dialing < DIALS_AT_ONCE && this.#pairing < PAIRINGS_AT_ONCE && !this.#meeting.isOver) {
-      const candidate = candidates.next(performance.now());
+    while (this.#dialing < MOST_DIALS_AT_ONCE && this.#pairing < PAIRINGS_AT_ONCE && !this.#meeting.isOver) {
+      const candidate = candidates.next(performance.now(), this.#dialing >= DIALS_AT_ONCE);
       if (candidate === undefined) return;
       void this.#dialAndTry(candidates, candidate, connect);
     }
@@ -336,20 +367,11 @@ class Seeker {
   #note(error: XferError): AttemptOutcome {
     if (this.#meeting.isOver) return 'failed';
     const end = error.code === 'internal' ? error : this.#quest.endsWith(error);
-    if (end !== undefined) this.#meeting.fail(end);
+    if (end !== undefined) this.#meeting.fail(end.code === 'code-dead' ? this.#asOfCrowd(end) : end);
     if (error.code === 'peer-gone') return 'failed';
     const nowMs = performance.now();
     this.#refusal ??= { error, firstMs: nowMs, lastMs: nowMs };
     this.#refusal.lastMs = nowMs;
     return 'refused';
-  }
-}
-
-/** One look-up. One that fails is no news: the next may not. */
-async function lookup(dht: DhtNode, topic: Topic): Promise<DhtPeer[]> {
-  try {
-    return await dht.lookup(topic);
-  } catch {
-    return [];
   }
 }

@@ -29,6 +29,16 @@ test.each([
   [new XferError('unknown-word', { subject: 'aple', detail: 'apple' }), "no code has the word 'aple'", 2],
   [new XferError('wrong-code'), 'the code is wrong', 4],
   [new XferError('code-dead'), 'the code is dead: it was guessed wrong too often', 4],
+  [
+    new XferError('code-dead', { detail: 'crowd' }),
+    'the code is dead: too many others answer under its number',
+    4,
+  ],
+  [
+    new XferError('no-peer', { detail: 'crowd' }),
+    'many others answer under the number of this code, and none of them knows it',
+    3,
+  ],
   [new XferError('declined'), 'the other side declined', 1],
   [new XferError('declined', { detail: 'target-exists' }), 'the other side declined: exists already', 1],
   [new XferError('declined', { detail: 'declined' }), 'the other side declined', 1],
@@ -44,6 +54,13 @@ test.each([
   [new XferError('internal'), 'xfer has a bug', 70],
 ])('%s', (error, sentence, exitCode) => {
   expect(explain(error)).toMatchObject({ sentence, exitCode });
+});
+
+test('who was kept apart by a crowd is told of the longer code', () => {
+  for (const code of ['code-dead', 'no-peer'] as const) {
+    expect(explain(new XferError(code, { detail: 'crowd' })).hint).toContain('made with --words 5');
+  }
+  expect(explain(new XferError('no-peer')).hint).not.toContain('--words');
 });
 
 test('no error is a success', () => {
