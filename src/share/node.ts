@@ -1,5 +1,5 @@
 /** A node of a DHT of one's own, with a relay: what a network needs to be independent of all others. */
-import { isIPv4 } from 'node:net';
+import { isIPv4, type BlockList } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import b4a from 'b4a';
 import { XferError } from '../errors.js';
@@ -8,7 +8,7 @@ import { DiscreetDht, openLastingNode } from '../peer/discreet-dht.js';
 import type { KeyPair } from '../peer/noise.js';
 import { aborted, atMost } from '../transfer/deadline.js';
 import { keptKey } from './key-file.js';
-import { Relay, type RelayLimits, type RelayState } from './relay.js';
+import { Relay, parseAllowed, type RelayLimits, type RelayState } from './relay.js';
 
 export interface NodeOptions {
   /** The IPv4 address by which others see this machine; the only one it has if not given. */
@@ -49,11 +49,11 @@ const CLOSING_MS = 3_000;
 /**
  * Runs until `signal` is aborted.
  *
- * @throws XferError `port-in-use`, `permission-denied`, `bad-address`, `disk-failed`
+ * @throws XferError `usage` as `nodeAddress` does, `port-in-use`, `permission-denied`, `bad-address`, `disk-failed`
  */
 export async function runNode(options: NodeOptions): Promise<void> {
   const { port, onEvent, signal } = options;
-  const { host, address, keyPair } = await prepare(options);
+  const { host, address, keyPair, allowed } = await prepare(options);
   const others = options.others.filter((other) => other !== address.bootstrap);
   const dht = await openLastingNode({ host, port, others });
   let relay: Relay | undefined;
@@ -61,7 +61,7 @@ export async function runNode(options: NodeOptions): Promise<void> {
   try {
     const over = aborted(signal);
     if (options.relay !== undefined && keyPair !== undefined) {
-      relay = new Relay(dht, options.relay);
+      relay = new Relay(dht, options.relay, allowed);
       // The first node of a network has nobody to tell of it yet.
       await Promise.race([over, relay.listen(keyPair)]);
     }
@@ -81,7 +81,8 @@ export async function runNode(options: NodeOptions): Promise<void> {
 /**
  * What `runNode` would say, without running it.
  *
- * @throws XferError `usage` where this machine has no address, or several and none was chosen; `bad-address`, `disk-failed`
+ * @throws XferError `usage` where this machine has no address, or several and none was chosen, or for
+ * what cannot be allowed; `bad-address`, `disk-failed`
  */
 export async function nodeAddress(options: Setup): Promise<NodeAddress> {
   return (await prepare(options)).address;
@@ -94,13 +95,16 @@ interface Prepared {
   readonly address: NodeAddress;
   /** Of the relay, where there is one. */
   readonly keyPair: KeyPair | undefined;
+  /** Who may use it; all if not given. */
+  readonly allowed: BlockList | undefined;
 }
 
 async function prepare({ host = onlyAddress(), port, relay, keyFile }: Setup): Promise<Prepared> {
   if (!isIPv4(host)) throw new XferError('bad-address', { subject: host });
+  const allowed = parseAllowed(relay?.allow ?? []);
   const keyPair = relay === undefined ? undefined : await readKeyPair(keyFile);
   const publicKey = keyPair && b4a.toString(keyPair.publicKey, 'hex');
-  return { host, address: { bootstrap: formatAddress(host, port), relay: publicKey }, keyPair };
+  return { host, address: { bootstrap: formatAddress(host, port), relay: publicKey }, keyPair, allowed };
 }
 
 function onlyAddress(): string {

@@ -60,10 +60,10 @@ export class Relay {
   #ticks = 0;
   #bytes = 0;
 
-  /** @throws XferError `usage` for what is no address or network in `allow`. */
-  constructor(dht: DiscreetDht, limits: RelayLimits) {
+  /** @param allowed Who may use it, as `parseAllowed` gives it. */
+  constructor(dht: DiscreetDht, limits: RelayLimits, allowed: BlockList | undefined) {
     this.#limits = limits;
-    this.#allowed = limits.allow.length === 0 ? undefined : listOf(limits.allow);
+    this.#allowed = allowed;
     this.#relay = new BlindRelay({
       createStream: (options) => dht.createRawStream({ ...options, framed: true }),
     });
@@ -164,7 +164,13 @@ export class Relay {
   }
 }
 
-function listOf(networks: readonly string[]): BlockList {
+/**
+ * Who `allow` of the limits lets in; `undefined` for all.
+ *
+ * @throws XferError `usage` for what is neither an address nor a network
+ */
+export function parseAllowed(networks: readonly string[]): BlockList | undefined {
+  if (networks.length === 0) return undefined;
   const list = new BlockList();
   for (const network of networks) {
     const [address = '', bits] = network.split('/');

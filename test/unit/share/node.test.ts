@@ -43,3 +43,23 @@ test('a node that has no relay needs no key, and one whose address is none makes
   });
   await expect(stat(keyFile)).rejects.toMatchObject({ code: 'ENOENT' });
 });
+
+test('who may use a relay is read before anything is done', async () => {
+  for (const network of ['office', '10.0.0.0/33', '10.0.0.0/', '::1/129', '']) {
+    const place = {
+      host: '192.0.2.7',
+      port: 49_737,
+      relay: { ...relay, allow: ['10.0.0.7', network] },
+      keyFile,
+    };
+    await expect(nodeAddress(place)).rejects.toMatchObject({
+      code: 'usage',
+      subject: `'${network}' is neither an address nor a network`,
+    });
+  }
+  await expect(stat(keyFile)).rejects.toMatchObject({ code: 'ENOENT' });
+  const allow = ['10.0.0.7', '10.0.0.0/8', '::1', 'fd00::/8'];
+  expect(
+    (await nodeAddress({ host: '192.0.2.7', port: 1, relay: { ...relay, allow }, keyFile })).relay,
+  ).toBeDefined();
+});
