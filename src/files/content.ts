@@ -35,8 +35,8 @@ export function textSource(text: string): OpenedSource {
   if (bytes.length > MAX_TEXT_BYTES) throw new XferError('limit', { detail: MAX_TEXT_BYTES });
   return singleSource(TEXT_NAME, bytes.length, {
     readWhole: (limit) => (bytes.length <= limit ? bytes : undefined),
-    open: () => {
-      const pieces = [bytes];
+    open: (offset) => {
+      const pieces = offset < bytes.length ? [bytes.subarray(offset)] : [];
       return {
         read: async () => pieces.pop(),
         readAt: async (into, offset) => void bytes.copy(into, 0, offset),
@@ -62,7 +62,7 @@ export function pipeSource(input: Readable): OpenedSource {
 
 interface Single {
   readWhole(limit: number): Uint8Array | undefined;
-  open(): SourceFile;
+  open(offset: number): SourceFile;
   close(): void;
 }
 
@@ -82,7 +82,7 @@ function singleSource(name: string, size: number | undefined, content: Single): 
       yield { entries: [entry], skipped: [] };
     },
     readWhole: async (_entry, limit) => content.readWhole(limit),
-    open: async () => content.open(),
+    open: async (_entry, offset = 0) => content.open(offset),
     pathOf: () => name,
     close: () => content.close(),
   };

@@ -61,7 +61,7 @@ export class PieceMemory {
 const MOST_FREE_PIECES = 16;
 
 /**
- * Opens the file at `location` to be read from its start. `path` is for messages. Throws `source-vanished`,
+ * Opens the file at `location` to be read from `offset` on. `path` is for messages. Throws `source-vanished`,
  * `source-changed` or `path-unreadable`.
  */
 export function openSourceFile(
@@ -69,13 +69,14 @@ export function openSourceFile(
   path: string,
   found: Found,
   memory: PieceMemory,
+  offset = 0,
 ): SourceFile {
   let fd: number | undefined;
   try {
     fd = openSync(location, OPEN_FLAGS);
     const stat = fstatSync(fd);
     assertFound(stat, found);
-    return new DiskSourceFile(fd, stat, path, memory);
+    return new DiskSourceFile(fd, stat, path, memory, offset);
   } catch (thrown) {
     if (fd !== undefined) closeSync(fd);
     throw readError(thrown, path);
@@ -98,15 +99,16 @@ class DiskSourceFile implements SourceFile {
   /** Fewer blocks are stored than the size asks for: worth the search for zeros. */
   readonly #isSparse: boolean;
   /** Where the next read from the disk begins. */
-  #offset = 0;
+  #offset: number;
   /** Read but not handed out. */
   #rest: Buffer = NO_BYTES;
   readonly #memory: PieceMemory;
   /** The read under way, so that the disk works while the caller does. */
   #ahead: Promise<Buffer> | undefined;
 
-  constructor(fd: number, stat: Stats, path: string, memory: PieceMemory) {
+  constructor(fd: number, stat: Stats, path: string, memory: PieceMemory, offset: number) {
     this.#fd = fd;
+    this.#offset = offset;
     this.#stat = stat;
     this.#path = path;
     this.#memory = memory;

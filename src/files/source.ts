@@ -154,10 +154,10 @@ class DiskSource implements OpenedSource {
     }
   }
 
-  async open(entry: Entry): Promise<SourceFile> {
+  async open(entry: Entry, offset = 0): Promise<SourceFile> {
     await breathe();
     const [location, found] = [this.#tree.locate(entry), this.#tree.identityOf(entry)];
-    return openSourceFile(location, this.pathOf(entry), found, this.#pieces);
+    return openSourceFile(location, this.pathOf(entry), found, this.#pieces, offset);
   }
 
   pathOf(entry: Entry): string {

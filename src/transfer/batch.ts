@@ -53,6 +53,11 @@ export class BatchWriter {
     this.#count++;
   }
 
+  /** What the batch holds so far, in the writer's memory. */
+  get content(): Uint8Array {
+    return this.#to.finish();
+  }
+
   /** The batch before compression, in the writer's memory: to be used again after `clear` only. */
   finish(): Uint8Array {
     this.#to.raw(digestOfBatch(this.#to.finish()));

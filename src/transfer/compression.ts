@@ -103,6 +103,23 @@ export async function unpack(packed: Packed): Promise<Uint8Array> {
   return buffer;
 }
 
+/** A packed body, and how many milliseconds that took. */
+export interface TimedBody {
+  readonly body: Packed;
+  readonly tookMs: number;
+}
+
+export type TimedPack = (raw: Uint8Array, compression: Compression, level: PackLevel) => Promise<TimedBody>;
+
+/** `pack`, timed by that clock. */
+export function timedPack(now: () => number): TimedPack {
+  return async (raw, compression, level) => {
+    const startMs = now();
+    const body = await pack(raw, compression, level);
+    return { body, tookMs: now() - startMs };
+  };
+}
+
 /** A body, and where it is worth packing the turn of the controller that said how. */
 export interface PackedBody {
   readonly body: Packed;
@@ -117,10 +134,17 @@ export class Packer {
   readonly #compression: Compression;
   readonly #controller: Controller;
   readonly #sampleEveryBytes: number;
+  readonly #timedPack: TimedPack;
   #worth: Promise<boolean> = Promise.resolve(true);
   #untilSample = 0;
 
-  constructor(compression: Compression, controller: Controller, content: 'file' | 'batches') {
+  constructor(
+    compression: Compression,
+    controller: Controller,
+    content: 'file' | 'batches',
+    timed: TimedPack = timedPack(controller.now),
+  ) {
+    this.#timedPack = timed;
     this.#compression = compression;
     this.#controller = controller;
     this.#sampleEveryBytes = content === 'file' ? SAMPLE_EVERY_BYTES : SAMPLE_BATCHES_EVERY_BYTES;
@@ -145,17 +169,20 @@ export class Packer {
   }
 
   async #pack(raw: Uint8Array, level: PackLevel): Promise<Packed> {
-    const body = await (level === 'fast' ? this.#measured(raw) : pack(raw, this.#compression, level));
+    const body = await (level === 'fast' ? this.#measured(raw) : this.#unmeasured(raw, level));
     const worth = isWorth(body);
     this.#worth = Promise.resolve(worth);
     if (worth) this.#untilSample = this.#sampleEveryBytes;
     return body;
   }
 
+  async #unmeasured(raw: Uint8Array, level: PackLevel): Promise<Packed> {
+    return (await this.#timedPack(raw, this.#compression, level)).body;
+  }
+
   async #measured(raw: Uint8Array): Promise<Packed> {
-    const startMs = this.#controller.now();
-    const body = await pack(raw, this.#compression);
-    this.#controller.measured(raw.length, body.bytes.length, this.#controller.now() - startMs);
+    const { body, tookMs } = await this.#timedPack(raw, this.#compression, 'fast');
+    this.#controller.measured(raw.length, body.bytes.length, tookMs);
     return body;
   }
 }

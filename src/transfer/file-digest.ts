@@ -8,8 +8,12 @@ const THREAD_FROM_BYTES = 2 ** 24;
 const DEPTH = 4;
 
 /** Whether a piece of a file is a leaf that is worth another thread. */
-export function isThreadWorthy(offset: number, piece: Uint8Array): boolean {
-  return piece.length === LEAF_BYTES && offset >= THREAD_FROM_BYTES && offset % LEAF_BYTES === 0;
+export function isThreadWorthy(
+  offset: number,
+  piece: Uint8Array,
+  { fromBytes = THREAD_FROM_BYTES }: LeafHasher,
+): boolean {
+  return piece.length === LEAF_BYTES && offset >= fromBytes && offset % LEAF_BYTES === 0;
 }
 
 /** A `TreeDigest` whose leaves another thread may hash, where there is one and their memory is shared. */
@@ -31,7 +35,7 @@ export class FileDigest {
     const offset = this.#offset;
     this.#offset += piece.length;
     const isShared = piece.buffer instanceof SharedArrayBuffer;
-    if (this.#hasher === undefined || !isShared || !isThreadWorthy(offset, piece)) {
+    if (this.#hasher === undefined || !isShared || !isThreadWorthy(offset, piece, this.#hasher)) {
       await this.settled();
       this.#tree.update(piece);
       onRead();

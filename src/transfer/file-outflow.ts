@@ -1,7 +1,7 @@
 /** Turns one large file into records: all of it, what is behind a part that the receiver holds, or what differs from its copy. */
 import { LEAF_BYTES, equalBytes } from '../crypto/digest.js';
 import { XferError } from '../errors.js';
-import { Packer } from './compression.js';
+import { Packer, type TimedPack } from './compression.js';
 import type { Controller } from './controller.js';
 import { deferred, type Deferred } from './deferred.js';
 import { TRANSFER } from './inbox.js';
@@ -40,6 +40,8 @@ export interface FileOutflowOptions {
   readonly compression: Compression;
   readonly controller: Controller;
   readonly hasher: LeafHasher | undefined;
+  /** How bodies are packed; on their own if not given. */
+  readonly pack: TimedPack | undefined;
   /** The receiver keeps so many bytes from the start of what it holds; 0 where the file begins anew. */
   readonly onKept: (entry: Entry, bytes: number) => void;
 }
@@ -89,7 +91,7 @@ export class FileOutflow {
 
   /** Sends what the receiver needs to make the file out of what it has. */
   async sendPatch(entry: Entry, { spans, digest }: Patch): Promise<void> {
-    const packer = new Packer(this.#options.compression, this.#options.controller, 'file');
+    const packer = this.#packer();
     const place = { transfer: TRANSFER, entry: entry.index };
     const file = await this.#source.open(entry);
     let isEnded = false;
@@ -130,6 +132,11 @@ export class FileOutflow {
     this.#asked?.answer.reject(error);
   }
 
+  #packer(): Packer {
+    const { compression, controller, pack } = this.#options;
+    return new Packer(compression, controller, 'file', pack);
+  }
+
   /** Tells the receiver what the leaves are that it holds, and gives where to go on, in bytes. */
   async #agree(entry: Entry, reading: Reading, digests: LeafReport, leaves: number): Promise<number> {
     const end = leaves * LEAF_BYTES;
@@ -149,7 +156,7 @@ export class FileOutflow {
 
   /** Sends the rest of a file piece by piece as the source gives them. */
   async #sendFrom(entry: Entry, reading: Reading): Promise<void> {
-    const packer = new Packer(this.#options.compression, this.#options.controller, 'file');
+    const packer = this.#packer();
     const place = { transfer: TRANSFER, entry: entry.index };
     for (let piece = await reading.next(); piece !== undefined; piece = await reading.next()) {
       const { data, length, offset, release } = piece;

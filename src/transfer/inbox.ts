@@ -124,6 +124,8 @@ export class Inbox {
 /** Unpacks a body; throws `protocol` as `unpack`. A leaf of a large file is hashed by `hasher`, if there is one. */
 export async function contentOf(item: Chunk | Batch, hasher?: LeafHasher): Promise<Content> {
   const bytes = await unpack(item.body);
-  if (hasher === undefined || item.kind !== 'chunk' || !isThreadWorthy(item.offset, bytes)) return { bytes };
+  if (hasher === undefined || item.kind !== 'chunk' || !isThreadWorthy(item.offset, bytes, hasher)) {
+    return { bytes };
+  }
   return hasher.hash(bytes);
 }

@@ -9,6 +9,7 @@ import { TRANSFER } from './inbox.js';
 import type { Outbox } from './outbox.js';
 import { packInto } from './parcel.js';
 import type { Compression, DataRecord, Entry, FileSource, LeafHasher, Packed } from './ports.js';
+import type { SharedWork } from './shared-work.js';
 import { Survey, type Need } from './survey.js';
 import type { Wish } from './want.js';
 
@@ -17,6 +18,8 @@ export interface OutflowOptions {
   /** Milliseconds of a monotonic clock. */
   readonly now: () => number;
   readonly hasher?: LeafHasher | undefined;
+  /** Where others get the same content. */
+  readonly shared?: SharedWork | undefined;
 }
 
 /** What is wanted of one part of the manifest. */
@@ -46,6 +49,7 @@ export class Outflow {
   readonly #outbox: Outbox;
   readonly #events: OutflowEvents;
   readonly #batchPacker: Packer;
+  readonly #shared: SharedWork | undefined;
   #batch = new BatchWriter();
   /** Those whose batches have left: their memory is worth keeping. */
   readonly #spareBatches: BatchWriter[] = [];
@@ -55,19 +59,22 @@ export class Outflow {
   constructor(
     source: FileSource,
     outbox: Outbox,
-    { compression, now, hasher }: OutflowOptions,
+    { compression, now, hasher: own, shared }: OutflowOptions,
     events: OutflowEvents,
   ) {
     this.#source = source;
     this.#outbox = outbox;
     this.#events = events;
     const controller = new Controller(now);
-    this.#batchPacker = new Packer(compression, controller, 'batches');
+    const hasher = shared?.hasher(own) ?? own;
+    this.#shared = shared;
+    this.#batchPacker = new Packer(compression, controller, 'batches', shared?.pack);
     this.#survey = new Survey(source, outbox, now, hasher);
     this.#file = new FileOutflow(source, outbox, {
       compression,
       controller,
       hasher,
+      pack: shared?.pack,
       onKept: (entry, bytes) => events.kept(entry, bytes),
     });
   }
@@ -148,7 +155,13 @@ export class Outflow {
       batch.clear();
       this.#spareBatches.push(batch);
     };
-    await this.#outbox.put(packInto(this.#batchPacker, batch.finish(), record, free));
+    if (this.#shared === undefined) {
+      await this.#outbox.put(packInto(this.#batchPacker, batch.finish(), record, free));
+      return;
+    }
+    const bytes = this.#shared.batch(batch);
+    free();
+    await this.#outbox.put(packInto(this.#batchPacker, bytes, record));
   }
 
   async #sendLarge(entry: Entry, leaves: number, need: Need): Promise<void> {

@@ -11,7 +11,7 @@ export async function packInto(
   free?: () => void,
 ): Promise<Parcel> {
   const { body, turn } = await packer.pack(raw);
-  const isCopy = body.bytes !== raw;
+  const isCopy = body.bytes.buffer !== raw.buffer;
   if (isCopy) free?.();
   return { record: await record(body), passed: turn?.passed, onDone: isCopy ? undefined : free };
 }

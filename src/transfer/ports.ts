@@ -150,8 +150,8 @@ export interface FileSource {
    * a time; what it gives is the caller's until the next. Throws `source-vanished`, `source-changed` or `path-unreadable`.
    */
   readWhole(entry: Entry, limit: number): Promise<Uint8Array | undefined>;
-  /** Opens a file for reading from its start. Throws as `readWhole`. */
-  open(entry: Entry): Promise<SourceFile>;
+  /** Opens a file for reading from its start, or one of known size from there on. Throws as `readWhole`. */
+  open(entry: Entry, offset?: number): Promise<SourceFile>;
   /** The entry's path as its owner would name it, for messages. */
   pathOf(entry: Entry): string;
 }
@@ -172,6 +172,8 @@ export interface SourceFile {
 
 /** Digests leaves of large files in another thread, where this machine has a processor for it. */
 export interface LeafHasher {
+  /** Leaves before that place in a file are not worth the call, in bytes; 16 MiB if not given. */
+  readonly fromBytes?: number;
   /**
    * The `leafDigest` of one leaf. Memory that is not shared is taken over, and comes back as another view of the same
    * bytes; shared memory may be read meanwhile. Answers come in the order of the calls. Rejects where the thread died.

@@ -9,6 +9,7 @@ import type { ControlMessage, OfferKind } from './messages.js';
 import { Outbox } from './outbox.js';
 import { Outflow, type WantedFiles } from './outflow.js';
 import type { Channel, Compression, FileSource, LeafHasher, Packed, Skipped } from './ports.js';
+import type { SharedWork } from './shared-work.js';
 import { Tally } from './tally.js';
 import { demandHeld, demandOlder, filesIn, type Wish } from './want.js';
 import { malformed } from './wire.js';
@@ -22,6 +23,8 @@ export interface SenderOptions {
   readonly compress?: boolean;
   /** For leaves of large files; without it they are hashed in this thread. */
   readonly hasher?: LeafHasher | undefined;
+  /** Where others get what the source holds, at the same time. */
+  readonly shared?: SharedWork | undefined;
   /** Milliseconds; the monotonic clock if not given. */
   readonly now?: () => number;
 }
@@ -104,7 +107,8 @@ class Sending {
     this.#compression = options.compress === false ? 'stored' : chooseCompression(channel.compressions);
     this.#outbox = new Outbox(channel, this.#now);
     this.#tally = new Tally(options.onEvent, this.#now);
-    const outflow = { compression: this.#compression, now: this.#now, hasher: options.hasher };
+    const { hasher, shared } = options;
+    const outflow = { compression: this.#compression, now: this.#now, hasher, shared };
     this.#outflow = new Outflow(source, this.#outbox, outflow, {
       started: (entry) =>
         options.onEvent({ type: 'file-started', path: source.pathOf(entry), size: entry.size }),

@@ -79,11 +79,11 @@ export class MemorySource implements FileSource {
     return bytes.length > limit ? undefined : bytes;
   }
 
-  async open(entry: Entry): Promise<SourceFile> {
+  async open(entry: Entry, offset = 0): Promise<SourceFile> {
     const { path, content } = this.#node(entry);
-    this.#failIfMeantTo(path, 0);
-    const pieces = piecesOf(content).flatMap(cut);
-    let read = 0;
+    this.#failIfMeantTo(path, offset);
+    const pieces = behind(piecesOf(content).flatMap(cut), offset);
+    let read = offset;
     return {
       read: async () => {
         this.#failIfMeantTo(path, read);
@@ -207,6 +207,17 @@ function sizeOf(content: Content): number {
 
 function bytesOf(piece: Piece): Uint8Array {
   return piece instanceof Uint8Array ? piece : new Uint8Array(piece.hole);
+}
+
+/** What of the pieces is behind an offset. */
+function behind(pieces: readonly Piece[], offset: number): Piece[] {
+  let left = offset;
+  return pieces.flatMap((piece) => {
+    const skipped = Math.min(left, lengthOf(piece));
+    left -= skipped;
+    if (skipped === lengthOf(piece)) return [];
+    return [piece instanceof Uint8Array ? piece.subarray(skipped) : { hole: piece.hole - skipped }];
+  });
 }
 
 /** Pieces no larger than a chunk; none for no bytes. */
