@@ -4,13 +4,16 @@ import type { CodePurpose } from './crypto/pairing.js';
 import type { MeetingOptions } from './options.js';
 import {
   hostSession,
+  hostSessions,
   joinSession,
   type PairedChannel,
   type PeerEvent,
+  type Places,
   type WaysToMeet,
 } from './peer/connect.js';
 
 const EXPIRE_MS = 3_600_000;
+const WORDS = 2;
 
 /** What the options say of the ways to meet. */
 export function waysToMeet(
@@ -49,6 +52,18 @@ export function meetByCode(
 ): Promise<PairedChannel> {
   const shared = { ...waysToMeet(options, onEvent, signal), expireMs: expireMsOf(options), purpose };
   return options.code === undefined
-    ? hostSession({ ...shared, words: options.words ?? 2 })
+    ? hostSession({ ...shared, words: options.words ?? WORDS })
     : joinSession({ ...shared, code: parseCode(options.code) });
+}
+
+/** Makes a code, and waits for several who know it. Resolves and throws as `hostSessions` does. */
+export function hostByCode(
+  purpose: CodePurpose,
+  options: MeetingOptions,
+  places: Places,
+  onEvent: (event: PeerEvent) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const shared = { ...waysToMeet(options, onEvent, signal), expireMs: expireMsOf(options), purpose };
+  return hostSessions({ ...shared, words: options.words ?? WORDS }, places);
 }

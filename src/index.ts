@@ -13,6 +13,7 @@ import type {
   TransferOutcome,
   WaitOptions,
 } from './options.js';
+import type { DistributeOptions } from './distribution.js';
 import type { Examination, ExamineOptions } from './doctor.js';
 import type { Leftover } from './files/interrupted.js';
 import type { SharedFolder } from './files/shared-folder.js';
@@ -22,6 +23,7 @@ import type { EntryType, Skipped } from './transfer/ports.js';
 import type { Share, UseOptions } from './using.js';
 
 export type * from './options.js';
+export type { DistributeOptions, ReceiverSession } from './distribution.js';
 export type { OfferedRoot, OfferKind, ReceiverState } from './transfer/messages.js';
 export type { ExamineOptions, Examination, Finding, FindingState, FolderState, Versions } from './doctor.js';
 export type { NatKind, NetworkInterface } from './peer/surroundings.js';
@@ -66,6 +68,12 @@ export { parseRate, parseSize } from './rate.js';
 export async function send(content: Content, options: MeetingOptions): Promise<TransferOutcome> {
   const session = await import('./session.js');
   return session.send(content, options);
+}
+
+/** See `distribute` in distribution.ts. */
+export async function distribute(content: Content, options: DistributeOptions): Promise<void> {
+  const distribution = await import('./distribution.js');
+  return distribution.distribute(content, options);
 }
 
 /** See `receive` in session.ts. */

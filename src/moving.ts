@@ -5,6 +5,7 @@ import type { ReceiveOptions, ReceiveOutcome, XferEvent } from './options.js';
 import type { TransferOutcome } from './transfer/events.js';
 import type { OfferKind } from './transfer/messages.js';
 import type { Channel, FileSource, LeafHasher } from './transfer/ports.js';
+import type { SharedWork } from './transfer/shared-work.js';
 import type { Watch } from './transfer/watch.js';
 
 /** What a session lends to whoever moves something over it. */
@@ -24,6 +25,8 @@ export interface SendingOptions {
   readonly kind: OfferKind;
   /** See `Content`. */
   readonly compress?: boolean;
+  /** See `SenderOptions`. */
+  readonly shared?: SharedWork;
 }
 
 export type SendOver = (
@@ -53,10 +56,11 @@ export async function whileBusy<T>({ watch }: Session, work: () => Promise<T>): 
 /** Loads what sends. Throws as `sendFiles`. */
 export async function loadSending(): Promise<SendOver> {
   const { sendFiles } = await import('./transfer/sender.js');
-  return ({ channel, watch, signal, onEvent, hasher }, source, { kind, compress }) =>
+  return ({ channel, watch, signal, onEvent, hasher }, source, { kind, compress, shared }) =>
     sendFiles(channel, source, {
       hasher,
       kind,
+      shared,
       ...(compress === undefined ? {} : { compress }),
       signal,
       onEvent: (event) => {

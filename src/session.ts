@@ -8,11 +8,12 @@ import type { Content, MeetingOptions, ReceiveOptions, ReceiveOutcome } from './
 import { withGuardedEvents } from './guarded-events.js';
 import type { HashThread } from './hash-thread.js';
 import { introduce } from './introduction.js';
-import { loadReceiving, loadSending, matcherOf, type Session } from './moving.js';
+import { loadReceiving, loadSending, matcherOf, type SendingOptions, type Session } from './moving.js';
 import type { PairedChannel, PeerEvent } from './peer/connect.js';
 import { isRate } from './rate.js';
 import type { TransferOutcome } from './transfer/events.js';
 import type { Role } from './transfer/messages.js';
+import type { FileSource } from './transfer/ports.js';
 import { watchChannel, type Watch } from './transfer/watch.js';
 
 /** How long two sides that lost each other look for each other. */
@@ -40,13 +41,23 @@ export async function send(content: Content, options: MeetingOptions): Promise<T
   const meet = meetingOf(options);
   const source = await openContent(content);
   try {
-    return await withSession('send', options, meet, async () => {
-      const sendOver = await loadSending();
-      return (session) => sendOver(session, source, content);
-    });
+    return await sendFrom(source, content, options, meet);
   } finally {
     source.close();
   }
+}
+
+/** Offers what a source holds to the peer that `meet` finds; as `send`. */
+export function sendFrom(
+  source: FileSource,
+  content: SendingOptions,
+  options: MeetingOptions,
+  meet: Meet,
+): Promise<TransferOutcome> {
+  return withSession('send', options, meet, async () => {
+    const sendOver = await loadSending();
+    return (session) => sendOver(session, source, content);
+  });
 }
 
 /**
@@ -68,7 +79,8 @@ export async function receive(
   });
 }
 
-async function openContent(content: Content): Promise<OpenedSource> {
+/** Throws what sending it would throw before anybody is met. */
+export async function openContent(content: Content): Promise<OpenedSource> {
   if (content.kind === 'files') {
     const { openSource } = await import('./files/source.js');
     return openSource(content);

@@ -6,6 +6,7 @@ import type * as library from '../index.js';
 export type Library = Pick<
   typeof library,
   | 'send'
+  | 'distribute'
   | 'receive'
   | 'pair'
   | 'waitForDevices'

@@ -74,6 +74,11 @@ export class JsonReporter implements Reporter {
     this.#write('gone', {});
   }
 
+  /** How many of several receivers have it, and what became of the others. */
+  distributed(figures: object): void {
+    this.#write('distributed', figures);
+  }
+
   failed(error: XferError): void {
     const { sentence, hint, exitCode } = explain(error);
     this.#write('error', { code: error.code, exitCode, sentence, ...(hint === undefined ? {} : { hint }) });

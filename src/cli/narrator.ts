@@ -25,6 +25,8 @@ export interface NarratorOptions {
   readonly stdout: Output;
   /** For errors, which are said even where the screen is quiet. */
   readonly stderr: Output;
+  /** Whose failure it is, where there are several. */
+  readonly who?: string | undefined;
   /** Milliseconds of a clock that only goes forward. */
   readonly now: () => number;
 }
@@ -144,7 +146,8 @@ export class Narrator implements Reporter {
 
   failed(error: XferError): void {
     this.close();
-    writeError(this.#options.stderr, error.code, error, { isKept: this.#kept, device: this.#device });
+    const { stderr, who } = this.#options;
+    writeError(stderr, error.code, error, { isKept: this.#kept, device: this.#device, who });
   }
 
   #take(event: XferEvent): void {
@@ -184,7 +187,7 @@ export class Narrator implements Reporter {
         this.#phase = 'connected';
         this.#path = event.path;
         this.say(
-          this.#device === undefined
+          this.#device === undefined && this.#options.meeting.several !== true
             ? `connected ${route(event.path, event.address)}; the code is used up`
             : `connected ${route(event.path, event.address)}`,
         );
@@ -378,18 +381,28 @@ export class Narrator implements Reporter {
   }
 }
 
+interface Blame {
+  readonly isKept?: boolean;
+  readonly device?: string | undefined;
+  readonly who?: string | undefined;
+}
+
 /** `xfer: error: …` and `xfer: hint: …`. */
 export function writeError(
   stderr: Output,
   code: XferError['code'],
   error: Pick<XferError, 'subject' | 'detail'> | undefined,
-  { isKept = false, device }: { readonly isKept?: boolean; readonly device?: string | undefined } = {},
+  { isKept = false, device, who }: Blame = {},
 ): void {
   const about = { code, subject: error?.subject, detail: error?.detail };
   const isByDevice = device !== undefined;
   const { sentence, hint } = isKept ? explainKept(about, isByDevice) : explain(about, isByDevice);
   // A log or a script gets each in one line.
   const width = widthOf(stderr);
-  const said = [`xfer: error: ${sentence}`, ...(hint === undefined ? [] : [`xfer: hint: ${hint}`])];
+  const whose = who === undefined ? '' : `${who}: `;
+  const said = [
+    `xfer: error: ${whose}${sentence}`,
+    ...(hint === undefined ? [] : [`xfer: hint: ${whose}${hint}`]),
+  ];
   for (const line of said.flatMap((text) => wrap(text, width))) stderr.write(`${line}\n`);
 }

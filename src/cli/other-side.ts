@@ -11,6 +11,8 @@ export interface Meeting {
   readonly alsoDht?: boolean;
   /** What the device is called that is met in place of somebody with a code. */
   readonly device?: string;
+  /** The code is for several, one of whom this is. */
+  readonly several?: boolean;
   /** The local network is asked too. */
   readonly lan?: boolean;
 }

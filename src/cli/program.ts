@@ -126,6 +126,12 @@ function buildProgram(actions: Actions, finish: Finish): Command {
         'send to a machine that was paired, which runs `xfer receive --wait`',
       ).conflicts([...NEW_CODE, 'code', 'listen', 'connect']),
     )
+    .addOption(
+      new Option(
+        '--receivers <count>',
+        'let this many use the code, or any until Ctrl-C; who broke off may come again',
+      ).conflicts(['code', 'to']),
+    )
     .option('--addr <address>', 'with --to: reach it at HOST:PORT, and nowhere else unless --also-dht')
     .option('--files-from <file>', 'send the paths in this file, one per line; - reads the standard input')
     .option('--dry-run', 'list what would be sent, and stop');

@@ -12,7 +12,7 @@ const MARGIN = 3;
 /** What is over sooner is not worth a drawn line, nor what it takes to load what draws. */
 const DRAW_AFTER_MS = 200;
 
-/** `kind` changes when something else goes on; `draw` makes the line, in at most `width` columns. */
+/** `kind` changes when something else goes on; `draw` makes the line, or lines, in at most `width` columns. */
 export interface Status {
   readonly kind: string;
   readonly draw: (width: number) => string;
@@ -59,7 +59,7 @@ export class PlainScreen implements Screen {
     const atMs = this.#now();
     if (kind === this.#shown.kind && atMs - this.#shown.atMs < PLAIN_EVERY_MS) return;
     const line = draw(LOG_WIDTH);
-    if (line !== this.#shown.line) this.say(line);
+    if (line !== this.#shown.line && line !== '') this.say(line);
     this.#shown = { kind, line, atMs };
   }
 
@@ -131,7 +131,8 @@ class TerminalScreen implements Screen {
 
   readonly #draw = (): void => {
     if (this.#spinner === undefined || this.#status === undefined || this.#isAsking) return;
-    this.#spinner.text = this.#status.draw(this.width - MARGIN);
+    // Further lines stand under the first, behind the spinner.
+    this.#spinner.text = this.#status.draw(this.width - MARGIN).replaceAll('\n', '\n  ');
     if (!this.#spinner.isSpinning) this.#spinner.start();
   };
 }

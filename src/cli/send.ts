@@ -36,6 +36,8 @@ export interface SendFlags extends MeetingFlags, FilesFlags {
   readonly addr?: string;
   readonly filesFrom?: string;
   readonly dryRun?: boolean;
+  /** How many, or `any`. */
+  readonly receivers?: string;
 }
 
 /** Most bytes of a text; more is a file or a pipe. */
@@ -49,6 +51,11 @@ export async function runSend(paths: readonly string[], flags: SendFlags, contex
   const prompts = new Prompts(context);
   const content = await contentOf(paths, flags, context);
   if (flags.dryRun === true) return list(content, flags, context);
+  const { receivers } = flags;
+  if (receivers !== undefined) {
+    const { runDistribution } = await import('./distribution.js');
+    return runDistribution(content, { ...flags, receivers }, context);
+  }
   if (flags.to === undefined && flags.addr !== undefined) {
     throw usageError(
       '--addr is where a device can be reached',

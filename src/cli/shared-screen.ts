@@ -1,8 +1,18 @@
 /** One screen for several transfers at once: each has its lines marked, and one at a time asks. */
+import { cut } from './show.js';
 import type { Screen, Status } from './screen.js';
+
+/** More lines than these would fill a small terminal. */
+const MOST_LINES = 8;
+
+export interface SharedScreenOptions {
+  /** A line for each part, and one for what is drawn while there is none. Otherwise what began first has the only line. */
+  readonly lineForEach?: boolean;
+}
 
 export class SharedScreen {
   readonly #screen: Screen;
+  readonly #lineForEach: boolean;
   /** What goes on, by its part; what began first is drawn. */
   readonly #statuses = new Map<Part, Status>();
   readonly #idle: Status;
@@ -10,9 +20,11 @@ export class SharedScreen {
   /** Whose question is on the screen. */
   #asking: Part | undefined;
   readonly #held: string[] = [];
+  #count = 0;
 
   /** @param idle What is drawn while there is no part. */
-  constructor(screen: Screen, idle: Status) {
+  constructor(screen: Screen, idle: Status, { lineForEach = false }: SharedScreenOptions = {}) {
+    this.#lineForEach = lineForEach;
     this.#screen = screen;
     this.#idle = idle;
     this.#draw();
@@ -20,7 +32,7 @@ export class SharedScreen {
 
   /** The screen as one transfer sees it; `mark` stands before its lines. */
   part(mark: string): Screen {
-    return new Part(mark, {
+    return new Part(this.#count++, mark, {
       width: () => this.#screen.width,
       say: (part, line) => {
         const marked = `${part.mark}${line}`;
@@ -34,6 +46,11 @@ export class SharedScreen {
       },
       aside: (part, ask) => this.#aside(part, ask),
     });
+  }
+
+  /** Something else is to be drawn than before, though no part said so. */
+  redraw(): void {
+    this.#draw();
   }
 
   close(): void {
@@ -56,6 +73,10 @@ export class SharedScreen {
   }
 
   #draw(): void {
+    if (this.#lineForEach) {
+      this.#drawEach();
+      return;
+    }
     const [[part, status] = []] = this.#statuses;
     if (part === undefined || status === undefined) {
       this.#screen.status(this.#idle);
@@ -68,6 +89,24 @@ export class SharedScreen {
       draw: (width) => {
         const room = width - part.mark.length - behind.length;
         return `${part.mark}${status.draw(Math.max(0, room))}${behind}`;
+      },
+    });
+  }
+
+  #drawEach(): void {
+    const all = [...this.#statuses].sort(([one], [other]) => one.number - other.number);
+    const drawn = all.slice(0, all.length > MOST_LINES ? MOST_LINES - 1 : MOST_LINES);
+    const more = all.length - drawn.length;
+    const kinds = drawn.map(([part, { kind }]) => `${part.mark}${kind}`);
+    this.#screen.status({
+      kind: [...kinds, more, this.#idle.kind].join(' '),
+      draw: (width) => {
+        const lines = drawn.map(
+          ([{ mark }, status]) => `${mark}${status.draw(Math.max(0, width - mark.length))}`,
+        );
+        if (more > 0) lines.push(cut(`and ${more} more`, width));
+        lines.push(this.#idle.draw(width));
+        return lines.filter((line) => line !== '').join('\n');
       },
     });
   }
@@ -84,10 +123,13 @@ interface Place {
 }
 
 class Part implements Screen {
+  /** Counts the parts as they came. */
+  readonly number: number;
   readonly mark: string;
   readonly #place: Place;
 
-  constructor(mark: string, place: Place) {
+  constructor(number: number, mark: string, place: Place) {
+    this.number = number;
     this.mark = mark;
     this.#place = place;
   }

@@ -31,9 +31,10 @@ export interface Hooks {
 /** What one of several transfers writes to, and how its events are told from those of others. */
 export interface SharedOutput {
   readonly screen: Screen;
-  readonly device: string;
-  /** A number for each transfer, from 1. */
-  readonly session: number;
+  /** Fields of each line of JSON. */
+  readonly fields: object;
+  /** Whose failure it is, where the error does not say. */
+  readonly who?: string;
 }
 
 export interface TransferOptions {
@@ -107,11 +108,10 @@ export function openReporter(
   shared?: SharedOutput,
 ): Reporter {
   if (flags.json === true) {
-    const { device, session } = shared ?? {};
-    return new JsonReporter(stdout, now, shared === undefined ? {} : { device, session });
+    return new JsonReporter(stdout, now, shared?.fields);
   }
   const screen = shared?.screen ?? (flags.quiet === true ? quietScreen : openScreen(stderr, env, now));
-  return new Narrator({ meeting, screen, stdout, stderr, now });
+  return new Narrator({ meeting, screen, stdout, stderr, now, who: shared?.who });
 }
 
 /** What is left out, said by the outcome or by an event on the way. Only what is missing is a failure. */

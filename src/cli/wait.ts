@@ -53,7 +53,8 @@ export async function runWait(flags: ReceiveFlags, context: Context): Promise<nu
 
   const onSession = async (session: DeviceSession): Promise<void> => {
     const meeting = { role: 'receive' as const, joins: false, device: session.device, ...choices };
-    const shared = { screen: screen.part(`${session.device}: `), device: session.device, session: ++count };
+    const { device } = session;
+    const shared = { screen: screen.part(`${device}: `), fields: { device, session: ++count } };
     const status = await runTransfer(context, prompts, { flags, meeting, shared }, (hooks) =>
       moveTo((options) => session.receive(options), { flags, config, context, prompts, hooks }),
     );

@@ -32,6 +32,7 @@ import {
   transportsOf,
   type Finders,
   type PairedChannel,
+  type Places,
   type WaysToMeet,
 } from './meeting.js';
 import type { Target } from './socket.js';
@@ -59,15 +60,34 @@ const REDIAL_MS = 500;
  * `peer-unreachable`. Nothing stays open then.
  */
 export async function hostSession(options: HostOptions): Promise<PairedChannel> {
+  return hosting(options, undefined, (meeting) => meeting.outcome());
+}
+
+/**
+ * Makes a code that several peers may use, within one budget of guesses for all, and hands over each that comes. Resolves when all places
+ * are used up and every session is over.
+ *
+ * @throws XferError as `hostSession`, once every session that had begun is over; those go on until then, unless `interrupted`
+ */
+export async function hostSessions(options: HostOptions, places: Places): Promise<void> {
+  return hosting(options, places, (meeting) => meeting.everybodyServed());
+}
+
+async function hosting<T>(
+  options: HostOptions,
+  places: Places | undefined,
+  outcomeOf: (meeting: Meeting) => Promise<T>,
+): Promise<T> {
   const startedMs = performance.now();
   const { dht, lan } = await openFinders(options, options.words);
-  const meeting = new Meeting('host', options, dht);
+  const meeting = new Meeting('host', options, dht, places);
   const nameplate = await freeNameplate(
     isStretched(options.words) ? undefined : dht,
     BEFORE_CODE_MS - (performance.now() - startedMs),
   );
   const code = generateCode(nameplate, options.words);
   const host = new Host(options, meeting, passwordOf(code));
+  meeting.signal.addEventListener('abort', () => host.forgetCode(), { once: true });
   const expiry = setTimeout(() => {
     meeting.fail(new XferError('code-expired'));
   }, options.expireMs);
@@ -89,7 +109,7 @@ export async function hostSession(options: HostOptions): Promise<PairedChannel> 
     meeting.fail(toXferError(error));
   }
   try {
-    return await meeting.outcome();
+    return await outcomeOf(meeting);
   } finally {
     clearTimeout(expiry);
     host.forgetCode();
@@ -200,7 +220,7 @@ class Host {
       const isChosen = await receiveChosen(channel, signal);
       if (isChosen && this.#meeting.win(connection, authenticated)) return;
       authenticated.sessionKey.erase();
-      await refuse(channel, this.#meeting.failure ?? new XferError('code-used'));
+      await refuse(channel, this.#meeting.refusal);
     } catch (error) {
       connection.destroy();
       this.#note(toXferError(error));

@@ -15,6 +15,7 @@ import type { LaneRoute } from './lanes.js';
 import { pairedChannel, type ConnectionEvent, type PairedChannel } from './paired-channel.js';
 import type { Proxy } from './proxy.js';
 import type { Rendezvous, ReunionWays } from './reunion.js';
+import { SharedListener } from './shared-listener.js';
 import type { Target } from './socket.js';
 import { deferred } from '../transfer/deferred.js';
 
@@ -64,7 +65,20 @@ export interface WaysToMeet {
   readonly signal: AbortSignal;
 }
 
-/** One search for a peer. Ends once, by `win` or `fail`, and aborts everything that runs under its signal. */
+/** Room for several peers of one host. */
+export interface Places {
+  /** How many may have what there is; with the last of them the meeting is over. */
+  readonly count: number;
+  /** How many may be served at once. */
+  readonly atOnce: number;
+  /** A peer came. Resolves when its session is over, to whether its place is used up; never rejects. */
+  readonly onPeer: (paired: PairedChannel) => Promise<boolean>;
+}
+
+/** Where this side listens, by who may come: to pair, over the local network, or for a lane and nothing else. */
+type Doors = Partial<Record<'pairing' | 'lan' | 'lane', Listener>>;
+
+/** A search for a peer, or for several. Ends once, by the last `win` or by `fail`, and aborts everything that runs under its signal. */
 export class Meeting {
   readonly #over = new AbortController();
   readonly #outcome = deferred<PairedChannel>();
@@ -74,16 +88,21 @@ export class Meeting {
   readonly #stopListening: () => void;
   #failure: XferError | undefined;
   #waysLeft = 0;
-  #pairingListener: Listener | undefined;
-  #laneListener: Listener | undefined;
-  #lanListener: Listener | undefined;
+  #doors: Doors = {};
+  /** Where there are several peers, one port is for all of their sessions. */
+  readonly #shared = new Map<Listener, SharedListener>();
+  readonly #places: Places | undefined;
+  #served = 0;
+  readonly #sessions = new Set<Promise<void>>();
   readonly #closers: (() => Promise<void>)[] = [];
   readonly #closing: Promise<void>[] = [];
 
-  constructor(side: Side, options: WaysToMeet, dht: DhtNode | undefined) {
+  /** @param places Room for several peers; for one if not given. */
+  constructor(side: Side, options: WaysToMeet, dht: DhtNode | undefined, places?: Places) {
     this.#side = side;
     this.#options = options;
     this.#dht = dht;
+    this.#places = places;
     const { signal } = options;
     // Every connection listens; there may be dozens.
     setMaxListeners(0, this.#over.signal);
@@ -106,9 +125,12 @@ export class Meeting {
     return this.#over.signal.aborted;
   }
 
-  /** Why it failed, once it did. */
-  get failure(): XferError | undefined {
-    return this.#failure;
+  /** What a peer is told that knew the code and comes for nothing. */
+  get refusal(): XferError {
+    if (this.#failure !== undefined) return this.#failure;
+    const { count, atOnce } = this.#places ?? { count: 1, atOnce: 1 };
+    const isCrowded = this.#sessions.size >= atOnce && this.#served + this.#sessions.size < count;
+    return new XferError(isCrowded ? 'limit' : 'code-used');
   }
 
   /** Why the DHT says nothing: no network, or one that lets none of its UDP through. */
@@ -143,11 +165,11 @@ export class Meeting {
     const { bootstrap, listen: endpoint, lanes, lanePort } = this.#options;
     if (this.#over.signal.aborted) return undefined;
     if (bootstrap !== 'off' && lanePort !== undefined && lanes !== 0) {
-      this.#laneListener = await listen({ host: undefined, port: lanePort }, new Admission());
+      this.#keep('lane', await listen({ host: undefined, port: lanePort }, new Admission()));
     }
-    if (endpoint !== undefined) this.#pairingListener = await listen(endpoint, admission, onConnection);
-    if (this.isOver) this.#closeListeners();
-    return this.#pairingListener;
+    if (endpoint !== undefined) this.#keep('pairing', await listen(endpoint, admission, onConnection));
+    if (this.isOver) this.#closeDoors();
+    return this.#doors.pairing;
   }
 
   /** Listens for who finds this side on the local network. `undefined` where the meeting is over. Throws as `listen` does. */
@@ -158,9 +180,9 @@ export class Meeting {
     const { bootstrap, lanePort } = this.#options;
     if (this.#over.signal.aborted) return undefined;
     const port = bootstrap === 'off' ? (lanePort ?? 0) : 0;
-    this.#lanListener = await listen({ host: undefined, port }, admission, onConnection, 'lan');
-    if (this.isOver) this.#closeListeners();
-    return this.#lanListener;
+    this.#keep('lan', await listen({ host: undefined, port }, admission, onConnection, 'lan'));
+    if (this.isOver) this.#closeDoors();
+    return this.#doors.lan;
   }
 
   /** Calls `close` when the meeting is over, and waits for it at the end of everything. */
@@ -169,10 +191,11 @@ export class Meeting {
     else this.#closers.push(close);
   }
 
-  /** Whether this peer is the one: the first who comes. */
+  /** Whether this peer is the one: the first who comes, or one of several. */
   win(connection: Connection, authenticated: authentication.Authenticated): boolean {
     if (this.isOver) return false;
-    const listenPort = this.#pairingListener?.port;
+    if (this.#places !== undefined) return this.#winOneOf(this.#places, connection, authenticated);
+    const listenPort = this.#doors.pairing?.port;
     const route = this.#laneRoute(connection);
     if (route.by !== 'dialling') void connection.closed.then(() => route.listener?.close());
     // What the connection runs over must outlive the meeting.
@@ -214,6 +237,47 @@ export class Meeting {
     }
   }
 
+  /** Resolves when all places are used up and every session is over. Throws what the meeting failed of, at that time too. */
+  async everybodyServed(): Promise<void> {
+    try {
+      await this.#outcome.promise;
+    } finally {
+      // None begins any more, and each takes itself away.
+      await Promise.all(this.#sessions);
+      for (const listener of Object.values(this.#doors)) listener.close();
+      await Promise.all([this.#dht?.close(), this.#closed()]);
+    }
+  }
+
+  #winOneOf(
+    { count, atOnce, onPeer }: Places,
+    connection: Connection,
+    authenticated: authentication.Authenticated,
+  ): boolean {
+    const inSession = this.#sessions.size;
+    // Of those who fail one may come again: his place is his until then.
+    if (this.#served + inSession >= count || inSession >= atOnce) return false;
+    const paired = pairedChannel({
+      side: this.#side,
+      connection,
+      authenticated,
+      route: this.#laneRoute(connection),
+      lanes: this.#options.lanes,
+      ways: this.#waysAgain(),
+      rendezvous: () => Promise.resolve(this.#sharedDoor('pairing')?.rendezvous),
+      closed: connection.closed,
+    });
+    const session = onPeer(paired).then((isServed) => {
+      this.#sessions.delete(session);
+      if (isServed) this.#served += 1;
+      if (this.#served < count || this.isOver) return;
+      this.#outcome.resolve(paired);
+      this.#end(new XferError('code-used'));
+    });
+    this.#sessions.add(session);
+    return true;
+  }
+
   /** How lanes of a session can come about that began with this connection. Takes a listener over. */
   #laneRoute(connection: Connection): LaneRoute {
     const { isDialler, remote, transport } = connection;
@@ -223,15 +287,29 @@ export class Meeting {
     }
     if (transport !== 'dht') {
       if (this.#options.lanes === 0) return { by: 'listening', listener: undefined };
-      const listener = transport === 'lan' ? this.#lanListener : this.#pairingListener;
-      if (transport === 'lan') this.#lanListener = undefined;
-      else this.#pairingListener = undefined;
-      listener?.endPairing();
-      return { by: 'listening', listener };
+      return { by: 'listening', listener: this.#lend(transport === 'lan' ? 'lan' : 'pairing') };
     }
-    const listener = this.#laneListener;
-    this.#laneListener = undefined;
+    const listener = this.#lend('lane');
     return { by: 'hints', listener, seenAs: this.#dht?.seenAs, isLocal: isLoopback(remote.host) };
+  }
+
+  #keep(door: keyof Doors, listener: Listener): void {
+    this.#doors[door] = listener;
+    if (this.#places !== undefined) this.#shared.set(listener, new SharedListener(listener));
+  }
+
+  #sharedDoor(door: keyof Doors): SharedListener | undefined {
+    const listener = this.#doors[door];
+    return listener && this.#shared.get(listener);
+  }
+
+  /** A listener for the lanes of a session: its part of one for all, or the listener itself, which is that session's from now on. */
+  #lend(door: keyof Doors): Listener | undefined {
+    if (this.#places !== undefined) return this.#sharedDoor(door)?.forSession();
+    const { [door]: listener, ...others } = this.#doors;
+    this.#doors = others;
+    listener?.endPairing();
+    return listener;
   }
 
   #waysAgain(): Omit<ReunionWays, 'listen'> {
@@ -250,14 +328,18 @@ export class Meeting {
     await Promise.all(this.#closing);
   }
 
-  #closeListeners(): void {
-    this.#pairingListener?.close();
-    this.#laneListener?.close();
-    this.#lanListener?.close();
+  #closeDoors(): void {
+    for (const listener of Object.values(this.#doors)) {
+      // Sessions that are under way need it for their lanes, and to find each other again.
+      if (this.#sessions.size > 0) listener.endPairing();
+      else listener.close();
+    }
   }
 
   #end(reason: XferError): void {
-    this.#closeListeners();
+    this.#closeDoors();
+    // Sessions may go on for hours, and nobody is to be found any more.
+    if (this.#places !== undefined) void this.#dht?.leave();
     for (const close of this.#closers.splice(0)) this.#closing.push(close());
     this.#stopListening();
     this.#over.abort(reason);

@@ -33,6 +33,43 @@ class FakeScreen implements Screen {
 const idle = { kind: 'idle', draw: () => 'waiting' };
 const at = (text: string): Status => ({ kind: 'moving', draw: (width) => text.slice(0, width) });
 
+describe('a screen with a line for each', () => {
+  const lineForEach = true;
+
+  test('draws them in the order they came, and what is waited for below', () => {
+    const screen = new FakeScreen();
+    const shared = new SharedScreen(screen, idle, { lineForEach });
+    expect(screen.drawn).toBe('waiting');
+    const [one, other] = [shared.part('1: '), shared.part('2: ')];
+    other.status(at('20 %'));
+    one.status(at('10 %'));
+    expect(screen.drawn).toBe('1: 10 %\n2: 20 %\nwaiting');
+    one.close();
+    expect(screen.drawn).toBe('2: 20 %\nwaiting');
+  });
+
+  test('fills no small terminal, and no line is wider than it', () => {
+    const screen = new FakeScreen();
+    const shared = new SharedScreen(screen, idle, { lineForEach });
+    for (let number = 1; number <= 8; number++) shared.part(`${number}: `).status(at('x'.repeat(80)));
+    expect(screen.drawn.split('\n')).toHaveLength(9);
+    for (let number = 9; number <= 30; number++) shared.part(`${number}: `).status(at('x'.repeat(80)));
+    const lines = screen.drawn.split('\n');
+    expect(lines.slice(-2)).toEqual(['and 23 more', 'waiting']);
+    expect(lines).toHaveLength(9);
+    for (const line of lines) expect(line.length).toBeLessThanOrEqual(40);
+  });
+
+  test('draws again what changed though no part said so', () => {
+    const screen = new FakeScreen();
+    let text = 'waiting for 2';
+    const shared = new SharedScreen(screen, { kind: 'idle', draw: () => text }, { lineForEach });
+    text = '';
+    shared.redraw();
+    expect(screen.drawn).toBe('');
+  });
+});
+
 describe('a screen for several', () => {
   test('marks the lines of each, and leaves room for the mark', () => {
     const screen = new FakeScreen();

@@ -64,6 +64,7 @@ export function makeWorld({
   const context: Context = {
     library: {
       send: unexpected,
+      distribute: unexpected,
       receive: unexpected,
       pair: unexpected,
       openDevices: unexpected,
