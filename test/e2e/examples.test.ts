@@ -1,12 +1,14 @@
-import { spawn } from 'node:child_process';
-import { writeFile } from 'node:fs/promises';
+import { spawn, spawnSync } from 'node:child_process';
+import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { text } from 'node:stream/consumers';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { isInstalled } from '../support/networks.js';
 import { startPrivateDht } from '../support/private-dht.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 import { expectSameTree } from '../support/trees.js';
+import { xfer } from '../support/xfer-process.js';
 
 const examples = path.resolve(import.meta.dirname, '../../examples');
 
@@ -33,4 +35,39 @@ it('the examples send and receive', async ({ onTestFinished }) => {
   expect(await text(receiver.stdout)).toBe(`${path.join(to, 'note')}\n`);
   expect((await lines.next()).value).toMatch(/^1 files, 7 bytes/);
   await expectSameTree(to, from);
+});
+
+describe('the unit for systemd', () => {
+  const unit = path.join(examples, 'xfer-node.service');
+  const read = async (): Promise<{ readonly text: string; readonly command: string[] }> => {
+    const text = await readFile(unit, 'utf8');
+    const [, line = ''] = /^ExecStart=(.*)$/m.exec(text) ?? [];
+    return { text, command: line.split(' ') };
+  };
+
+  it('starts a node with flags that there are', async () => {
+    const { command } = await read();
+    expect(command.slice(0, 2)).toEqual(['/usr/local/bin/xfer', 'node']);
+    const node = await xfer([...command.slice(1), '--print-config']);
+    expect(await node.status(), node.text).toBe(0);
+    expect(node.stdout).toMatch(
+      /^xfer config set bootstrap 203\.0\.113\.5:49737\nxfer config set relay [0-9a-f]{64}\n$/,
+    );
+  });
+
+  const has = isInstalled('systemd-analyze');
+  it.skipIf(!has)(
+    `says nothing that systemd does not know (${has ? 'checked' : 'needs systemd'})`,
+    async () => {
+      const { text } = await read();
+      const copy = path.join(await temporaryFolder(), path.basename(unit));
+      // The program has to be there.
+      const complaints = async (content: string): Promise<string> => {
+        await writeFile(copy, content.replace('/usr/local/bin/xfer', process.execPath));
+        return spawnSync('systemd-analyze', ['verify', '--man=no', copy], { encoding: 'utf8' }).stderr;
+      };
+      expect(await complaints(text)).toBe('');
+      expect(await complaints(text.replace('ProtectHome=', 'ProtectHouse='))).toContain('ProtectHouse');
+    },
+  );
 });
