@@ -87,6 +87,14 @@ describe.skipIf(unavailable !== undefined)(
       return ways;
     }
 
+    /** The key of a relay. */
+    async function startRelay(): Promise<string> {
+      const { machine, address } = internet.machine();
+      const node = await on(machine, ['node', '--host', address, '--json']);
+      const [, key = ''] = await node.waitFor(/"relay":"([0-9a-f]{64})"/);
+      return key;
+    }
+
     const random = { mapping: 'random' } as const;
     const outside = (): Place => internet.machine();
     const behind = (options?: RouterOptions): Place => internet.behindRouter(options);
@@ -126,13 +134,33 @@ describe.skipIf(unavailable !== undefined)(
         /^(dht|relay(,dht)?)$/,
       ],
     ])('%s, and a relay', async (scenario, places, ways) => {
-      const node = internet.machine();
-      const relay = await on(node.machine, ['node', '--host', node.address, '--json']);
-      const [, key] = await relay.waitFor(/"relay":"([0-9a-f]{64})"/);
+      const key = await startRelay();
       const [alice, bob] = places();
       const both = [alice.machine, bob.machine] as const;
       const went = await transfer(`${scenario}, and a relay`, both, [], [], 'off', key);
       expect(went.join()).toMatch(ways);
+    });
+
+    it('moves from a relay to the hole as soon as there is one', async () => {
+      const key = await startRelay();
+      const [alice, bob] = [behind(), behind()];
+      const drop = `ip daddr ${bob.address} meta l4proto udp drop;`;
+      alice.machine.run(
+        'nft',
+        `table ip shut { chain out { type filter hook output priority 0; ${drop} }; }`,
+      );
+      // A relay is asked for after 2 s.
+      const opening = setTimeout(() => alice.machine.run('nft', 'delete table ip shut'), 4_000);
+      const ways = await transfer(
+        'both behind routers that keep ports, with nothing let through but a relay for 4 s, and `--limit` so that it takes 20 s',
+        [alice.machine, bob.machine],
+        ['--limit', String(content.length / 20)],
+        [],
+        'off',
+        key,
+      );
+      clearTimeout(opening);
+      expect(ways).toEqual(['relay', 'dht']);
     });
 
     it('both behind routers, one with an open port', async () => {
@@ -211,9 +239,9 @@ Written by \`npm run soak -- test/e2e/reach.test.ts\`: real routers (Linux, nfta
 |---|---|---|---|
 ${seen.join('\n')}
 
-\`dht\`: through the hole that both sides punch into their routers with the help of the DHT (UDP). \`direct\`: over TCP.
+\`dht\`: through the hole that both sides punch into their routers with the help of the DHT (UDP). \`direct\`: over TCP. \`relay\`: by way of a node of one's own (\`xfer node\`) that both sides were told of, sealed as all else, until there is a hole.
 
-Two routers that both draw a new port for every connection let no hole be punched. Then the receiver says so, and one side needs a port that can be reached: \`--listen\` there, \`--connect\` on the other side. Where no UDP gets through, that is the way too.
+Two routers that both draw a new port for every connection let no hole be punched. There a relay carries the bytes ([own-network.md](own-network.md)); with none, the receiver says so, and one side needs a port that can be reached: \`--listen\` there, \`--connect\` on the other side. Where no UDP gets through, that is the way too.
 `;
   await writeFile(DOCUMENT, text);
 }
