@@ -1,6 +1,6 @@
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { cp, readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { machine, pairMachines, runOn, type Machine } from '../support/devices.js';
 import { freePort } from '../support/direct.js';
 import { startPrivateDht, type PrivateDht } from '../support/private-dht.js';
@@ -11,18 +11,30 @@ import { xfer, xferOnTerminal, type XferProcess } from '../support/xfer-process.
 
 const MIB = 2 ** 20;
 
+/** Two machines that know each other, which no test touches: each has copies of its own. */
+let known: readonly [Machine, Machine];
 let laptop: Machine;
 let pi: Machine;
 let from: string;
 let to: string;
 let port: number;
 
+beforeAll(async () => {
+  const [one, other] = (known = [await machine(), await machine()]);
+  await pairMachines(one, other, { name: 'pi', otherName: 'laptop' });
+});
+
 beforeEach(async () => {
-  [laptop, pi] = [await machine(), await machine()];
+  [laptop, pi] = [await copyOf(known[0]), await copyOf(known[1])];
   [from, to] = [await temporaryFolder(), await temporaryFolder()];
   port = await freePort();
-  await pairMachines(laptop, pi, { name: 'pi', otherName: 'laptop' });
 });
+
+async function copyOf(one: Machine): Promise<Machine> {
+  const copy = await machine();
+  await cp(one.env['XFER_HOME']!, copy.env['XFER_HOME']!, { recursive: true });
+  return copy;
+}
 
 /** Waits on the Raspberry Pi in the cupboard. */
 async function waiting(...flags: readonly string[]): Promise<XferProcess> {
@@ -314,11 +326,9 @@ describe('who is no device', () => {
 
 describe('through a network of peers', () => {
   let dht: PrivateDht;
-  beforeEach(async () => {
-    dht = await startPrivateDht();
-    await writeFile(path.join(from, 'note'), 'hello');
-  });
-  afterEach(() => dht.close());
+  beforeAll(async () => (dht = await startPrivateDht()));
+  afterAll(() => dht.close());
+  beforeEach(() => writeFile(path.join(from, 'note'), 'hello'));
 
   /** The machine with this DHT, and with a clock that is so many hours ahead. */
   function on(one: Machine, hours = 0): Machine {

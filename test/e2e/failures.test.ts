@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { joining, listening } from '../support/direct.js';
 import { expectEnding, type Ending } from '../support/endings.js';
 import { startPrivateDht } from '../support/private-dht.js';
@@ -21,11 +21,14 @@ let to: string;
 let big: string;
 let proxy: TcpProxy | undefined;
 
-beforeEach(async () => {
+beforeAll(async () => {
   from = await temporaryFolder();
-  to = await temporaryFolder();
   big = path.join(from, 'big.bin');
   await writeFile(big, noise(32 * MIB, 'big'));
+});
+
+beforeEach(async () => {
+  to = await temporaryFolder();
 });
 
 afterEach(() => {

@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { freePort, joining, listening } from '../support/direct.js';
 import { expectEnding, type Ending } from '../support/endings.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
@@ -26,10 +26,13 @@ let to: string;
 let big: string;
 let proxy: TcpProxy | undefined;
 
-beforeEach(async () => {
-  to = await temporaryFolder();
+beforeAll(async () => {
   big = path.join(await temporaryFolder(), 'big.bin');
   await writeFile(big, noise(16 * MIB, 'big'));
+});
+
+beforeEach(async () => {
+  to = await temporaryFolder();
 });
 
 afterEach(() => {

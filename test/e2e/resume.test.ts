@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { joining, listening } from '../support/direct.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
@@ -14,13 +14,19 @@ const KILLS = process.env['XFER_SOAK'] === '1' ? 50 : 5;
 /** What may travel twice after a kill: what was under way, and what waited for the disk with others. */
 const MOST_TWICE = 16 * MIB;
 
+/** What tests only read, and its size. */
+let mixed: { readonly folder: string; readonly bytes: number };
 let from: string;
 let to: string;
 let home: string;
 let proxy: TcpProxy | undefined;
 
+beforeAll(async () => {
+  mixed = await fillMixed(path.join(await temporaryFolder(), 'mixed'));
+});
+
 beforeEach(async () => {
-  from = path.join(await temporaryFolder(), 'mixed');
+  from = mixed.folder;
   to = await temporaryFolder();
   home = await temporaryFolder();
 });
@@ -31,7 +37,7 @@ afterEach(() => {
 });
 
 /** Large and small files, in an order in which each kind comes before and after the other. */
-async function fillMixed(): Promise<number> {
+async function fillMixed(folder: string): Promise<typeof mixed> {
   const files: [string, Uint8Array][] = [
     ['a/large.bin', noise(9 * MIB + 77, 'a')],
     ['c/larger.bin', noise(24 * MIB, 'c')],
@@ -44,14 +50,14 @@ async function fillMixed(): Promise<number> {
   ];
   let bytes = 0;
   for (const [name, content] of files) {
-    const file = path.join(from, name);
+    const file = path.join(folder, name);
     await mkdir(path.dirname(file), { recursive: true });
     await writeFile(file, content);
     // All have one time, as from an archive: names and sizes alone must not pass for content.
     await utimes(file, 1, 1);
     bytes += content.length;
   }
-  return bytes;
+  return { folder, bytes };
 }
 
 const env = (): { env: Record<string, string> } => ({ env: { XFER_HOME: home } });
@@ -106,7 +112,6 @@ describe('a transfer that was killed', () => {
   it.each(
     places(KILLS, 37 * MIB).map((at, index) => [(['receiver', 'sender'] as const)[index % 2]!, at] as const),
   )('at the %s after %d bytes goes on with a new code, and nothing is wrong in between', async (who, at) => {
-    const all = await fillMixed();
     const first = await start(at);
     await first.line.held;
     first[who].kill();
@@ -114,11 +119,10 @@ describe('a transfer that was killed', () => {
     expect(await other.status()).toBe(3);
     await expectNothingWrong();
     const again = await finish(await start());
-    expect(first.line.carried + again).toBeLessThan(all + MOST_TWICE + 2 * MIB);
+    expect(first.line.carried + again).toBeLessThan(mixed.bytes + MOST_TWICE + 2 * MIB);
   });
 
   it('again and again comes to its end', async () => {
-    await fillMixed();
     for (const at of [6 * MIB, 4 * MIB, 8 * MIB, 5 * MIB]) {
       const run = await start(at);
       await run.line.held;
@@ -132,6 +136,7 @@ describe('a transfer that was killed', () => {
 
 describe('a large file that was interrupted', () => {
   beforeEach(async () => {
+    from = path.join(await temporaryFolder(), 'mixed');
     await mkdir(from);
     await writeFile(path.join(from, 'large.bin'), noise(30 * MIB, 'large'));
   });
@@ -208,7 +213,6 @@ describe('a large file that was interrupted', () => {
 
 describe('files that were there before', () => {
   it('are never taken for those of the transfer, though size and time are the same', async () => {
-    await fillMixed();
     const there = path.join(to, 'mixed/f/2.txt');
     await mkdir(path.dirname(there), { recursive: true });
     await writeFile(there, Buffer.alloc(100, 'x'));
@@ -228,7 +232,6 @@ describe('xfer resume', () => {
   const resume = async (...args: string[]): Promise<XferProcess> => xfer(['resume', ...args], env());
 
   it('lists what is left and removes it, and nothing else', async () => {
-    await fillMixed();
     const none = await resume();
     expect([await none.status(), none.stdout, none.stderr]).toEqual([
       0,
@@ -254,7 +257,6 @@ describe('xfer resume', () => {
   });
 
   it('finds what is left in a folder that moved', async () => {
-    await fillMixed();
     const run = await start(31 * MIB);
     await run.line.held;
     run.receiver.kill();
@@ -275,7 +277,6 @@ describe('xfer resume', () => {
   });
 
   it('leaves alone what is under way', async () => {
-    await fillMixed();
     const run = await start(31 * MIB);
     await run.line.held;
     const clean = await resume('--clean', to);
