@@ -2,42 +2,28 @@
 import { execFileSync } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { freePort, listening } from '../support/direct.js';
 import { expectEnding } from '../support/endings.js';
-import { ForwardProxy, type ForwardProxyOptions } from '../support/forward-proxy.js';
 import { isInstalled, Machine, whyNoNetworks } from '../support/networks.js';
 import { startPrivateDht } from '../support/private-dht.js';
+import { LOGIN, LOGIN_AS_URL, NAME, proxyWith, receiveBy } from '../support/proxied.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 import { noise } from '../support/trees.js';
 import { xfer, type XferProcess } from '../support/xfer-process.js';
 
-const LOGIN = { user: 'zo:e', password: 'p@ss wörd' };
-const AS_URL = 'zo%3Ae:p%40ss%20w%C3%B6rd';
-/** Nobody but the proxy knows this name. */
-const NAME = 'sender.test';
-
 const content = noise(3_000_000, 'proxy');
 let file: string;
 let to: string;
-const proxies = new Set<ForwardProxy>();
 
-beforeEach(async () => {
+beforeAll(async () => {
   file = path.join(await temporaryFolder(), 'file');
-  to = await temporaryFolder();
   await writeFile(file, content);
 });
 
-afterEach(() => {
-  for (const proxy of proxies) proxy.close();
-  proxies.clear();
+beforeEach(async () => {
+  to = await temporaryFolder();
 });
-
-async function proxyWith(options: ForwardProxyOptions = {}): Promise<ForwardProxy> {
-  const proxy = await ForwardProxy.start({ names: { [NAME]: '127.0.0.1' }, ...options });
-  proxies.add(proxy);
-  return proxy;
-}
 
 async function expectArrived(sender: XferProcess, receiver: XferProcess): Promise<void> {
   expect([await sender.status(), await receiver.status()], receiver.stderr).toEqual([0, 0]);
@@ -45,7 +31,7 @@ async function expectArrived(sender: XferProcess, receiver: XferProcess): Promis
 }
 
 function receive(code: string, port: number, env: Record<string, string>, host = NAME): Promise<XferProcess> {
-  return xfer(['receive', code, '--connect', `${host}:${port}`, '--yes', '--out', to], { env });
+  return receiveBy(env, { code, port, to, host });
 }
 
 describe('a transfer by way of a proxy', () => {
@@ -58,7 +44,7 @@ describe('a transfer by way of a proxy', () => {
   ])('%s', async (_, variable, scheme, login) => {
     const proxy = await proxyWith(login === undefined ? {} : { login });
     const { host: sender, code, port } = await listening(['send', file]);
-    const credentials = login === undefined ? '' : `${AS_URL}@`;
+    const credentials = login === undefined ? '' : `${LOGIN_AS_URL}@`;
     const url = `${scheme}://${credentials}127.0.0.1:${proxy.port}`;
     const receiver = await receive(code, port, { [variable]: url });
 
@@ -186,87 +172,4 @@ describe('nothing goes by a proxy', () => {
       }
     },
   );
-});
-
-describe('a proxy that does not do it', () => {
-  async function tryWith(env: Record<string, string>): Promise<XferProcess> {
-    const { code, port } = await listening(['send', file]);
-    return receive(code, port, env);
-  }
-
-  it('since it is not there: said within 10 s', async () => {
-    const port = await freePort();
-    const receiver = await tryWith({ HTTPS_PROXY: `http://${AS_URL}@127.0.0.1:${port}` });
-    await expectEnding(receiver, {
-      status: 3,
-      error: `the proxy 127.0.0.1:${port} cannot be reached`,
-      hint: 'compare HTTPS_PROXY and ALL_PROXY with what your network wants',
-      in: to,
-    });
-    expect(receiver.stderr).not.toMatch(/wörd|%40ss/);
-  });
-
-  it.each(['http', 'socks5'])('since it is none of %s', async (scheme) => {
-    const { code, port } = await listening(['send', file]);
-    // The other side closes what says no hello, or waits for more of one.
-    const receiver = await receive(code, port, { ALL_PROXY: `${scheme}://127.0.0.1:${port}` });
-    await expectEnding(receiver, {
-      status: 3,
-      error: `the proxy 127.0.0.1:${port} does not answer as a proxy of its kind`,
-      hint: 'compare HTTPS_PROXY',
-      in: to,
-    });
-  });
-
-  it.each(['https', 'socks5'])('since it says nothing where %s answers at once', async (scheme) => {
-    const proxy = await proxyWith({ isMute: true });
-    const receiver = await tryWith({ ALL_PROXY: `${scheme}://127.0.0.1:${proxy.port}` });
-    await expectEnding(receiver, {
-      status: 3,
-      error: `the proxy 127.0.0.1:${proxy.port} does not answer as a proxy of its kind`,
-      hint: 'compare HTTPS_PROXY',
-      in: to,
-    });
-  });
-
-  it.each(['http', 'socks5'])('%s without its password', async (scheme) => {
-    const proxy = await proxyWith({ login: LOGIN });
-    const receiver = await tryWith({ ALL_PROXY: `${scheme}://127.0.0.1:${proxy.port}` });
-    await expectEnding(receiver, {
-      status: 2,
-      error: `the proxy 127.0.0.1:${proxy.port} wants a user and a password`,
-      hint: 'put them into HTTPS_PROXY or ALL_PROXY',
-      in: to,
-    });
-    expect(proxy.asked).toEqual([]);
-  });
-
-  it.each(['http', 'socks5'])('%s with a wrong password, which is told nowhere', async (scheme) => {
-    const proxy = await proxyWith({ login: LOGIN });
-    const { code, port } = await listening(['send', file]);
-    const env = { ALL_PROXY: `${scheme}://zoe:hunter2@127.0.0.1:${proxy.port}` };
-    const args = ['receive', code, '--connect', `${NAME}:${port}`, '--yes', '--out', to, '--debug'];
-    const receiver = await xfer(args, { env });
-    expect(await receiver.status()).toBe(2);
-    expect(receiver.stderr).toContain(
-      `xfer: error: the proxy 127.0.0.1:${proxy.port} does not accept this user and password`,
-    );
-    expect(receiver.text).not.toContain('hunter2');
-  });
-
-  it.each([
-    ['http', { http: 403, socks: 0 }],
-    ['socks5', { http: 0, socks: 2 }],
-  ])('%s since it may not: the way round is said', async (scheme, refuses) => {
-    const proxy = await proxyWith({ refuses });
-    const { code, port } = await listening(['send', file]);
-    const receiver = await receive(code, port, { ALL_PROXY: `${scheme}://127.0.0.1:${proxy.port}` });
-    await expectEnding(receiver, {
-      status: 3,
-      error: `the proxy 127.0.0.1:${proxy.port} refuses to connect to ${NAME}:${port}`,
-      hint: 'many proxies let nothing but port 443 through: --listen 443 on the other side may do',
-      in: to,
-    });
-    expect(proxy.asked).toEqual([`${NAME}:${port}`]);
-  });
 });

@@ -182,30 +182,6 @@ describe.skipIf(unavailable !== undefined)(
       ]);
     });
 
-    it('no UDP: says so within 10 s, and how to connect', async () => {
-      const { machine } = behind({ dropsUdp: true });
-      const sender = await on(machine, ['send', from]);
-      expect(await sender.status(10_000)).toBe(3);
-      expect(sender.stderr).toMatch(/nothing answers over UDP[^]*--listen[^]*--connect/);
-
-      const onLan = await on(machine, ['send', from], 'on');
-      await onLan.waitFor(/does not answer over UDP[^]*--connect 192\.168\.\d+\.2:\d+/, 10_000);
-      onLan.kill('SIGINT');
-      expect(await onLan.status()).toBe(130);
-    });
-
-    it('two routers that draw ports: says that somebody is there, and what to do', async () => {
-      const [alice, bob] = [behind({ mapping: 'random' }), behind({ mapping: 'random' })];
-      const sender = await on(alice.machine, ['send', from]);
-      const flags = ['--yes', '--out', to, '--expire', '9s'];
-      const receiver = await on(bob.machine, ['receive', await sender.code(), ...flags]);
-      await receiver.waitFor(/somebody seems to be there[^]*--listen[^]*--connect/, 10_000);
-      expect(await receiver.status()).toBe(3);
-      expect(receiver.stderr).toMatch(/no connection to the other side came about/);
-      sender.kill('SIGINT');
-      expect(await sender.status()).toBe(130);
-    });
-
     it('IPv6 alone: the local network', async () => {
       const [alice, bob] = [new Machine('six-a'), new Machine('six-b')];
       try {

@@ -1,9 +1,8 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { joining, listening } from '../support/direct.js';
 import { expectEnding } from '../support/endings.js';
-import { startPrivateDht } from '../support/private-dht.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 import { expectSameTree, fillSampleTree, noise } from '../support/trees.js';
@@ -18,11 +17,14 @@ let from: string;
 let to: string;
 let proxy: TcpProxy | undefined;
 
-beforeEach(async () => {
+beforeAll(async () => {
   from = path.join(await temporaryFolder(), 'mixed');
-  to = await temporaryFolder();
   await fillSampleTree(from);
   await writeFile(path.join(from, 'large.bin'), noise(24 * MIB, 'large'));
+});
+
+beforeEach(async () => {
+  to = await temporaryFolder();
 });
 
 afterEach(() => {
@@ -127,46 +129,4 @@ describe('row 19: a bit that is changed on the way', () => {
       expect(run.receiver.stderr).toMatch(/connected again/);
     },
   );
-});
-
-describe('a peer that is frozen', () => {
-  it.each(['sender', 'receiver'] as const)(
-    'the %s, for longer than silence is borne, is met again',
-    async (who) => {
-      const run = await start(5 * MIB);
-      await run.line.held;
-      run[who].kill('SIGSTOP');
-      const other = run[who === 'sender' ? 'receiver' : 'sender'];
-      await other.waitFor(/the connection is lost/);
-      run[who].kill('SIGCONT');
-      run.line.cut();
-      run.line.release();
-      await expectArrival(run);
-    },
-  );
-});
-
-describe('over the DHT', () => {
-  it('two sides whose lanes and pairing are gone meet again', async () => {
-    const dht = await startPrivateDht();
-    try {
-      const over = { bootstrap: dht.bootstrap };
-      const sender = await xfer(['send', from, '--limit', '4M'], over);
-      const receiver = await xfer(['receive', await sender.code(), '--yes', '--out', to], over);
-      await receiver.waitFor(/receiving +\d+ %/);
-      // Both stand still for so long that each of them misses the other.
-      for (const side of [sender, receiver]) side.kill('SIGSTOP');
-      await new Promise((resolve) => setTimeout(resolve, 500));
-      sender.kill('SIGCONT');
-      await sender.waitFor(/the connection is lost/);
-      receiver.kill('SIGCONT');
-      expect(
-        await Promise.all([sender.status(60_000), receiver.status(60_000)]),
-        `${sender.stderr}\n${receiver.stderr}`,
-      ).toEqual([0, 0]);
-      await expectSameTree(path.join(to, 'mixed'), from);
-    } finally {
-      await dht.close();
-    }
-  }, 120_000);
 });
