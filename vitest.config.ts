@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { LongestFirst } from './test/support/longest-first.js';
 
 // The seed of every property test: a failure shows it, and the same seed repeats the run.
 process.env['XFER_TEST_SEED'] ??= '20261120';
@@ -9,6 +10,7 @@ const atLeast = (timeoutMs: number): number => (soak ? Math.max(timeoutMs, 600_0
 
 export default defineConfig({
   test: {
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         test: {

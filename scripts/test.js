@@ -16,8 +16,8 @@ if (values.soak === true) process.env['XFER_SOAK'] = '1';
 
 const vitest = await startVitest('test', positionals, {
   watch: false,
-  // Most tests that take long wait for other processes.
-  maxWorkers: Math.max(3, availableParallelism()),
+  // Most tests that take long wait for other processes and for the clock: one of them keeps a third of a processor busy.
+  maxWorkers: Math.max(4, 3 * availableParallelism()),
   ...(values.project === undefined ? {} : { project: values.project }),
 });
 
