@@ -39,7 +39,10 @@ export type SendOver = (
 export type ReceivingOptions = Pick<
   ReceiveOptions,
   'out' | 'output' | 'only' | 'noExec' | 'register' | 'sync' | 'decide' | 'early'
->;
+> & {
+  /** Does not go to `out` by way of a symbolic link. */
+  readonly noLinks?: boolean;
+};
 
 export type ReceiveOver = (session: Session, options: ReceivingOptions) => Promise<ReceiveOutcome>;
 
@@ -80,7 +83,7 @@ export async function loadReceiving(): Promise<ReceiveOver> {
     import('./files/content.js'),
   ]);
   return async ({ channel, watch, signal, onEvent, hasher }, options) => {
-    const { out, output, only, noExec = false, sync = true, register } = options;
+    const { out, output, only, noExec = false, noLinks = false, sync = true, register } = options;
     const text = textSink();
     const paths: string[] = [];
     let isDisk = false;
@@ -92,7 +95,7 @@ export async function loadReceiving(): Promise<ReceiveOver> {
         if (offer.kind === 'text') return text;
         isDisk = true;
         intoHome = entersHome(out, offer.roots);
-        return openSink(offer, { out, noExec, sync, register });
+        return openSink(offer, { out, noLinks, noExec, sync, register });
       },
       {
         ...(only === undefined ? {} : { wants: await matcherOf(only) }),

@@ -36,6 +36,7 @@ export function share(device: string, options: ShareOptions & MeetingOptions, me
               { ...session, channel },
               {
                 out,
+                noLinks: true,
                 ...(noExec === undefined ? {} : { noExec }),
                 ...(register === undefined ? {} : { register }),
                 ...(sync === undefined ? {} : { sync }),

@@ -11,6 +11,8 @@ import {
   fstatSync,
   lstatSync,
   openSync,
+  readlinkSync,
+  realpathSync,
   statSync,
   type Stats,
 } from 'node:fs';
@@ -43,6 +45,11 @@ export class OpenFolder {
   /** The same folder, held a second time, for work that outlasts a place in a `FolderCache`. */
   hold(): OpenFolder {
     return new OpenFolder(this.prefix, true);
+  }
+
+  /** Where it is now, without any symbolic link. */
+  realPath(): string {
+    return this.#fd === undefined ? realpathSync(this.prefix) : readlinkSync(this.prefix);
   }
 
   stat(): Stats {

@@ -33,6 +33,8 @@ export { assertTarget, entersHome, isHomeFolder } from './target.js';
 export interface SinkOptions {
   /** Where the roots go, see `resolveTarget`; the working folder if not given. */
   readonly out?: string | undefined;
+  /** Does not go there by way of a symbolic link. */
+  readonly noLinks?: boolean;
   /** Drops the x bit of files. */
   readonly noExec?: boolean;
   /** Waits for the disk before anything is said to have arrived, and before a file gets its name. */
@@ -52,7 +54,8 @@ export interface SinkOptions {
  * Methods that write throw `disk-full`, `disk-failed`, `permission-denied`, `target-exists` or `name-refused`.
  */
 export function openSink(offer: Pick<FileSource, 'roots'>, options: SinkOptions = {}): FileSink {
-  return new DiskSink(resolveTarget(options.out, offer.roots), offer.roots, options);
+  const target = { ...resolveTarget(options.out, offer.roots), noLinks: options.noLinks === true };
+  return new DiskSink(target, offer.roots, options);
 }
 
 const MOST_SYNCED = 4_000;

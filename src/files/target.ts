@@ -25,6 +25,8 @@ export interface Target {
   readonly isNew: boolean;
   /** The name that a single file gets in place of its own. */
   readonly newName: string | undefined;
+  /** No part of the folder's path may be a symbolic link. */
+  readonly noLinks?: boolean;
 }
 
 /**
@@ -61,14 +63,29 @@ function folderAbove(given: string): string {
 }
 
 /** Opens the target, which is made first where it is new. Throws as `resolveTarget`. */
-export function openTarget({ folder, isNew }: Target): OpenFolder {
+export function openTarget({ folder, isNew, noLinks = false }: Target): OpenFolder {
+  const location = path.resolve(folder);
   try {
-    if (isNew) mkdirSync(folder);
-    // A folder that the person names may be a symbolic link; one that was made just now is none.
-    return new OpenFolder(path.resolve(folder), !isNew);
+    if (!isNew) return openAt(location, noLinks);
+    const above = openAt(path.dirname(location), noLinks);
+    try {
+      const made = `${above.prefix}/${path.basename(location)}`;
+      mkdirSync(made);
+      return new OpenFolder(made, false);
+    } finally {
+      above.close();
+    }
   } catch (thrown) {
     throw writeError(thrown, folder);
   }
+}
+
+/** A folder that a person names may be a symbolic link, or lie behind one. Throws `target-exists` for such a one with `noLinks`. */
+function openAt(location: string, noLinks: boolean): OpenFolder {
+  const opened = new OpenFolder(location, !noLinks);
+  if (!noLinks || opened.realPath() === location) return opened;
+  opened.close();
+  throw new XferError('target-exists');
 }
 
 /** Bytes that this user may still write there; `undefined` where the system does not say. */

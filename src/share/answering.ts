@@ -1,6 +1,7 @@
 /** What a share does for one device that uses it: docs/protocol.md section 12. */
 import { XferError, toXferError, type ErrorCode } from '../errors.js';
 import type { OwnerProof } from '../crypto/owner.js';
+import { breathe } from '../files/pace.js';
 import type { SharedEntry, SharedFolder } from '../files/shared-folder.js';
 import { atLast, interruption, PARTING_MS } from '../transfer/conduct.js';
 import type { Exchange, TransferChannel } from '../transfer/exchange.js';
@@ -182,7 +183,10 @@ class Answering {
   }
 
   async #move({ from, to, replace }: Extract<Ask, { action: 'move' }>): Promise<void> {
-    await refusing(0, () => this.#demand('write', from));
+    await refusing(0, () => {
+      this.#demand('write', from);
+      this.#access.folder.look(from);
+    });
     await refusing(1, () => {
       this.#demand('write', to);
       if (replace) this.#demand('delete');
@@ -192,7 +196,10 @@ class Answering {
 
   async #get(request: number, paths: readonly FarPath[]): Promise<Moved> {
     await refusing(0, () => this.#demand('read'));
-    for (const [index, path] of paths.entries()) await refusing(index, () => this.#access.folder.look(path));
+    for (const [index, path] of paths.entries()) {
+      await breathe();
+      await refusing(index, () => this.#access.folder.look(path));
+    }
     const source = await refusing(0, () => this.#access.folder.source(paths));
     try {
       return await this.#transfer(request, (channel) => this.#access.mover.send(channel, source));

@@ -2,17 +2,51 @@ import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import path from 'node:path';
 
-type Call = 'linkSync' | 'lstatSync' | 'openSync' | 'writeSync' | 'fchmodSync' | 'futimesSync';
+type Call =
+  | 'linkSync'
+  | 'lstatSync'
+  | 'openSync'
+  | 'writeSync'
+  | 'fchmodSync'
+  | 'futimesSync'
+  | 'renameSync'
+  | 'rmdirSync'
+  | 'unlinkSync';
 
 /**
- * Runs `work` while the system refuses calls of that name with `errno`. Only in this process, for every module
- * that imports it from `node:fs`.
+ * Runs `work` while the system refuses calls of that name with `errno`, or the first `most` of them. Only in this process, for every
+ * module that imports it from `node:fs`.
  */
-export async function withFailing<T>(call: Call, errno: string, work: () => Promise<T>): Promise<T> {
-  const failing = (): never => {
+export async function withFailing<T>(
+  call: Call,
+  errno: string,
+  work: () => Promise<T>,
+  most = Infinity,
+): Promise<T> {
+  const original = fs[call] as (...given: unknown[]) => unknown;
+  let calls = 0;
+  const failing = (...given: unknown[]): unknown => {
+    if (++calls > most) return original(...given);
     throw Object.assign(new Error(`${errno}: ${call}`), { code: errno });
   };
   return withCall(call, failing, work);
+}
+
+/** Runs `work`, and `swap` just before the call with that number. */
+export async function withSwap<T>(
+  call: Call,
+  number: number,
+  swap: () => void,
+  work: () => Promise<T>,
+): Promise<T> {
+  const original = fs[call] as (...given: unknown[]) => unknown;
+  let calls = 0;
+  const swapping = (...given: unknown[]): unknown => {
+    // What the swap itself calls does not count.
+    if (++calls === number) swap();
+    return original(...given);
+  };
+  return withCall(call, swapping, work);
 }
 
 /**
