@@ -195,7 +195,10 @@ class Answering {
   }
 
   async #get(request: number, paths: readonly FarPath[]): Promise<Moved> {
-    await refusing(0, () => this.#demand('read'));
+    await refusing(0, () => {
+      this.#demand('read');
+      if (paths.length === 0) throw new XferError('nothing-to-send');
+    });
     for (const [index, path] of paths.entries()) {
       await breathe();
       await refusing(index, () => this.#access.folder.look(path));

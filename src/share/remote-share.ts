@@ -47,7 +47,7 @@ export class RemoteShare {
   /** Throws `path-missing`, `not-allowed`. */
   async look(path: FarPath): Promise<ListedItem> {
     const [item] = await this.#ask({ action: 'look', path });
-    if (item === undefined) throw malformed('nothing to look at');
+    if (item === undefined) throw this.#breach('nothing to look at');
     return item;
   }
 
@@ -160,11 +160,12 @@ export class RemoteShare {
         return items;
       }
       if (word.type === 'challenge') throw this.#breach('a challenge that nobody asked for');
-      if (ask.action !== 'list' && (ask.action !== 'look' || word.items.length !== 1)) {
-        throw this.#breach('a listing that nobody asked for');
-      }
+      // One that lists nothing would never reach the limit.
+      const isAsked =
+        ask.action === 'list' || (ask.action === 'look' && items.length === 0 && word.items.length === 1);
+      if (!isAsked || word.items.length === 0) throw this.#breach('a listing that nobody asked for');
       for (const item of word.items) items.push(item);
-      if (items.length > MAX_ENTRIES) throw new XferError('limit', { detail: MAX_ENTRIES });
+      if (items.length > MAX_ENTRIES) throw this.#ended(new XferError('limit', { detail: MAX_ENTRIES }));
     }
   }
 
@@ -177,9 +178,13 @@ export class RemoteShare {
     return word;
   }
 
-  /** The share does not keep to the protocol: nothing more is said to it. */
+  /** The share does not keep to the protocol. */
   #breach(detail: string): XferError {
-    const error = malformed(detail);
+    return this.#ended(malformed(detail));
+  }
+
+  /** For what leaves nothing to say to the share. */
+  #ended(error: XferError): XferError {
     this.#exchange.destroy(error);
     return error;
   }
