@@ -12,6 +12,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { treeOf } from '../../../scripts/tree.js';
 import { XferError } from '../../../src/errors.js';
 import { openSink } from '../../../src/files/sink.js';
+import { inboxOf } from '../../../src/files/device-inbox.js';
 import { SharedFolder } from '../../../src/files/shared-folder.js';
 import { answerRequests, type Mover, type ShareAction } from '../../../src/share/answering.js';
 import { NO_RIGHTS, type Right, type Rights } from '../../../src/share/rights.js';
@@ -86,7 +87,11 @@ class Hostile {
       {
         folder: shared,
         rights: () => this.rights,
-        inbox: () => shared.inboxOf('phone'),
+        inbox: () => shared.locate(inboxOf(shared, 'phone')),
+        stopping: {
+          challenge: () => Promise.reject(new XferError('not-allowed')),
+          stop: () => this.stop.abort(),
+        },
         mover,
         onAction: (action) => void this.actions.push(action),
       },
