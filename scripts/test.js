@@ -17,7 +17,7 @@ if (values.soak === true) process.env['XFER_SOAK'] = '1';
 const vitest = await startVitest('test', positionals, {
   watch: false,
   // Most tests that take long wait for other processes and for the clock: one of them keeps a third of a processor busy.
-  maxWorkers: Math.max(4, 3 * availableParallelism()),
+  maxWorkers: Math.max(4, 2 * availableParallelism()),
   ...(values.project === undefined ? {} : { project: values.project }),
 });
 
