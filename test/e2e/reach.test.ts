@@ -62,6 +62,7 @@ describe.skipIf(unavailable !== undefined)(
       receiveFlags: readonly string[] = [],
       lan?: string,
       relay?: string,
+      onConnected: () => void = () => undefined,
     ): Promise<string[]> {
       const sender = await on(alice, ['send', from, ...sendFlags], lan, relay);
       const code = await sender.code();
@@ -71,6 +72,7 @@ describe.skipIf(unavailable !== undefined)(
       // Where routers draw ports a hole is found by chance.
       await receiver.waitFor(/"event":"connected"/, 90_000);
       const connectedMs = performance.now() - startedMs;
+      onConnected();
       expect([await sender.status(), await receiver.status()], sender.text + receiver.text).toEqual([0, 0]);
       expect((await readFile(path.join(to, 'file'))).equals(content)).toBe(true);
 
@@ -149,17 +151,15 @@ describe.skipIf(unavailable !== undefined)(
         'nft',
         `table ip shut { chain out { type filter hook output priority 0; ${drop} }; }`,
       );
-      // A relay is asked for after 2 s.
-      const opening = setTimeout(() => alice.machine.run('nft', 'delete table ip shut'), 4_000);
       const ways = await transfer(
-        'both behind routers that keep ports, with nothing let through but a relay for 4 s, and `--limit` so that it takes 20 s',
+        'both behind routers that keep ports, nothing but a relay let through at first, `--limit` so that it takes 20 s',
         [alice.machine, bob.machine],
         ['--limit', String(content.length / 20)],
         [],
         'off',
         key,
+        () => alice.machine.run('nft', 'delete table ip shut'),
       );
-      clearTimeout(opening);
       expect(ways).toEqual(['relay', 'dht']);
     });
 
