@@ -23,7 +23,9 @@ import path from 'node:path';
 export async function treeOf(folder) {
   /** @type {Map<string, TreeEntry>} */
   const tree = new Map();
-  const names = await readdir(folder, { recursive: true });
+  // By types: names alone are read through links.
+  const found = await readdir(folder, { recursive: true, withFileTypes: true });
+  const names = found.map(({ parentPath, name }) => path.relative(folder, path.join(parentPath, name)));
   for (const name of names.sort()) {
     tree.set(name.split(path.sep).join('/'), await entryOf(path.join(folder, name)));
   }
