@@ -223,7 +223,8 @@ export class TransferChannel implements Channel {
   }
 
   widen(windowBytes: number): void {
-    this.#channel.widen(Math.min(windowBytes, this.#mostBytes()));
+    // A part of what all have together may be any number.
+    this.#channel.widen(Math.min(windowBytes, Math.floor(this.#mostBytes())));
   }
 
   async end(): Promise<void> {

@@ -129,6 +129,13 @@ describe('an exchange', () => {
     new Exchange(channel, () => 1 << 20).begin(1).widen(1 << 24);
     expect(widen).toHaveBeenCalledWith(1 << 20);
   });
+
+  it('grants whole bytes, whatever a part of a window comes to', () => {
+    const [channel] = MemoryChannel.pair();
+    const widen = vi.spyOn(channel, 'widen');
+    new Exchange(channel, () => 2 ** 26 / 13).begin(1).widen(1 << 24);
+    expect(widen).toHaveBeenCalledWith(5_162_220);
+  });
 });
 
 describe('transfers of an exchange', () => {
