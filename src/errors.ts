@@ -37,6 +37,7 @@ export const ERROR_CODES = [
   'device-refused',
   'device-removed',
   'name-taken',
+  'peer-busy',
   // Working with a share.
   'no-share',
   'not-allowed',

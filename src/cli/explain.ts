@@ -258,6 +258,11 @@ const TEXTS: Readonly<Record<ErrorCode, Text>> = {
   },
 
   // Working with a share.
+  'peer-busy': {
+    sentence: 'the other side has as many sessions as it takes',
+    advice: 'end another one, or try again in a while',
+    exitCode: 3,
+  },
   'no-share': {
     sentence: ({ subject, detail }) =>
       detail === 'here'

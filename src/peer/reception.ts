@@ -25,6 +25,8 @@ export interface ReceptionOptions<T extends KnownDevice> extends Omit<WaysToMeet
   readonly remembered: () => Promise<readonly T[]>;
   /** A device came. Resolves when its session is over, and the channel closed; never rejects. */
   readonly onSession: (paired: PairedChannel, device: T) => Promise<void>;
+  /** How many there may be at once, of all devices; 128 if not given. */
+  readonly mostSessions?: number;
 }
 
 /** How often the day is looked at, in milliseconds. */
@@ -33,6 +35,8 @@ const REFRESH_MS = 60_000;
 const RETRY_MS = 10_000;
 /** Sessions of one device at once. */
 const MOST_SESSIONS_OF_ONE = 8;
+/** Sessions at once, of all devices: each may hold some ten connections and files open, and a few MiB. */
+const MOST_SESSIONS = 128;
 
 export class Reception<T extends KnownDevice> {
   readonly #options: ReceptionOptions<T>;
@@ -42,6 +46,8 @@ export class Reception<T extends KnownDevice> {
   #devices: readonly T[] = [];
   /** By the device's public key. */
   readonly #sessions = new Map<string, number>();
+  /** Sessions of all of them. */
+  #sessionCount = 0;
   #listener: SharedListener | undefined;
   #laneListener: SharedListener | undefined;
   #lanListener: SharedListener | undefined;
@@ -205,12 +211,16 @@ export class Reception<T extends KnownDevice> {
     const { channel, sessionKey, device } = recognized;
     const name = nameOf(device.publicKey);
     const count = this.#sessions.get(name) ?? 0;
-    if (count >= MOST_SESSIONS_OF_ONE) {
+    if (
+      count >= MOST_SESSIONS_OF_ONE ||
+      this.#sessionCount >= (this.#options.mostSessions ?? MOST_SESSIONS)
+    ) {
       sessionKey.erase();
-      await refuse(channel, new XferError('limit'));
+      await refuse(channel, new XferError('peer-busy'));
       return;
     }
     this.#sessions.set(name, count + 1);
+    this.#sessionCount += 1;
     try {
       if (await receiveChosen(channel, this.#over.signal)) {
         await this.#options.onSession(this.#meet(connection, recognized), device);
@@ -218,6 +228,7 @@ export class Reception<T extends KnownDevice> {
         channel.destroy();
       }
     } finally {
+      this.#sessionCount -= 1;
       const left = (this.#sessions.get(name) ?? 1) - 1;
       if (left === 0) this.#sessions.delete(name);
       else this.#sessions.set(name, left);

@@ -36,6 +36,7 @@ const SHARED: readonly ErrorCode[] = [
   'not-verified',
   'role-conflict',
   'no-share',
+  'peer-busy',
   'code-used',
   'code-expired',
   'code-dead',

@@ -148,7 +148,7 @@ describe('at an address', () => {
     const joined: PairedChannel[] = [];
     for (let index = 0; index < 9; index++) joined.push(await look(laptop, 1, { connect }));
     await vi.waitFor(() => expect(waiter.sessions).toHaveLength(8), WAIT);
-    expect((await joined[8]!.channel.receive())?.item).toEqual({ type: 'error', code: 'limit' });
+    expect((await joined[8]!.channel.receive())?.item).toEqual({ type: 'error', code: 'peer-busy' });
     await greet(await look(phone, 2, { connect }), waiter, 'phone');
     for (const { channel } of joined) channel.destroy();
     await Promise.all(
@@ -156,6 +156,26 @@ describe('at an address', () => {
     );
     for (const session of waiter.sessions) greeted.add(session);
     await greet(await look(laptop, 1, { connect }), waiter, 'laptop');
+  });
+
+  test('all devices together have so many sessions at once, and no more', async () => {
+    const waiter = await Waiter.start({ listen: ANY_PORT, mostSessions: 3 });
+    const connect = waiter.endpoint;
+    const joined = [await look(laptop, 1, { connect })];
+    for (let index = 0; index < 2; index++) joined.push(await look(phone, 2, { connect }));
+    await vi.waitFor(() => expect(waiter.sessions).toHaveLength(3), WAIT);
+    for (const [own, byte] of [
+      [laptop, 1],
+      [phone, 2],
+    ] as const) {
+      const refused = await look(own, byte, { connect });
+      expect((await refused.channel.receive())?.item).toEqual({ type: 'error', code: 'peer-busy' });
+    }
+    joined[0]!.channel.destroy();
+    await Promise.all([joined[0]!.closed, waiter.sessions[0]!.paired.closed]);
+    for (const session of waiter.sessions) greeted.add(session);
+    await greet(await look(laptop, 1, { connect }), waiter, 'laptop');
+    for (const { channel } of joined) channel.destroy();
   });
 
   test('a port that is in use is named, and nobody who is looked for in vain is met', async () => {

@@ -115,6 +115,7 @@ const STATUSES: Readonly<Record<number, readonly ErrorCode[]>> = {
     'is-a-folder',
   ],
   3: [
+    'peer-busy',
     'no-share',
     'too-many-tries',
     'no-network',
