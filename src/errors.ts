@@ -45,6 +45,7 @@ export const ERROR_CODES = [
   'is-a-folder',
   'wrong-password',
   'too-many-tries',
+  'editor-failed',
   // During a transfer.
   'declined',
   'dry-run',

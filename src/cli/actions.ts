@@ -32,6 +32,7 @@ export function lazyActions(surroundings: Omit<Context, 'library'>): Actions {
     mv: async (places, flags) => (await import('./far-commands.js')).runMv(places, flags, await context()),
     mkdir: async (places, flags) =>
       (await import('./far-commands.js')).runMkdir(places, flags, await context()),
+    edit: async (place, flags) => (await import('./edit.js')).runEdit(place, flags, await context()),
     serve: async (folder, flags) => (await import('./serve.js')).runServe(folder, flags, await context()),
     stop: async (name, flags) => (await import('./stop.js')).runStop(name, flags, await context()),
     doctor: async (flags) => (await import('./doctor.js')).runDoctor(flags, await context()),
@@ -89,6 +90,6 @@ export function misdirection(
     return [`there is no command 'help'`, `xfer ${[...words.slice(1), '--help'].join(' ')}`];
   return [
     `there is no command '${first}'`,
-    'the commands are send, receive, serve, stop, ls, get, put, cat, rm, mv, mkdir, pair, devices, resume, node, doctor, config and completion',
+    'the commands are send, receive, serve, stop, ls, get, put, cat, edit, rm, mv, mkdir, pair, devices, resume, node, doctor, config and completion',
   ];
 }

@@ -44,6 +44,8 @@ export interface Context {
   readonly signal: AbortSignal;
   /** Does what Ctrl-C does; for a prompt, where the key arrives as a letter. */
   readonly interrupt: () => void;
+  /** Has Ctrl-C do this in place of anything else, until what is given back is called. */
+  readonly takeInterrupts: (handle: () => void) => () => void;
 }
 
 /** Flags of every command that moves something. */

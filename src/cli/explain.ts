@@ -302,6 +302,15 @@ const TEXTS: Readonly<Record<ErrorCode, Text>> = {
     advice: 'wait a minute',
     exitCode: 3,
   },
+  'editor-failed': {
+    sentence: ({ subject, detail }) =>
+      detail
+        ? `the editor ${subject || 'of this machine'} failed (${detail}), so nothing was put back`
+        : `the editor ${subject || 'of this machine'} cannot be started`,
+    advice: ({ detail }) =>
+      detail ? 'try again, or put the edit back with xfer put' : 'name another one in VISUAL or EDITOR',
+    exitCode: 1,
+  },
 
   // During a transfer.
   declined: {
@@ -415,8 +424,12 @@ const TEXTS: Readonly<Record<ErrorCode, Text>> = {
     brief: 'went away while it was sent',
   },
   'target-changed': {
-    sentence: ({ subject }) => `${subject || 'a file'} changed here while it was updated`,
-    advice: 'it was left as it is; receive it again when nothing else writes to it',
+    sentence: ({ subject, detail }) =>
+      `${subject || 'a file'} changed ${detail === 'edited' ? 'there while you edited it' : 'here while it was updated'}`,
+    advice: ({ detail }) =>
+      detail === 'edited'
+        ? 'it was left as it is; see what is there now with xfer cat, and put the edit back with xfer put --overwrite'
+        : 'it was left as it is; receive it again when nothing else writes to it',
     exitCode: 1,
     brief: 'changed here while it was updated',
   },

@@ -35,7 +35,25 @@ function interrupt(): void {
   interruption.abort();
 }
 
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, interrupt);
+/** What Ctrl-C does just now: what the last one says. */
+const handlers = [interrupt];
+
+function pressed(): void {
+  handlers.at(-1)?.();
+}
+
+function takeInterrupts(handle: () => void): () => void {
+  const handler = (): void => {
+    handle();
+  };
+  handlers.push(handler);
+  return () => {
+    handlers.splice(handlers.indexOf(handler), 1);
+  };
+}
+
+process.on('SIGINT', pressed);
+for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.on(signal, interrupt);
 // Whoever reads our output may stop to do so: what writes to it finds out by itself.
 for (const stream of [stdout, stderr]) stream.on('error', () => undefined);
 process.on('uncaughtException', (error) => {
@@ -47,7 +65,8 @@ async function run(): Promise<number> {
     import('./program.js'),
     import('./actions.js'),
   ]);
-  const surroundings = { stdin, stdout, stderr, env, code, signal: interruption.signal, interrupt };
+  const { signal } = interruption;
+  const surroundings = { stdin, stdout, stderr, env, code, signal, interrupt: pressed, takeInterrupts };
   return runProgram(args, lazyActions(surroundings), { stdout, stderr });
 }
 

@@ -35,6 +35,7 @@ export interface Actions {
   get(words: readonly string[], flags: GetFlags): Promise<number>;
   put(words: readonly string[], flags: PutFlags): Promise<number>;
   cat(place: string, flags: GetFlags): Promise<number>;
+  edit(place: string, flags: UseFlags): Promise<number>;
   rm(places: readonly string[], flags: RmFlags): Promise<number>;
   mv(places: readonly string[], flags: MvFlags): Promise<number>;
   mkdir(places: readonly string[], flags: UseFlags): Promise<number>;
@@ -346,6 +347,12 @@ function addShareCommands(program: Command, actions: Actions, finish: Finish): v
     .argument('<place>', 'DEVICE:PATH');
   withUse(cat).action(finish((place: string, flags: GetFlags) => actions.cat(place, flags)));
 
+  const edit = program
+    .command('edit')
+    .description('edit a file of another machine with VISUAL or EDITOR, and put it back when it changed')
+    .argument('<place>', 'DEVICE:PATH');
+  withTalk(withFar(edit)).action(finish((place: string, flags: UseFlags) => actions.edit(place, flags)));
+
   const rm = program
     .command('rm')
     .description('remove files from what another machine shares')
@@ -367,17 +374,17 @@ function addShareCommands(program: Command, actions: Actions, finish: Finish): v
   withUse(mkdir).action(finish((places: readonly string[], flags: UseFlags) => actions.mkdir(places, flags)));
 }
 
-/** How to come to the machine that shares a folder. */
 function withUse(command: Command): Command {
-  return withOutput(
-    withSession(command)
-      .option('--addr <address>', 'reach it at HOST:PORT, and nowhere else unless --also-dht')
-      .option('--expire <duration>', 'look no longer than 30s, 10m, 2h or 1d for it (usually 1h)')
-      .addOption(
-        new Option('--local', 'look for it on the local network only').conflicts(['addr', 'alsoDht']),
-      )
-      .option('--also-dht', 'look for it over the internet too, with --addr'),
-  );
+  return withOutput(withFar(command));
+}
+
+/** How to come to the machine that shares a folder. */
+function withFar(command: Command): Command {
+  return withSession(command)
+    .option('--addr <address>', 'reach it at HOST:PORT, and nowhere else unless --also-dht')
+    .option('--expire <duration>', 'look no longer than 30s, 10m, 2h or 1d for it (usually 1h)')
+    .addOption(new Option('--local', 'look for it on the local network only').conflicts(['addr', 'alsoDht']))
+    .option('--also-dht', 'look for it over the internet too, with --addr');
 }
 
 /** Which files go. */
@@ -429,8 +436,12 @@ function withFinding(command: Command): Command {
 }
 
 function withOutput(command: Command): Command {
+  return withTalk(command.option('--json', 'write events as lines of JSON, ask nothing'));
+}
+
+/** What is said to a person. */
+function withTalk(command: Command): Command {
   return command
-    .option('--json', 'write events as lines of JSON, ask nothing')
     .option('--quiet', 'say only what is asked for, and errors')
     .option('--debug', 'say more about what happens; never the code');
 }

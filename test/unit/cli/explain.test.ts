@@ -76,6 +76,7 @@ const STATUSES: Readonly<Record<number, readonly ErrorCode[]>> = {
   1: [
     'device-removed',
     'not-allowed',
+    'editor-failed',
     'path-unreadable',
     'version-unsupported',
     'declined',

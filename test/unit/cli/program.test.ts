@@ -33,6 +33,7 @@ async function run(
     cat: note('cat'),
     rm: note('rm'),
     mv: note('mv'),
+    edit: note('edit'),
     mkdir: note('mkdir'),
     configPath: note('config path'),
     configGet: note('config get'),

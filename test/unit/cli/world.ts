@@ -89,6 +89,7 @@ export function makeWorld({
     interrupt: () => {
       interruption.abort();
     },
+    takeInterrupts: () => () => undefined,
   };
   return { context, stdin, stdout, stderr, interruption };
 }

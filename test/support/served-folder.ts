@@ -1,0 +1,50 @@
+/** A folder that one machine shares with another one. */
+import path from 'node:path';
+import { expect } from 'vitest';
+import { machine, pairMachines, type Machine } from './devices.js';
+import { freePort } from './direct.js';
+import { temporaryFolder } from './temporary-folder.js';
+import { xfer, type XferProcess } from './xfer-process.js';
+
+export class ServedFolder {
+  /** Whose folder it is; the other one calls it `pi`. */
+  readonly pi: Machine;
+  readonly laptop: Machine;
+  readonly folder: string;
+  readonly #address: string;
+
+  private constructor(pi: Machine, laptop: Machine, folder: string, port: number) {
+    this.pi = pi;
+    this.laptop = laptop;
+    this.folder = folder;
+    this.#address = `127.0.0.1:${port}`;
+  }
+
+  static async make(): Promise<ServedFolder> {
+    const [laptop, pi] = [await machine(), await machine()];
+    await pairMachines(laptop, pi, { name: 'pi', otherName: 'laptop' });
+    return new ServedFolder(pi, laptop, await temporaryFolder(), await freePort());
+  }
+
+  /** Where something in it is on this machine. */
+  at(name: string): string {
+    return path.join(this.folder, name);
+  }
+
+  /** What the laptop types to come here. */
+  get flags(): readonly string[] {
+    return ['--addr', this.#address];
+  }
+
+  /** Starts to share it. */
+  async serve(...flags: readonly string[]): Promise<XferProcess> {
+    const server = await xfer(['serve', this.folder, '--listen', this.#address, ...flags], this.pi);
+    await server.waitFor(/listening at/);
+    return server;
+  }
+}
+
+export async function stop(server: XferProcess): Promise<void> {
+  server.kill('SIGTERM');
+  expect(await server.status(), server.stderr).toBe(0);
+}
