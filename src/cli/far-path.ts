@@ -2,11 +2,17 @@
 import { nameMatcher, type FarPath } from '../index.js';
 import { usageError } from './usage.js';
 
-export interface FarName {
-  readonly device: string;
+/** What a person means in a share. */
+export interface FarTarget {
   readonly path: FarPath;
+  /** The same as globs, where it has some. */
+  readonly glob: FarPath | undefined;
   /** Written with a slash at its end: it means a folder. */
   readonly isFolder: boolean;
+}
+
+export interface FarName extends FarTarget {
+  readonly device: string;
 }
 
 /** What has a slash before its colon is on this machine. */
@@ -14,6 +20,8 @@ const FAR = /^(?<device>[\w.-]+):(?<path>.*)$/s;
 /** As Windows has them. */
 const DRIVE = /^[a-z]$/i;
 const GLOB = /[*?[{]/;
+/** Also what stands for itself in a glob by a backslash. */
+const MATCHED = /[*?[{\\]/;
 
 /** `undefined` for what is a path on this machine. Throws `usage` for a path that leads out of the share. */
 export function parseFarName(text: string): FarName | undefined {
@@ -28,7 +36,13 @@ export function parseFarName(text: string): FarName | undefined {
       `paths begin at the shared folder: ${device}:docs/a.pdf`,
     );
   }
-  return { device, path: names, isFolder: path === '' || /(?:^|\/)\.?$/.test(path) };
+  const glob = names.some((name) => GLOB.test(name)) ? names : undefined;
+  return { device, path: names, glob, isFolder: meansFolder(path) };
+}
+
+/** Whether a path is written as one of a folder. */
+export function meansFolder(path: string): boolean {
+  return path === '' || /(?:^|\/)\.{0,2}$/.test(path);
 }
 
 /** As `parseFarName`. Throws `usage` for a path on this machine. */
@@ -55,18 +69,21 @@ export type ListFar = (
   folder: FarPath,
 ) => Promise<readonly { readonly name: string; readonly type: 'file' | 'folder' }[]>;
 
-/** What a path with globs means, as a shell has it; itself where it has none, or where nothing matches. */
-export async function expandGlobs(path: FarPath, list: ListFar): Promise<readonly FarPath[]> {
-  if (!path.some((name) => GLOB.test(name))) return [path];
-  const found = await matchesBelow([], path, list);
-  return found.length === 0 ? [path] : found;
+/** What all of them mean, as a shell has globs: one that matches nothing stands for itself. */
+export async function expandGlobs(targets: readonly FarTarget[], list: ListFar): Promise<FarPath[]> {
+  const paths: FarPath[] = [];
+  for (const { path, glob } of targets) {
+    const found = glob === undefined ? [] : await matchesBelow([], glob, list);
+    paths.push(...(found.length === 0 ? [path] : found));
+  }
+  return paths;
 }
 
 async function matchesBelow(above: FarPath, globs: FarPath, list: ListFar): Promise<FarPath[]> {
   const [glob, ...behind] = globs;
   if (glob === undefined) return [[...above]];
-  if (!globs.some((name) => GLOB.test(name))) return [[...above, ...globs]];
-  if (!GLOB.test(glob)) return matchesBelow([...above, glob], behind, list);
+  if (!globs.some((name) => MATCHED.test(name))) return [[...above, ...globs]];
+  if (!MATCHED.test(glob)) return matchesBelow([...above, glob], behind, list);
   const matches = await nameMatcher(glob);
   const found: FarPath[] = [];
   for (const { name, type } of await list(above)) {

@@ -1,8 +1,8 @@
 /** `xfer get` and `xfer cat` */
-import { loadConfig, type FarPath } from '../index.js';
+import { loadConfig, type ReceiveOutcome, type Share } from '../index.js';
 import type { Context } from './context.js';
-import { demandFarName, expandGlobs, parseFarName, sameDevice } from './far-path.js';
-import { moveTo, type ReceiveFlags } from './receive.js';
+import { demandFarName, expandGlobs, parseFarName, sameDevice, type FarTarget } from './far-path.js';
+import { moveTo, type ReceiveFlags, type Receiving } from './receive.js';
 import { runUse, type UseFlags } from './use.js';
 import { usageError } from './usage.js';
 
@@ -23,19 +23,22 @@ export async function runGet(words: readonly string[], flags: GetFlags, context:
   if (hasTarget && flags.out !== undefined) throw usageError('the target is named twice', 'leave --out out');
   const names = (hasTarget ? words.slice(0, -1) : words).map(demandFarName);
   const config = await loadConfig(context.env);
+  const receiving = { ...flags, ...(hasTarget ? { out: last } : {}) };
+  return runUse(sameDevice(names), 'receive', flags, context, (share, hooks, prompts) =>
+    getFar(share, names, { flags: receiving, config, context, prompts, hooks }),
+  );
+}
+
+/** Fetches these files and folders of a share. */
+export async function getFar(
+  share: Share,
+  targets: readonly FarTarget[],
+  receiving: Receiving,
+): Promise<ReceiveOutcome | undefined> {
+  const paths = await expandGlobs(targets, (folder) => share.list(folder));
   // Who asks for files by their names says yes to them.
-  const receiving = { ...flags, yes: true, ...(hasTarget ? { out: last } : {}) };
-  return runUse(sameDevice(names), 'receive', flags, context, async (share, hooks, prompts) => {
-    const paths: FarPath[] = [];
-    for (const { path } of names) paths.push(...(await expandGlobs(path, (folder) => share.list(folder))));
-    return moveTo((options) => share.get(paths, options), {
-      flags: receiving,
-      config,
-      context,
-      prompts,
-      hooks,
-    });
-  });
+  const flags = { ...receiving.flags, yes: true };
+  return moveTo((options) => share.get(paths, options), { ...receiving, flags });
 }
 
 /** Writes what a file of a share holds to the standard output. Gives back the exit status. */

@@ -1,7 +1,7 @@
 /** `xfer ls` */
 import type { FarPath, ListedItem, Share } from '../index.js';
 import type { Context, Output } from './context.js';
-import { demandFarName, expandGlobs, sameDevice } from './far-path.js';
+import { demandFarName, expandGlobs, sameDevice, type FarTarget } from './far-path.js';
 import { formatSize } from './figures.js';
 import { showJson, showOn } from './show.js';
 import { runUse, type UseFlags } from './use.js';
@@ -18,21 +18,30 @@ const LINES_AT_ONCE = 1_000;
 /** Lists what is in folders of a share. Gives back the exit status. */
 export function runLs(places: readonly string[], flags: LsFlags, context: Context): Promise<number> {
   const names = places.map(demandFarName);
-  return runUse(sameDevice(names), 'receive', flags, context, async (share) => {
-    const found: FarPath[] = [];
-    for (const { path } of names) found.push(...(await expandGlobs(path, (folder) => share.list(folder))));
-    for (const path of found) {
-      const items = await itemsAt(share, path);
-      if (found.length > 1 && items.isFolder) heading(share.nameOf(path), flags, context.stdout);
-      for (let at = 0; at < items.listed.length; at += LINES_AT_ONCE) {
-        const lines = items.listed
-          .slice(at, at + LINES_AT_ONCE)
-          .map((item) => lineOf(item, path, items.isFolder, flags, context.stdout));
-        context.stdout.write(lines.join(''));
-      }
+  return runUse(sameDevice(names), 'receive', flags, context, (share) =>
+    listFar(share, names, flags, context),
+  );
+}
+
+/** Lists what is in these folders of a share, and these files. */
+export async function listFar(
+  share: Share,
+  targets: readonly FarTarget[],
+  flags: Pick<LsFlags, 'json' | 'long'>,
+  { stdout }: Pick<Context, 'stdout'>,
+): Promise<undefined> {
+  const found = await expandGlobs(targets, (folder) => share.list(folder));
+  for (const path of found) {
+    const { isFolder, listed } = await itemsAt(share, path);
+    if (found.length > 1 && isFolder) heading(share.nameOf(path), flags, stdout);
+    for (let at = 0; at < listed.length; at += LINES_AT_ONCE) {
+      const lines = listed
+        .slice(at, at + LINES_AT_ONCE)
+        .map((item) => lineOf(item, path, isFolder, flags, stdout));
+      stdout.write(lines.join(''));
     }
-    return undefined;
-  });
+  }
+  return undefined;
 }
 
 /** What a folder holds, or the file itself. */
@@ -46,11 +55,17 @@ async function itemsAt(
     : { isFolder: true, listed: await share.list(path) };
 }
 
-function heading(name: string, { json }: LsFlags, stdout: Output): void {
+function heading(name: string, { json }: Pick<LsFlags, 'json'>, stdout: Output): void {
   if (json !== true) stdout.write(`${showOn(stdout, name)}:\n`);
 }
 
-function lineOf(item: ListedItem, at: FarPath, isFolder: boolean, flags: LsFlags, stdout: Output): string {
+function lineOf(
+  item: ListedItem,
+  at: FarPath,
+  isFolder: boolean,
+  flags: Pick<LsFlags, 'json' | 'long'>,
+  stdout: Output,
+): string {
   const { name, type, size, mtimeMs, mode } = item;
   if (flags.json === true) {
     const path = [...(isFolder ? at : at.slice(0, -1)), name].join('/');

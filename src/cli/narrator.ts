@@ -70,8 +70,9 @@ export class Narrator implements Reporter {
 
   constructor(options: NarratorOptions) {
     this.#options = options;
+    if (options.meeting.isThere === true) this.#phase = 'connected';
     // A host says nothing before it has its code, which comes at once.
-    if (options.meeting.joins) this.#drawStatus();
+    else if (options.meeting.joins) this.#drawStatus();
   }
 
   get width(): number {

@@ -13,6 +13,8 @@ export interface Meeting {
   readonly device?: string;
   /** The code is for several, one of whom this is. */
   readonly several?: boolean;
+  /** The session with the other side lasts already. */
+  readonly isThere?: boolean;
   /** The local network is asked too. */
   readonly lan?: boolean;
 }

@@ -1,5 +1,5 @@
 /** `xfer put` */
-import type { ConflictPolicy, FilesToSend } from '../index.js';
+import type { FarPath, Share, TransferOutcome } from '../index.js';
 import type { Context } from './context.js';
 import { demandFarName } from './far-path.js';
 import { policyOf, type ReceiveFlags } from './receive.js';
@@ -17,7 +17,15 @@ export function runPut(words: readonly string[], flags: PutFlags, context: Conte
     throw usageError('what to put, or where, is missing', 'xfer put a.pdf photos/ pi:docs');
   }
   const { device, path } = demandFarName(last);
-  const content: FilesToSend = filesToSend(paths.toReversed(), flags);
-  const policy: ConflictPolicy = policyOf(flags) ?? 'refuse';
-  return runUse(device, 'send', flags, context, (share) => share.put(content, path, policy));
+  return runUse(device, 'send', flags, context, (share) => putFar(share, paths.toReversed(), path, flags));
+}
+
+/** Puts files and folders of this machine to a path of a share. */
+export function putFar(
+  share: Share,
+  paths: readonly string[],
+  to: FarPath,
+  flags: Omit<PutFlags, keyof UseFlags>,
+): Promise<TransferOutcome> {
+  return share.put(filesToSend(paths, flags), to, policyOf(flags) ?? 'refuse');
 }

@@ -1,7 +1,7 @@
 /** What the commands that work with a share have in common. */
-import { devicesPath, loadConfig, type Share, type UseOptions } from '../index.js';
+import { devicesPath, loadConfig, type Config, type Share, type UseOptions } from '../index.js';
 import type { Context } from './context.js';
-import { meetingOptions, type MeetingFlags } from './meeting-flags.js';
+import { meetingOptions, type MeetingChoices, type MeetingFlags } from './meeting-flags.js';
 import { Prompts } from './prompts.js';
 import { runTransfer, type Hooks } from './transfer.js';
 
@@ -11,7 +11,7 @@ export interface UseFlags extends MeetingFlags {
 }
 
 /** What moved, where something did. */
-type Outcome = Awaited<ReturnType<Parameters<typeof runTransfer>[3]>>;
+export type Outcome = Awaited<ReturnType<Parameters<typeof runTransfer>[3]>>;
 
 /** Runs `use` with the share of a device. Gives back the exit status. */
 export async function runUse(
@@ -23,8 +23,7 @@ export async function runUse(
 ): Promise<number> {
   const config = await loadConfig(context.env);
   const prompts = new Prompts(context);
-  const found = flags.addr === undefined ? flags : { ...flags, connect: flags.addr };
-  const choices = meetingOptions(found, config, context.env, false);
+  const choices = useChoices(flags, config, context.env);
   const meeting = { role, joins: true, ...choices, device };
   return runTransfer(context, prompts, { flags, meeting }, (hooks) => {
     const options: UseOptions = {
@@ -36,4 +35,10 @@ export async function runUse(
     };
     return context.library.useShare(options, (share) => use(share, hooks, prompts));
   });
+}
+
+/** As `meetingOptions`. */
+export function useChoices(flags: UseFlags, config: Config, env: NodeJS.ProcessEnv): MeetingChoices {
+  const found = flags.addr === undefined ? flags : { ...flags, connect: flags.addr };
+  return meetingOptions(found, config, env, false);
 }
