@@ -13,6 +13,7 @@ import type {
   TransferOutcome,
   WaitOptions,
 } from './options.js';
+import type { Chat, ChatOptions } from './chat.js';
 import type { DistributeOptions } from './distribution.js';
 import type { Examination, ExamineOptions } from './doctor.js';
 import type { Leftover } from './files/interrupted.js';
@@ -23,6 +24,7 @@ import type { EntryType, Skipped } from './transfer/ports.js';
 import type { Share, UseOptions } from './using.js';
 
 export type * from './options.js';
+export type { Chat, ChatEvent, ChatFile, ChatOptions } from './chat.js';
 export type { DistributeOptions, ReceiverSession } from './distribution.js';
 export type { OfferedRoot, OfferKind, ReceiverState } from './transfer/messages.js';
 export type { ExamineOptions, Examination, Finding, FindingState, FolderState, Versions } from './doctor.js';
@@ -68,6 +70,12 @@ export { parseRate, parseSize } from './rate.js';
 export async function send(content: Content, options: MeetingOptions): Promise<TransferOutcome> {
   const session = await import('./session.js');
   return session.send(content, options);
+}
+
+/** See `chat` in chat.ts. */
+export async function chat(options: ChatOptions, talk: (chat: Chat) => Promise<void>): Promise<void> {
+  const rooms = await import('./chat.js');
+  return rooms.chat(options, talk);
 }
 
 /** See `distribute` in distribution.ts. */

@@ -49,6 +49,7 @@ const FITTING: Readonly<Record<Role, readonly Role[]>> = {
   receive: ['send'],
   share: ['send', 'use'],
   use: ['share'],
+  chat: ['chat'],
 };
 
 /**

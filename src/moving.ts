@@ -8,14 +8,18 @@ import type { Channel, FileSource, LeafHasher } from './transfer/ports.js';
 import type { SharedWork } from './transfer/shared-work.js';
 import type { Watch } from './transfer/watch.js';
 
-/** What a session lends to whoever moves something over it. */
-export interface Session {
+/** What it takes to move something. */
+export interface Carriage {
   readonly channel: Channel;
   readonly watch: Watch;
   readonly signal: AbortSignal;
   readonly onEvent: (event: XferEvent) => void;
   /** Where this machine has a processor for it. */
   readonly hasher: LeafHasher | undefined;
+}
+
+/** What a session lends to whoever moves something over it. */
+export interface Session extends Carriage {
   /** See `SessionKey.forOwner`. */
   readonly ownerBinding: Uint8Array;
 }
@@ -30,7 +34,7 @@ export interface SendingOptions {
 }
 
 export type SendOver = (
-  session: Session,
+  session: Carriage,
   source: FileSource,
   options: SendingOptions,
 ) => Promise<TransferOutcome>;
@@ -44,10 +48,10 @@ export type ReceivingOptions = Pick<
   readonly noLinks?: boolean;
 };
 
-export type ReceiveOver = (session: Session, options: ReceivingOptions) => Promise<ReceiveOutcome>;
+export type ReceiveOver = (session: Carriage, options: ReceivingOptions) => Promise<ReceiveOutcome>;
 
 /** Silence is a stall only while something is asked for or moved. */
-export async function whileBusy<T>({ watch }: Session, work: () => Promise<T>): Promise<T> {
+export async function whileBusy<T>({ watch }: Carriage, work: () => Promise<T>): Promise<T> {
   watch.resume();
   try {
     return await work();

@@ -148,7 +148,7 @@ async function runSession<T>(
     const ownerBinding = paired.sessionKey.forOwner();
     const { path, address } = paired;
     onEvent({ type: 'connected', path, address, device: options.device?.name });
-    const seesToLanes = role === 'send' || role === 'use';
+    const seesToLanes = role === 'send' || role === 'use' || (role === 'chat' && paired.side === 'joiner');
     paired.openLanes(seesToLanes, onPeerEvent);
     reunion = await paired.keepTogether(seesToLanes, options.patienceMs ?? PATIENCE_MS, onPeerEvent);
     // Not before: people may compare words for as long as they like.

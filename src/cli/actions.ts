@@ -17,6 +17,7 @@ export function lazyActions(surroundings: Omit<Context, 'library'>): Actions {
     receive: async (code, flags) => (await import('./receive.js')).runReceive(code, flags, await context()),
     resume: async (folders, flags) =>
       (await import('./resume.js')).runResume(folders, flags, await context()),
+    chat: async (code, flags) => (await import('./chat.js')).runChat(code, flags, await context()),
     pair: async (code, flags) => (await import('./pair.js')).runPair(code, flags, await context()),
     devices: async (flags) => (await import('./devices.js')).runDevices(flags, await context()),
     renameDevice: async (name, to) => (await import('./devices.js')).runRename(name, to, await context()),
@@ -90,6 +91,6 @@ export function misdirection(
     return [`there is no command 'help'`, `xfer ${[...words.slice(1), '--help'].join(' ')}`];
   return [
     `there is no command '${first}'`,
-    'the commands are send, receive, serve, stop, ls, get, put, cat, edit, rm, mv, mkdir, pair, devices, resume, node, doctor, config and completion',
+    'the commands are send, receive, chat, serve, stop, ls, get, put, cat, edit, rm, mv, mkdir, pair, devices, resume, node, doctor, config and completion',
   ];
 }

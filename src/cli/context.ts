@@ -7,6 +7,7 @@ export type Library = Pick<
   typeof library,
   | 'send'
   | 'distribute'
+  | 'chat'
   | 'receive'
   | 'pair'
   | 'waitForDevices'

@@ -1,5 +1,5 @@
 /** One JSON object per line on stdout, for scripts: docs/events.md lists them. */
-import type { ShareAction, Skipped, XferError, XferEvent } from '../index.js';
+import type { ChatEvent, ShareAction, Skipped, XferError, XferEvent } from '../index.js';
 import type { Output } from './context.js';
 import { explain } from './explain.js';
 import { writeWhole, type Reporter, type Result } from './reporter.js';
@@ -72,6 +72,11 @@ export class JsonReporter implements Reporter {
   /** A device is done. */
   gone(): void {
     this.#write('gone', {});
+  }
+
+  /** What happens in a room. */
+  chat({ type, ...fields }: ChatEvent): void {
+    this.#write(type, fields);
   }
 
   /** How many of several receivers have it, and what became of the others. */

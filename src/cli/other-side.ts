@@ -3,7 +3,7 @@ import type { Endpoint } from '../index.js';
 
 export interface Meeting {
   /** What this side does. */
-  readonly role: 'send' | 'receive' | 'pair';
+  readonly role: 'send' | 'receive' | 'pair' | 'chat';
   /** It has a code already, so that nobody needs a command from it. */
   readonly joins: boolean;
   readonly listen?: Endpoint;
@@ -25,7 +25,9 @@ export function otherSideCommands(
   { role, listen, connect, alsoDht }: Meeting,
   addresses: readonly string[],
 ): string[] {
-  const command = { send: 'xfer receive', receive: 'xfer send --code', pair: 'xfer pair' }[role];
+  const command = { send: 'xfer receive', receive: 'xfer send --code', pair: 'xfer pair', chat: 'xfer chat' }[
+    role
+  ];
   const paths = role === 'receive' ? ' PATHS' : '';
   const flags = [
     ...(listen === undefined ? [] : addresses.map((address) => ` --connect ${address}`)),

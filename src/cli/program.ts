@@ -1,5 +1,6 @@
 /** The command line: commands, flags, help. The only file that knows commander. It starts fast and loads no command. */
 import { Argument, Command, CommanderError, Help, Option } from 'commander';
+import type { ChatFlags } from './chat.js';
 import type { CommandShape } from './completion.js';
 import type { Output } from './context.js';
 import type { DevicesFlags } from './devices.js';
@@ -23,6 +24,7 @@ export interface Actions {
   receive(code: string | undefined, flags: ReceiveFlags): Promise<number>;
   resume(folders: readonly string[], flags: ResumeFlags): Promise<number>;
   pair(code: string | undefined, flags: PairFlags): Promise<number>;
+  chat(code: string | undefined, flags: ChatFlags): Promise<number>;
   devices(flags: DevicesFlags): Promise<number>;
   renameDevice(name: string, to: string): Promise<number>;
   removeDevice(name: string): Promise<number>;
@@ -194,6 +196,22 @@ function buildProgram(actions: Actions, finish: Finish): Command {
   withFinding(pair).action(
     finish((words: readonly string[], flags: PairFlags) =>
       actions.pair(words.length === 0 ? undefined : words.join(' '), flags),
+    ),
+  );
+
+  const chat = program
+    .command('chat')
+    .description('open a room to talk in and show its code, or join one')
+    .argument('[code...]', 'the code of the room; better typed when asked; - reads it')
+    .addOption(new Option('--join', 'ask for the code of a room').conflicts(NEW_CODE))
+    .option('--name <name>', 'be called this by the others; usually as this machine is')
+    .option('--out <folder>', 'put files that are accepted into this folder')
+    .option('--allow-dotfiles', 'accept files whose names begin with a dot')
+    .option('--no-exec', 'make nothing executable')
+    .option('--no-sync', 'do not wait until everything is safely on the disk');
+  withMeeting(chat).action(
+    finish((words: readonly string[], flags: ChatFlags) =>
+      actions.chat(words.length === 0 ? undefined : words.join(' '), flags),
     ),
   );
 

@@ -126,7 +126,8 @@ function resultOf(outcome: TransferOutcome | ReceiveOutcome, skipped: ReadonlyMa
   };
 }
 
-async function compareWords(
+/** Asks whether both screens show the same words. */
+export async function compareWords(
   words: readonly string[],
   signal: AbortSignal,
   reporter: Reporter,

@@ -7,7 +7,7 @@ import { Secret } from './secret.js';
 import { xwingDecapsulate, xwingEncapsulate, xwingKeyPair } from './sodium.js';
 
 /** What a code may be for. One that was made for something else is a wrong one. */
-export type CodePurpose = 'transfer' | 'pair';
+export type CodePurpose = 'transfer' | 'pair' | 'chat';
 
 /** What a pairing is about. Both sides must have the same, or their tags do not fit. */
 export interface PairingContext {

@@ -4,16 +4,26 @@ import { atLast, sayLast } from './conduct.js';
 import { deferred, type Deferred } from './deferred.js';
 import { peerError } from './inbox.js';
 import type { ControlMessage } from './messages.js';
-import { CHUNK_BYTES, type Channel, type DataRecord, type Received } from './ports.js';
+import { CHUNK_BYTES, type Channel, type Compression, type DataRecord, type Received } from './ports.js';
 import type { ShareMessage } from './share-messages.js';
 import { malformed } from './wire.js';
 
 /** What is said between transfers. */
 export type Word = Exclude<ShareMessage, { type: 'over' }>;
 
+/** What an exchange is about. */
+export interface ExchangeKind<W extends ControlMessage> {
+  /** The types of what is said between transfers, and in the middle of them. */
+  readonly words: readonly W['type'][];
+  /** What may be used in transfers; what the channel can if not given. */
+  readonly compressions?: ReadonlySet<Compression>;
+}
+
+const SHARE: ExchangeKind<Word> = { words: ['request', 'listing', 'reply', 'challenge', 'proof'] };
+
 /** A word that nobody took yet: its credit bounds how many there may be. */
-interface Arrival {
-  readonly word: Word;
+interface Arrival<W> {
+  readonly word: W;
   readonly cost: number;
 }
 
@@ -34,10 +44,11 @@ const ENDS_SESSION: readonly ErrorCode[] = [
  * Cuts a channel into requests and transfers. A transfer that fails leaves the session in order, unless the peer broke the rules:
  * each side says `over`, and what still comes of it is dropped.
  */
-export class Exchange {
+export class Exchange<W extends ControlMessage = Word> {
   readonly #channel: Channel;
   readonly #mostBytes: () => number;
-  readonly #words: Arrival[] = [];
+  readonly #kind: ExchangeKind<W>;
+  readonly #words: Arrival<W>[] = [];
   /** Why no further word comes. */
   #ending: { readonly error: XferError | undefined } | undefined;
   #interruption: XferError | undefined;
@@ -48,15 +59,21 @@ export class Exchange {
    * Takes the channel over: nobody else may receive from it.
    *
    * @param mostBytes How much the peer of a transfer may have under way, when that transfer wants to let it.
+   * @param kind About a share if not given.
    */
-  constructor(channel: Channel, mostBytes: () => number = () => Infinity) {
+  constructor(
+    channel: Channel,
+    mostBytes: () => number = () => Infinity,
+    kind: ExchangeKind<W> = SHARE as unknown as ExchangeKind<W>,
+  ) {
     this.#channel = channel;
+    this.#kind = kind;
     this.#mostBytes = mostBytes;
     void this.#pump();
   }
 
   /** The next word of the peer; `undefined` after its end. Throws what the peer gave up for, `protocol`, `peer-gone`. One call at a time. */
-  async next(): Promise<Word | undefined> {
+  async next(): Promise<W | undefined> {
     for (;;) {
       if (this.#interruption !== undefined) throw this.#interruption;
       const arrival = this.#words.shift();
@@ -71,7 +88,7 @@ export class Exchange {
     }
   }
 
-  say(word: Word): Promise<void> {
+  say(word: W): Promise<void> {
     return this.#channel.send(word);
   }
 
@@ -79,7 +96,8 @@ export class Exchange {
   begin(request: number): TransferChannel {
     if (this.#transfer?.isOver === false)
       throw new XferError('internal', { subject: 'two transfers at once' });
-    this.#transfer = new TransferChannel(this.#channel, request, this.#mostBytes);
+    const { compressions = this.#channel.compressions } = this.#kind;
+    this.#transfer = new TransferChannel(this.#channel, request, this.#mostBytes, compressions);
     return this.#transfer;
   }
 
@@ -130,7 +148,7 @@ export class Exchange {
   #take(received: Received): void {
     const { item, cost } = received;
     const transfer = this.#transfer;
-    if ('type' in item && isWord(item)) {
+    if ('type' in item && this.#isWord(item)) {
       this.#words.push({ word: item, cost });
       this.#listener?.resolve();
       return;
@@ -144,22 +162,15 @@ export class Exchange {
       transfer.endOfPeer(item.request);
     } else transfer.take(received);
   }
-}
 
-const WORDS: ReadonlySet<string> = new Set<Word['type']>([
-  'request',
-  'listing',
-  'reply',
-  'challenge',
-  'proof',
-]);
-
-function isWord(message: ControlMessage): message is Word {
-  return WORDS.has(message.type);
+  #isWord(item: ControlMessage): item is W {
+    return this.#kind.words.includes(item.type);
+  }
 }
 
 /** One transfer's part of a channel. */
 export class TransferChannel implements Channel {
+  readonly compressions: ReadonlySet<Compression>;
   readonly #channel: Channel;
   readonly #request: number;
   readonly #mostBytes: () => number;
@@ -171,7 +182,13 @@ export class TransferChannel implements Channel {
   readonly #over: Deferred<void> = deferred();
   #givenUp: NodeJS.Timeout | undefined;
 
-  constructor(channel: Channel, request: number, mostBytes: () => number) {
+  constructor(
+    channel: Channel,
+    request: number,
+    mostBytes: () => number,
+    compressions: ReadonlySet<Compression>,
+  ) {
+    this.compressions = compressions;
     this.#channel = channel;
     this.#request = request;
     this.#mostBytes = mostBytes;
@@ -179,10 +196,6 @@ export class TransferChannel implements Channel {
 
   get path(): Channel['path'] {
     return this.#channel.path;
-  }
-
-  get compressions(): Channel['compressions'] {
-    return this.#channel.compressions;
   }
 
   get hasPeerEnded(): boolean {

@@ -27,6 +27,7 @@ import {
   type Role,
 } from './messages.js';
 import { MAX_ENTRIES } from './ports.js';
+import { CHAT_CODECS } from './chat-codec.js';
 import { SHARE_CODECS } from './share-codec.js';
 import { ByteReader, ByteWriter, malformed } from './wire.js';
 
@@ -36,7 +37,7 @@ const DEVICE_PROOF_BYTES = 32;
 const MAX_HOST_BYTES = 45;
 
 // The position in each list is the byte on the wire.
-const ROLES: readonly Role[] = ['send', 'receive', 'share', 'use'];
+const ROLES: readonly Role[] = ['send', 'receive', 'share', 'use', 'chat'];
 const OFFER_KINDS: readonly OfferKind[] = ['files', 'text', 'pipe'];
 const RECEIVER_STATES: readonly ReceiverState[] = ['asking', 'receiving', 'verifying'];
 
@@ -45,6 +46,7 @@ type MessageOf<T extends Tag> = Extract<ControlMessage, { type: T }>;
 
 const CODECS: { readonly [T in Tag]: Codec<MessageOf<T>> } = {
   ...SHARE_CODECS,
+  ...CHAT_CODECS,
   chosen: {
     number: 1,
     encode: () => undefined,

@@ -1,5 +1,6 @@
 /** What two sides of a session say to each other besides content. Encoded as docs/protocol.md section 7 says. */
 import type { ErrorCode } from '../errors.js';
+import type { ChatMessage } from './chat-messages.js';
 import type { ShareMessage } from './share-messages.js';
 
 export type ControlMessage =
@@ -129,11 +130,12 @@ export type ControlMessage =
       readonly bytes: number;
     }
   | ShareMessage
+  | ChatMessage
   /** Either side gives up, with the code only. */
   | { readonly type: 'error'; readonly code: ErrorCode };
 
-/** What a side of a session is about to do: `share` offers a folder, `use` asks for what is in one. */
-export type Role = 'send' | 'receive' | 'share' | 'use';
+/** What a side of a session is about to do: `share` offers a folder, `use` asks for what is in one, `chat` talks. */
+export type Role = 'send' | 'receive' | 'share' | 'use' | 'chat';
 
 /** Spans of one file, one behind the other. */
 export interface FileSpans {

@@ -30,6 +30,7 @@ test.each([
       'receive',
       'resume',
       'pair',
+      'chat',
       'devices',
       'serve',
       'stop',

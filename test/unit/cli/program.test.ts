@@ -18,6 +18,7 @@ async function run(
     send: note('send'),
     receive: note('receive'),
     resume: note('resume'),
+    chat: note('chat'),
     pair: note('pair'),
     devices: note('devices'),
     renameDevice: note('rename device'),

@@ -65,6 +65,7 @@ export function makeWorld({
     library: {
       send: unexpected,
       distribute: unexpected,
+      chat: unexpected,
       receive: unexpected,
       pair: unexpected,
       openDevices: unexpected,

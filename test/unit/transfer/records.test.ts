@@ -49,7 +49,7 @@ const root = fc.oneof(
 ); // prettier-ignore
 const type = <T extends string>(name: T): fc.Arbitrary<T> => fc.constant(name);
 
-const name = fc.string({ unit: 'grapheme', maxLength: 20 });
+const name = fc.string({ unit: 'grapheme', maxLength: 20 }).filter((text) => Buffer.byteLength(text) <= 128);
 const farPath = fc.array(name, { maxLength: 64 });
 const bytesOf = (length: number) => fc.uint8Array({ minLength: length, maxLength: length });
 const ask: fc.Arbitrary<Ask> = fc.oneof(
@@ -63,7 +63,7 @@ const ask: fc.Arbitrary<Ask> = fc.oneof(
 
 const message: fc.Arbitrary<ControlMessage> = fc.oneof(
   fc.record({ type: type('chosen') }),
-  fc.record({ type: type('session'), role: fc.constantFrom('send', 'receive', 'share', 'use'), verify: fc.boolean(), limit: fc.option(fc.integer({ min: 1 }), { nil: undefined }) }),
+  fc.record({ type: type('session'), role: fc.constantFrom('send', 'receive', 'share', 'use', 'chat'), verify: fc.boolean(), limit: fc.option(fc.integer({ min: 1 }), { nil: undefined }) }),
   fc.record({ type: type('verified') }),
   fc.record({ type: type('hints'), hints: fc.array(fc.record({ host: fc.oneof(fc.ipV4(), fc.ipV6()), port: fc.nat(65_535) }), { maxLength: 8 }) }),
   fc.record({ type: type('lanes'), count: fc.nat(8) }),
@@ -90,6 +90,17 @@ const message: fc.Arbitrary<ControlMessage> = fc.oneof(
   fc.record({ type: type('challenge'), request: number, salt: bytesOf(16), point: digest }),
   fc.record({ type: type('proof'), request: number, point: digest, tag: bytesOf(64) }),
   fc.record({ type: type('over'), request: number }),
+  fc.record({ type: type('enter'), name }),
+  fc.record({ type: type('welcome'), member: number, members: fc.array(fc.record({ member: number, name }), { maxLength: 32 }) }),
+  fc.record({ type: type('joined'), member: number, name }),
+  fc.record({ type: type('left'), member: number }),
+  fc.record({ type: type('line'), member: number, text: fc.string({ minLength: 1, unit: 'grapheme' }) }),
+  fc.record({ type: type('file'), member: number, file: number, name, entry: type('file'), size: number.filter((bytes) => bytes < Number.MAX_SAFE_INTEGER) }),
+  fc.record({ type: type('file'), member: number, file: number, name, entry: type('folder'), size: fc.constant(undefined) }),
+  fc.record({ type: type('take'), member: number, file: number }),
+  fc.record({ type: type('begin'), request: number, member: number, file: number, sends: fc.boolean() }),
+  fc.record({ type: type('ready'), request: number }),
+  fc.record({ type: type('gone'), member: number, file: number }),
   fc.record({ type: type('error'), code }),
 ); // prettier-ignore
 
