@@ -6,8 +6,9 @@ import { toXferError, XferError } from './errors.js';
 import { openSource } from './files/source.js';
 import { withGuardedEvents } from './guarded-events.js';
 import { loadReceiving, loadSending, whileBusy, type Carriage } from './moving.js';
-import type { Decision, MeetingOptions, OfferSummary, ReceiveOptions, XferEvent } from './options.js';
+import type { Decision, MeetingOptions, OfferSummary, ReceiveOptions } from './options.js';
 import type { PairedChannel } from './peer/connect.js';
+import { receiveGuest } from './room-guest.js';
 import { withSession } from './session.js';
 import { ChatLink } from './share/chat-link.js';
 import { Guest, type ChatEvent, type ChatFile } from './share/guest.js';
@@ -21,9 +22,11 @@ import { watchChannel } from './transfer/watch.js';
 export type { ChatEvent, ChatFile } from './share/guest.js';
 
 export interface ChatOptions
-  extends Omit<MeetingOptions, 'device'>, Pick<ReceiveOptions, 'out' | 'noExec' | 'register' | 'sync'> {
+  extends MeetingOptions, Pick<ReceiveOptions, 'out' | 'noExec' | 'register' | 'sync'> {
   /** What others shall call this member; the name of this machine if not given. */
   readonly name?: string;
+  /** Opens a room for the devices that are remembered in this folder, in place of a code. */
+  readonly devices?: string;
   /** Takes files whose names begin with a dot. */
   readonly dotfiles?: boolean;
   readonly onChat: (event: ChatEvent) => void;
@@ -50,20 +53,26 @@ export interface Chat {
 }
 
 /**
- * Joins the room of `code`, or opens one and shows its code, which is good for as many as come until it expires. `talk` begins when this
+ * Joins the room of `code` or of a device, or opens one, for devices or for those who have its code, which is good for as many as come until it expires. `talk` begins when this
  * member is in, with its end the member leaves, and the room is closed where it is its own.
  *
  * @throws XferError what a meeting by code fails of; `peer-gone` where the room is lost; what `talk` throws
  */
 export function chat(options: ChatOptions, talk: (chat: Chat) => Promise<void>): Promise<void> {
-  return options.code === undefined ? openRoom(options, talk) : joinRoom(options, talk);
+  const joins = options.code !== undefined || options.device !== undefined;
+  return joins ? joinRoom(options, talk) : openRoom(options, talk);
 }
 
 async function joinRoom(options: ChatOptions, talk: (chat: Chat) => Promise<void>): Promise<void> {
   await withSession(
     'chat',
     options,
-    (onEvent, signal) => meetByCode('chat', options, onEvent, signal),
+    async (onEvent, signal) => {
+      const { device } = options;
+      if (device === undefined) return meetByCode('chat', options, onEvent, signal);
+      const { meetDevice } = await import('./device-meeting.js');
+      return meetDevice(device, options, onEvent, signal);
+    },
     async () => {
       const prepare = await loadMember(options);
       return (session) => {
@@ -84,11 +93,16 @@ function openRoom(options: ChatOptions, talk: (chat: Chat) => Promise<void>): Pr
     let guests = 0;
     const onPeer = async (paired: PairedChannel): Promise<boolean> => {
       guests += 1;
-      await receiveGuest(room, paired, { ...options, onEvent: () => undefined, signal: ending });
+      const quiet = { ...options, onEvent: () => undefined, signal: ending };
+      await receiveGuest(room, quiet, async () => paired);
       return false;
     };
     const places = { count: Infinity, atOnce: MAX_MEMBERS - 1, onPeer };
-    const hosting = hostByCode('chat', options, places, onEvent, ending);
+    const { devices } = options;
+    const hosting =
+      devices === undefined
+        ? hostByCode('chat', options, places, onEvent, ending)
+        : waitForGuests(room, { ...options, devices, onEvent, signal: ending });
     const hosted = hosting.catch((thrown: unknown) => {
       const error = toXferError(thrown);
       // That a code got old ends a room where nobody is left, and is no failure where somebody came.
@@ -114,21 +128,10 @@ function openRoom(options: ChatOptions, talk: (chat: Chat) => Promise<void>): Pr
   });
 }
 
-/** One guest of a room of this machine, until it is gone. What ends its session concerns nobody else. */
-async function receiveGuest(
-  room: Room,
-  paired: PairedChannel,
-  options: ChatOptions & { readonly onEvent: (event: XferEvent) => void; readonly signal: AbortSignal },
-): Promise<void> {
-  const meet = (): Promise<PairedChannel> => Promise.resolve(paired);
-  try {
-    await withSession('chat', options, meet, async () => async ({ channel, watch, signal }) => {
-      watch.pause();
-      await room.welcome(channel, signal);
-    });
-  } catch {
-    // It is said that the guest left, where it was in.
-  }
+/** Lets devices in, until the signal is aborted. Throws as `waitForDevices`. */
+async function waitForGuests(room: Room, options: ChatOptions & { readonly devices: string }): Promise<void> {
+  const { waitForDevices } = await import('./device-waiting.js');
+  await waitForDevices({ ...options, onSession: (session) => session.chat(room) });
 }
 
 type Prepared = (session: Carriage, talk: (chat: Chat) => Promise<void>) => Promise<void>;

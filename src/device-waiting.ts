@@ -78,6 +78,10 @@ async function serve(
       publicKey: device.publicKey,
       receive: (takeOptions) =>
         taken((target, meet) => receive({ ...options, ...takeOptions, device: target }, meet)),
+      chat: async (room) => {
+        const { receiveGuest } = await import('./room-guest.js');
+        await taken((target, meet) => receiveGuest(room, { ...options, device: target }, meet, device.name));
+      },
       share: async (shareOptions) => {
         const { share } = await import('./sharing.js');
         await taken((target, meet) =>

@@ -5,6 +5,7 @@ import type { SharedFolder } from './files/shared-folder.js';
 import type { Endpoint, PeerEvent, Proxy } from './peer/connect.js';
 import type { ShareAction } from './share/answering.js';
 import type { Rights } from './share/rights.js';
+import type { Room } from './share/room.js';
 import type { TryLimit } from './share/try-limit.js';
 import type {
   Decision,
@@ -192,6 +193,8 @@ export interface DeviceSession {
   readonly publicKey: Uint8Array;
   /** Takes what it sends, once; as `receive` of the library. */
   receive(options: TakeOptions): Promise<ReceiveOutcome>;
+  /** Lets it into a room of this machine until it goes, in place of `receive`. */
+  chat(room: Room): Promise<void>;
   /** Lets it use a folder until it goes, in place of `receive`. What one of its requests fails with goes to `onAction`. */
   share(options: ShareOptions & Pick<MeetingOptions, 'onEvent'>): Promise<void>;
 }

@@ -1,5 +1,6 @@
 /** `xfer chat` */
 import {
+  devicesPath,
   loadConfig,
   registerPath,
   toXferError,
@@ -27,6 +28,11 @@ import { usageError } from './usage.js';
 /** As commander gives them. */
 export interface ChatFlags extends MeetingFlags {
   readonly join?: boolean;
+  /** For devices, in place of a code. */
+  readonly wait?: boolean;
+  /** The name of a device. */
+  readonly to?: string;
+  readonly addr?: string;
   readonly name?: string;
   readonly out?: string;
   readonly allowDotfiles?: boolean;
@@ -54,9 +60,15 @@ export async function runChat(
   const { env, stdout, stderr, signal, library } = context;
   const config = await loadConfig(env);
   const prompts = new Prompts(context);
-  const isHost = argument === undefined && flags.join !== true && context.code === undefined;
-  const code = isHost ? undefined : await readCode(argument, context, flags, prompts);
-  const choices = meetingOptions(flags, config, env, isHost);
+  const { to, wait = false } = flags;
+  if (argument !== undefined && (wait || to !== undefined)) {
+    throw usageError('a device needs no code', 'leave one of them out');
+  }
+  const opensRoom = argument === undefined && flags.join !== true && to === undefined;
+  const isHost = opensRoom && (wait || context.code === undefined);
+  const code = isHost || to !== undefined ? undefined : await readCode(argument, context, flags, prompts);
+  const found = flags.addr === undefined ? flags : { ...flags, connect: flags.addr };
+  const choices = meetingOptions(found, config, env, isHost);
   assertComparable(context, flags, choices.verify);
   const now = (): number => performance.now();
   const debug = flags.debug === true ? new DebugLog(stderr, now) : undefined;
@@ -73,7 +85,13 @@ export async function runChat(
     aside: <T>(ask: () => Promise<T>) => ask(),
     close: () => undefined,
   };
-  const meeting = { role: 'chat' as const, joins: !isHost, several: true, ...choices };
+  const meeting = {
+    role: 'chat' as const,
+    joins: !isHost,
+    several: true,
+    ...choices,
+    ...(to === undefined ? {} : { device: to }),
+  };
   const reporter = openReporter(context, flags, meeting, now, { screen: quiet, fields: {} });
   const conversation = new Conversation(screen, json, said);
   const out = flags.out ?? config.out;
@@ -82,6 +100,8 @@ export async function runChat(
       {
         ...choices,
         ...(code === undefined ? {} : { code }),
+        ...(to === undefined ? {} : { device: { name: to, devices: devicesPath(env) } }),
+        ...(wait ? { devices: devicesPath(env) } : {}),
         ...(flags.name === undefined ? {} : { name: flags.name }),
         ...(out === undefined ? {} : { out }),
         ...(flags.exec === false ? { noExec: true } : {}),

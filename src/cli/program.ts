@@ -204,6 +204,24 @@ function buildProgram(actions: Actions, finish: Finish): Command {
     .description('open a room to talk in and show its code, or join one')
     .argument('[code...]', 'the code of the room; better typed when asked; - reads it')
     .addOption(new Option('--join', 'ask for the code of a room').conflicts(NEW_CODE))
+    .addOption(
+      new Option('--wait', 'open the room for machines that were paired, in place of a code').conflicts([
+        ...NEW_CODE,
+        'join',
+        'to',
+        'connect',
+        'expire',
+      ]),
+    )
+    .addOption(
+      new Option('--to <device>', 'join the room of a machine that was paired').conflicts([
+        ...NEW_CODE,
+        'join',
+        'listen',
+        'connect',
+      ]),
+    )
+    .option('--addr <address>', 'with --to: reach it at HOST:PORT, and nowhere else unless --also-dht')
     .option('--name <name>', 'be called this by the others; usually as this machine is')
     .option('--out <folder>', 'put files that are accepted into this folder')
     .option('--allow-dotfiles', 'accept files whose names begin with a dot')

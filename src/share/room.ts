@@ -47,11 +47,12 @@ export class Room {
   /**
    * Takes a member in, for as long as it stays.
    *
+   * @param known What it is called, whatever it says.
    * @throws XferError `protocol` and `limit` where it breaks the rules, and what its channel dies of; it was told then. None of that
    *   concerns the others.
    */
-  welcome(channel: Channel, signal: AbortSignal): Promise<void> {
-    const session = this.#attend(channel, signal);
+  welcome(channel: Channel, signal: AbortSignal, known?: string): Promise<void> {
+    const session = this.#attend(channel, signal, known);
     const settled = session.catch(() => undefined);
     this.#sessions.add(settled);
     void settled.then(() => this.#sessions.delete(settled));
@@ -65,7 +66,7 @@ export class Room {
     await atLast(Promise.all(this.#sessions), CLOSING_MS);
   }
 
-  async #attend(channel: Channel, signal: AbortSignal): Promise<void> {
+  async #attend(channel: Channel, signal: AbortSignal, known?: string): Promise<void> {
     const link = new ChatLink(channel);
     const stop = (): void => void link.exchange.leave(interruption(signal));
     signal.addEventListener('abort', stop, { once: true });
@@ -75,7 +76,7 @@ export class Room {
       if (first?.type !== 'enter') throw malformed('nobody who says a name');
       if (this.#isClosed || this.#seats.size >= MAX_MEMBERS)
         throw new XferError('limit', { detail: MAX_MEMBERS });
-      const seat = this.#seat(link, first.name);
+      const seat = this.#seat(link, known ?? first.name);
       try {
         for (let word = await link.next(); word !== undefined; word = await link.next())
           this.#take(seat, word);

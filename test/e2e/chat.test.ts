@@ -1,6 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
+import { machine, pairMachines } from '../support/devices.js';
 import { freePort } from '../support/direct.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
@@ -174,6 +175,27 @@ describe('xfer chat', () => {
     await host.waitFor(/somebody tried a wrong code/);
     host.kill('SIGINT');
     expect(await host.status()).toBe(130);
+  });
+
+  it('lets a paired machine into a room without a code, under the name that it has there', async () => {
+    const [laptop, pi, stranger] = [await machine(), await machine(), await machine()];
+    await pairMachines(laptop, pi, { name: 'pi', otherName: 'laptop' });
+    const port = await freePort();
+    const listen = ['--listen', `127.0.0.1:${port}`];
+    const open = { keepInputOpen: true };
+    const host = await xfer(['chat', '--wait', '--name', 'pi', ...listen], { ...pi, ...open });
+    await host.waitFor(/you are pi/);
+    const to = ['--to', 'pi', '--addr', `127.0.0.1:${port}`];
+    const guest = await xfer(['chat', ...to, '--name', 'somebody else'], { ...laptop, ...open });
+    await guest.waitFor(/you are laptop; here: pi/);
+    const other = await xfer(['chat', ...to], stranger);
+    expect(await other.status()).toBe(2);
+    guest.input.write('hello\n');
+    await host.waitFor(/^laptop: hello$/m);
+    host.input.end('goodbye\n');
+    expect(await host.status(), host.screen).toBe(0);
+    expect(await guest.status(), guest.screen).toBe(0);
+    expect(guest.stdout).toBe('pi: goodbye\n');
   });
 
   it('keeps what is being typed whole on a terminal', async () => {

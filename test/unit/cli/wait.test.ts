@@ -48,6 +48,7 @@ async function wait(
           device,
           receive,
           publicKey: new Uint8Array(32),
+          chat: async () => undefined,
           share: () => Promise.reject(new Error('nothing is shared')),
         });
       };
