@@ -38,6 +38,7 @@ test.each([
       'get',
       'put',
       'cat',
+      'edit',
       'rm',
       'mv',
       'mkdir',

@@ -45,7 +45,7 @@ describe('globs of the other side', () => {
       type: name.endsWith('/') ? ('folder' as const) : ('file' as const),
     }));
   const expand = async (text: string): Promise<string[]> =>
-    (await expandGlobs(demandFarName(`pi:${text}`).path, list)).map((path) => path.join('/'));
+    (await expandGlobs([demandFarName(`pi:${text}`)], list)).map((path) => path.join('/'));
 
   test.each([
     ['a.txt', ['a.txt']],
