@@ -34,6 +34,7 @@ export function lazyActions(surroundings: Omit<Context, 'library'>): Actions {
     mkdir: async (places, flags) =>
       (await import('./far-commands.js')).runMkdir(places, flags, await context()),
     edit: async (place, flags) => (await import('./edit.js')).runEdit(place, flags, await context()),
+    shell: async (name, flags) => (await import('./shell/shell.js')).runShell(name, flags, await context()),
     serve: async (folder, flags) => (await import('./serve.js')).runServe(folder, flags, await context()),
     stop: async (name, flags) => (await import('./stop.js')).runStop(name, flags, await context()),
     doctor: async (flags) => (await import('./doctor.js')).runDoctor(flags, await context()),
@@ -72,7 +73,7 @@ async function deviceCompleter(
   words: readonly string[],
   context: Context,
 ): Promise<(prefix: string) => readonly string[]> {
-  if (!words.some((word) => word === 'devices' || word === '--to')) return () => [];
+  if (!words.some((word) => ['devices', 'shell', 'stop', '--to'].includes(word))) return () => [];
   const { deviceNames } = await import('./devices.js');
   const names = await deviceNames(context);
   return (prefix) => names.filter((name) => name.toLowerCase().startsWith(prefix.toLowerCase()));
@@ -91,6 +92,6 @@ export function misdirection(
     return [`there is no command 'help'`, `xfer ${[...words.slice(1), '--help'].join(' ')}`];
   return [
     `there is no command '${first}'`,
-    'the commands are send, receive, chat, serve, stop, ls, get, put, cat, edit, rm, mv, mkdir, pair, devices, resume, node, doctor, config and completion',
+    'the commands are send, receive, chat, serve, stop, ls, get, put, cat, edit, rm, mv, mkdir, shell, pair, devices, resume, node, doctor, config and completion',
   ];
 }

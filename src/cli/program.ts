@@ -38,6 +38,7 @@ export interface Actions {
   put(words: readonly string[], flags: PutFlags): Promise<number>;
   cat(place: string, flags: GetFlags): Promise<number>;
   edit(place: string, flags: UseFlags): Promise<number>;
+  shell(device: string, flags: UseFlags): Promise<number>;
   rm(places: readonly string[], flags: RmFlags): Promise<number>;
   mv(places: readonly string[], flags: MvFlags): Promise<number>;
   mkdir(places: readonly string[], flags: UseFlags): Promise<number>;
@@ -408,6 +409,12 @@ function addShareCommands(program: Command, actions: Actions, finish: Finish): v
     .description('make folders in what another machine shares')
     .argument('<places...>', 'DEVICE:PATH');
   withUse(mkdir).action(finish((places: readonly string[], flags: UseFlags) => actions.mkdir(places, flags)));
+
+  const shell = program
+    .command('shell')
+    .description('work with what another machine shares at a prompt, with a menu for who wants one')
+    .argument('<device>');
+  withTalk(withFar(shell)).action(finish((device: string, flags: UseFlags) => actions.shell(device, flags)));
 }
 
 function withUse(command: Command): Command {

@@ -19,6 +19,7 @@ const SPACE = /\s/;
 const GLOB = /[*?[{]/;
 /** What means something else in a glob than itself. */
 const SPECIAL = /[*?[\]{}()!+@|,\\]/;
+const EVERY_SPECIAL = new RegExp(SPECIAL, 'g');
 
 /** What a backslash takes the meaning of inside double quotes. */
 const ESCAPED_IN_QUOTES = '"\\$`';
@@ -61,11 +62,16 @@ export function readWords(line: string, escapes = true): Line {
       isQuoted = true;
     }
     word.text += letter;
-    word.glob += isQuoted && SPECIAL.test(letter) ? `\\${letter}` : letter;
+    word.glob += isQuoted ? globOf(letter) : letter;
     word.isGlob ||= !isQuoted && GLOB.test(letter);
   }
   finish();
   return { words, isOpen: isOpen || quote !== undefined };
+}
+
+/** As a glob that only this text matches. */
+export function globOf(text: string): string {
+  return text.replace(EVERY_SPECIAL, String.raw`\$&`);
 }
 
 /** As `readWords`. Throws `usage` for a line whose last word is not over. */

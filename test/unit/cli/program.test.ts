@@ -35,6 +35,7 @@ async function run(
     rm: note('rm'),
     mv: note('mv'),
     edit: note('edit'),
+    shell: note('shell'),
     mkdir: note('mkdir'),
     configPath: note('config path'),
     configGet: note('config get'),
