@@ -58,7 +58,7 @@ export class Exchange<W extends ControlMessage = Word> {
   /**
    * Takes the channel over: nobody else may receive from it.
    *
-   * @param mostBytes How much the peer of a transfer may have under way, when that transfer wants to let it.
+   * @param mostBytes How much a transfer may have under way, either way, whatever it or its peer wants.
    * @param kind About a share if not given.
    */
   constructor(
@@ -176,6 +176,10 @@ export class TransferChannel implements Channel {
   readonly #mostBytes: () => number;
   readonly #items: Received[] = [];
   #waiting: Deferred<void> | undefined;
+  #sending: Promise<void> = Promise.resolve();
+  /** Bytes of content that the peer has not acknowledged. */
+  #kept = 0;
+  #room: Deferred<void> | undefined;
   #failure: XferError | undefined;
   #hasEnded = false;
   #hasPeerEnded = false;
@@ -212,9 +216,10 @@ export class TransferChannel implements Channel {
     return this.#over.promise;
   }
 
-  async send(item: ControlMessage | DataRecord, onDone?: () => void): Promise<void> {
-    if (this.#failure !== undefined) throw this.#failure;
-    await this.#channel.send(item, onDone);
+  send(item: ControlMessage | DataRecord, onDone?: () => void): Promise<void> {
+    const sent = this.#sending.then(() => this.#sendNext(item, onDone));
+    this.#sending = sent.catch(() => undefined);
+    return sent;
   }
 
   pieceBytes(): number {
@@ -243,6 +248,7 @@ export class TransferChannel implements Channel {
   async end(): Promise<void> {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
+    await this.#sending;
     await this.#channel.send({ type: 'over', request: this.#request });
     this.#lookForEnd();
   }
@@ -252,7 +258,7 @@ export class TransferChannel implements Channel {
     if (this.isOver || this.#failure !== undefined) return;
     const reason = error === undefined ? new XferError('interrupted') : toXferError(error);
     this.#failure = reason;
-    this.#waiting?.resolve();
+    this.#wake();
     if (ENDS_SESSION.includes(reason.code)) {
       this.#channel.destroy(reason);
       return;
@@ -286,8 +292,29 @@ export class TransferChannel implements Channel {
     clearTimeout(this.#givenUp);
     if (this.isOver) return;
     this.#failure ??= error;
-    this.#waiting?.resolve();
+    this.#wake();
     this.#over.reject(error);
+  }
+
+  /** The peer says how much it takes; what this side keeps of it until that is there, this side does. */
+  async #sendNext(item: ControlMessage | DataRecord, onDone: (() => void) | undefined): Promise<void> {
+    const bytes = 'body' in item ? item.body.bytes.length : 0;
+    while (this.#failure === undefined && this.#kept > 0 && this.#kept + bytes > this.#mostBytes()) {
+      this.#room = deferred();
+      await this.#room.promise;
+    }
+    if (this.#failure !== undefined) throw this.#failure;
+    this.#kept += bytes;
+    await this.#channel.send(item, () => {
+      this.#kept -= bytes;
+      this.#room?.resolve();
+      onDone?.();
+    });
+  }
+
+  #wake(): void {
+    this.#waiting?.resolve();
+    this.#room?.resolve();
   }
 
   #lookForEnd(): void {

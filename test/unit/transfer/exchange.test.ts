@@ -130,6 +130,38 @@ describe('an exchange', () => {
     expect(widen).toHaveBeenCalledWith(1 << 20);
   });
 
+  it('keeps no more of what it sends than a transfer may have under way', async () => {
+    const [channel] = MemoryChannel.pair();
+    const done: (() => void)[] = [];
+    const sent = vi.spyOn(channel, 'send').mockImplementation(async (_item, onDone) => {
+      done.push(onDone ?? (() => undefined));
+    });
+    const transfer = new Exchange(channel, () => 250).begin(1);
+    const body = { compression: 'stored', rawLength: 100, bytes: new Uint8Array(100) } as const;
+    const batch = { kind: 'batch', transfer: 1, count: 1, body } as const;
+    const settled = vi.fn();
+    const sending = Array.from({ length: 4 }, () => transfer.send(batch, settled));
+    await Promise.all(sending.slice(0, 2));
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(sent).toHaveBeenCalledTimes(2);
+    done[0]!();
+    await sending[2];
+    expect(sent).toHaveBeenCalledTimes(3);
+    expect(settled).toHaveBeenCalledTimes(1);
+    transfer.destroy(new XferError('disk-full'));
+    await expect(sending[3]).rejects.toMatchObject({ code: 'disk-full' });
+  });
+
+  it('sends what is larger than all of it alone', async () => {
+    const { one, other } = exchanges();
+    const [out, into] = [one.begin(1), other.begin(1)];
+    const [sent] = await Promise.all([
+      send(out, new MemorySource({ 'b.bin': new Uint8Array(3 << 20) })),
+      receive(into, new MemorySink()),
+    ]);
+    expect(sent.files).toBe(1);
+  });
+
   it('grants whole bytes, whatever a part of a window comes to', () => {
     const [channel] = MemoryChannel.pair();
     const widen = vi.spyOn(channel, 'widen');
