@@ -15,7 +15,6 @@ import type { Channel, ConflictPolicy } from './transfer/ports.js';
 
 /** What all sessions of a share together let their devices have under way, in bytes. */
 const ALL_WINDOWS_BYTES = 1 << 26;
-const SMALLEST_WINDOW_BYTES = 1 << 20;
 
 /**
  * Lets a device use a folder, until it goes. One that comes with `xfer send` puts into the folder what it sends.
@@ -60,7 +59,7 @@ export function share(device: string, options: ShareOptions & MeetingOptions, me
         await takeDropped(session.channel, access);
         return;
       }
-      const windowBytes = (): number => Math.max(SMALLEST_WINDOW_BYTES, ALL_WINDOWS_BYTES / sessions());
+      const windowBytes = (): number => ALL_WINDOWS_BYTES / sessions();
       session.watch.pause();
       const exchange = new Exchange(session.channel, windowBytes);
       const drain = (): void => exchange.interrupt(new XferError('interrupted'));

@@ -30,6 +30,9 @@ interface Arrival<W> {
 /** How long the peer may take to say that it is over with a transfer that this side gave up. */
 const GIVEN_UP_MS = 10_000;
 
+/** A window takes the largest record, whatever it costs beside its content: one that did not fit would wait for ever. */
+const SMALLEST_WINDOW_BYTES = 2 * CHUNK_BYTES;
+
 /** After these the session is not to be trusted any more, or not there. */
 const ENDS_SESSION: readonly ErrorCode[] = [
   'protocol',
@@ -242,7 +245,8 @@ export class TransferChannel implements Channel {
 
   widen(windowBytes: number): void {
     // A part of what all have together may be any number.
-    this.#channel.widen(Math.min(windowBytes, Math.floor(this.#mostBytes())));
+    const most = Math.max(SMALLEST_WINDOW_BYTES, Math.floor(this.#mostBytes()));
+    this.#channel.widen(Math.min(windowBytes, most));
   }
 
   async end(): Promise<void> {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { XferError } from '../../../src/errors.js';
 import { Exchange, type TransferChannel } from '../../../src/transfer/exchange.js';
@@ -126,8 +127,8 @@ describe('an exchange', () => {
   it('limits what a transfer may have under way', async () => {
     const [channel] = MemoryChannel.pair();
     const widen = vi.spyOn(channel, 'widen');
-    new Exchange(channel, () => 1 << 20).begin(1).widen(1 << 24);
-    expect(widen).toHaveBeenCalledWith(1 << 20);
+    new Exchange(channel, () => 1 << 22).begin(1).widen(1 << 24);
+    expect(widen).toHaveBeenCalledWith(1 << 22);
   });
 
   it('keeps no more of what it sends than a transfer may have under way', async () => {
@@ -160,6 +161,17 @@ describe('an exchange', () => {
       receive(into, new MemorySink()),
     ]);
     expect(sent.files).toBe(1);
+  });
+
+  it('lets the largest record through, however many share a window', async () => {
+    const channels = MemoryChannel.pair();
+    const [from, to] = [new Exchange(channels[0]), new Exchange(channels[1], () => 1 << 18)];
+    const content = createHash('shake256', { outputLength: 3 << 20 }).digest();
+    const [sent] = await Promise.all([
+      send(from.begin(1), new MemorySource({ 'b.bin': content })),
+      receive(to.begin(1), new MemorySink()),
+    ]);
+    expect(sent.bytes).toBe(3 << 20);
   });
 
   it('grants whole bytes, whatever a part of a window comes to', () => {
