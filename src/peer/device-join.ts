@@ -15,6 +15,9 @@ export interface DeviceJoinOptions extends WaysToMeet {
   readonly expireMs: number;
 }
 
+/** A device that many come to at once drops some of them before it knows them: so often that is no refusal yet. */
+const CHANCES = 3;
+
 /**
  * Looks for a device that waits, which may be there later than this side.
  *
@@ -26,6 +29,7 @@ export async function joinDevice(options: DeviceJoinOptions): Promise<PairedChan
   // While it dials and looks. A failure shows where somebody is met.
   loadAuthentication().catch(() => undefined);
   const finders = await openFinders(options, 0);
+  let refusals = 0;
   return seek(
     {
       topics: () => daysAround(Date.now()).map((day) => deviceTopic(device.secret, device.publicKey, day)),
@@ -38,7 +42,8 @@ export async function joinDevice(options: DeviceJoinOptions): Promise<PairedChan
           return await authenticateToDevice(connection, own, device);
         } catch (error) {
           if (!(error instanceof XferError) || error.code !== 'device-refused') throw error;
-          throw new XferError('device-refused', { subject, cause: error });
+          refusals += 1;
+          throw new XferError(refusals > CHANCES ? 'device-refused' : 'peer-gone', { subject, cause: error });
         }
       },
       endsWith: () => undefined,

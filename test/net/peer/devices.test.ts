@@ -142,6 +142,21 @@ describe('at an address', () => {
     expect(waiter.sessions).toHaveLength(1);
   });
 
+  test('fifty devices of one network come in the same moment', async () => {
+    const waiter = await Waiter.start({ listen: ANY_PORT });
+    const connect = waiter.endpoint;
+    const keys = Array.from({ length: 50 }, () => generateKeyPair());
+    waiter.welcome(
+      keys.map(({ publicKey }, index) => ({ name: `device-${index}`, publicKey, secret: secretOf(index) })),
+    );
+    const joined = await Promise.all(keys.map((own, index) => look(own, index, { connect })));
+    await vi.waitFor(() => expect(new Set(waiter.sessions.map(({ name }) => name)).size).toBe(50), WAIT);
+    for (const { channel } of joined) channel.destroy();
+    await Promise.all(
+      [...joined, ...waiter.sessions.map(({ paired }) => paired)].map(({ closed }) => closed),
+    );
+  }, 60_000);
+
   test('one device has eight sessions at once, and no more', async () => {
     const waiter = await Waiter.start({ listen: ANY_PORT });
     const connect = waiter.endpoint;
