@@ -24,7 +24,7 @@ import { meetingOf, withSession } from './session.js';
 import { parsePassword } from './share/owner-password.js';
 import { RemoteShare } from './share/remote-share.js';
 import { atLast, interruption } from './transfer/conduct.js';
-import type { Channel, ConflictPolicy } from './transfer/ports.js';
+import type { Channel, ConflictPolicy, FileSource } from './transfer/ports.js';
 import type { FarPath, ListedItem } from './transfer/share-messages.js';
 import { malformed } from './transfer/wire.js';
 
@@ -175,9 +175,21 @@ class SessionShare implements Share {
           this.#moving(() => this.#sendOver(this.#sessionOver(channel), source, content)),
         ),
       );
+    } catch (error) {
+      throw await this.#named(error, path, source.roots);
     } finally {
       source.close();
     }
+  }
+
+  /** A share says that something exists, and not what. Where one thing was put into a folder it is clear. */
+  async #named(error: unknown, path: FarPath, roots: FileSource['roots']): Promise<unknown> {
+    const [root] = roots;
+    if (!(error instanceof XferError) || error.code !== 'target-exists') return error;
+    if (root === undefined || roots.length > 1) return error;
+    const there = path.length === 0 ? undefined : await this.look(path).catch(() => undefined);
+    if (path.length > 0 && there?.type !== 'folder') return error;
+    return new XferError('target-exists', { subject: this.nameOf([...path, root.name]), cause: error });
   }
 
   async #ask<T>(work: () => Promise<T>): Promise<T> {
