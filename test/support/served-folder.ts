@@ -39,7 +39,7 @@ export class ServedFolder {
   /** Starts to share it. */
   async serve(...flags: readonly string[]): Promise<XferProcess> {
     const server = await xfer(['serve', this.folder, '--listen', this.#address, ...flags], this.pi);
-    await server.waitFor(/listening at/);
+    await server.waitFor(flags.includes('--json') ? /"listening"/ : /listening at/);
     return server;
   }
 }
