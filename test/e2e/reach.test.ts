@@ -1,7 +1,7 @@
 /** One code, and whatever lies between two machines. `npm run soak` writes what was seen to docs/reach.md. */
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Internet, type Place, type RouterOptions } from '../support/internet.js';
 import { Machine, isInstalled, whyNoNetworks } from '../support/networks.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
@@ -32,10 +32,11 @@ describe.skipIf(unavailable !== undefined)(
     let from: string;
     let to: string;
 
-    beforeAll(async () => {
+    async function startInternet(): Promise<void> {
       internet = new Internet();
       await internet.startDht();
-    });
+    }
+    beforeAll(startInternet);
     afterAll(async () => {
       await internet.remove();
       if (isSoak) await writeDocument();
@@ -122,45 +123,53 @@ describe.skipIf(unavailable !== undefined)(
       expect(await transfer(scenario, [alice.machine, bob.machine])).toEqual(ways);
     });
 
-    // A relay carries the bytes until there is a hole, and the first of them within 5 s.
-    it.each<[string, () => [Place, Place], RegExp]>([
-      ['both behind routers that draw ports', () => [behind(random), behind(random)], /^relay$/],
-      [
-        'the sender behind a router that draws ports, the receiver behind one that keeps them',
-        () => [behind(random), behind()],
-        /^(dht|relay(,dht)?)$/,
-      ],
-      [
-        'the receiver behind a router that draws ports, the sender behind one that keeps them',
-        () => [behind(), behind(random)],
-        /^(dht|relay(,dht)?)$/,
-      ],
-    ])('%s, and a relay', async (scenario, places, ways) => {
-      const key = await startRelay();
-      const [alice, bob] = places();
-      const both = [alice.machine, bob.machine] as const;
-      const went = await transfer(`${scenario}, and a relay`, both, [], [], 'off', key);
-      expect(went.join()).toMatch(ways);
-    });
+    describe('by a relay', () => {
+      // A relay is a node of the DHT too: one that is gone would be asked by those who come next.
+      afterEach(async () => {
+        await internet.remove();
+        await startInternet();
+      });
 
-    it('moves from a relay to the hole as soon as there is one', async () => {
-      const key = await startRelay();
-      const [alice, bob] = [behind(), behind()];
-      const drop = `ip daddr ${bob.address} meta l4proto udp drop;`;
-      alice.machine.run(
-        'nft',
-        `table ip shut { chain out { type filter hook output priority 0; ${drop} }; }`,
-      );
-      const ways = await transfer(
-        'both behind routers that keep ports, nothing but a relay let through at first, `--limit` so that it takes 20 s',
-        [alice.machine, bob.machine],
-        ['--limit', String(content.length / 20)],
-        [],
-        'off',
-        key,
-        () => alice.machine.run('nft', 'delete table ip shut'),
-      );
-      expect(ways).toEqual(['relay', 'dht']);
+      // A relay carries the bytes until there is a hole, and the first of them within 5 s.
+      it.each<[string, () => [Place, Place], RegExp]>([
+        ['both behind routers that draw ports', () => [behind(random), behind(random)], /^relay$/],
+        [
+          'the sender behind a router that draws ports, the receiver behind one that keeps them',
+          () => [behind(random), behind()],
+          /^(dht|relay(,dht)?)$/,
+        ],
+        [
+          'the receiver behind a router that draws ports, the sender behind one that keeps them',
+          () => [behind(), behind(random)],
+          /^(dht|relay(,dht)?)$/,
+        ],
+      ])('%s, and a relay', async (scenario, places, ways) => {
+        const key = await startRelay();
+        const [alice, bob] = places();
+        const both = [alice.machine, bob.machine] as const;
+        const went = await transfer(`${scenario}, and a relay`, both, [], [], 'off', key);
+        expect(went.join()).toMatch(ways);
+      });
+
+      it('moves from a relay to the hole as soon as there is one', async () => {
+        const key = await startRelay();
+        const [alice, bob] = [behind(), behind()];
+        const drop = `ip daddr ${bob.address} meta l4proto udp drop;`;
+        alice.machine.run(
+          'nft',
+          `table ip shut { chain out { type filter hook output priority 0; ${drop} }; }`,
+        );
+        const ways = await transfer(
+          'both behind routers that keep ports, nothing but a relay let through at first, `--limit` so that it takes 20 s',
+          [alice.machine, bob.machine],
+          ['--limit', String(content.length / 20)],
+          [],
+          'off',
+          key,
+          () => alice.machine.run('nft', 'delete table ip shut'),
+        );
+        expect(ways).toEqual(['relay', 'dht']);
+      });
     });
 
     it('both behind routers, one with an open port', async () => {
