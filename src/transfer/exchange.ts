@@ -32,6 +32,9 @@ const GIVEN_UP_MS = 10_000;
 
 /** A window takes the largest record, whatever it costs beside its content: one that did not fit would wait for ever. */
 const SMALLEST_WINDOW_BYTES = 2 * CHUNK_BYTES;
+/** Read, packed, sealed and sent ahead of each other. */
+const PIECES_UNDER_WAY = 8;
+const SMALLEST_PIECE_BYTES = 1 << 16;
 
 /** After these the session is not to be trusted any more, or not there. */
 const ENDS_SESSION: readonly ErrorCode[] = [
@@ -226,7 +229,8 @@ export class TransferChannel implements Channel {
   }
 
   pieceBytes(): number {
-    return this.#channel.pieceBytes?.() ?? CHUNK_BYTES;
+    const share = Math.max(SMALLEST_PIECE_BYTES, Math.floor(this.#mostBytes() / PIECES_UNDER_WAY));
+    return Math.min(this.#channel.pieceBytes?.() ?? CHUNK_BYTES, share);
   }
 
   async receive(): Promise<Received | undefined> {

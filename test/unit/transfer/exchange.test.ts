@@ -124,6 +124,19 @@ describe('an exchange', () => {
     expect(() => exchange.begin(2)).toThrow(expect.objectContaining({ code: 'internal' }));
   });
 
+  it('has smaller records where many share what may be under way', () => {
+    const pieceOf = (mostBytes?: number): number => {
+      const [channel] = MemoryChannel.pair();
+      channel.pieceBytes = () => 1 << 20;
+      const limit = mostBytes === undefined ? undefined : () => mostBytes;
+      return new Exchange(channel, limit).begin(1).pieceBytes();
+    };
+    expect(pieceOf()).toBe(1 << 20);
+    expect(pieceOf(1 << 24)).toBe(1 << 20);
+    expect(pieceOf(1 << 20)).toBe(1 << 17);
+    expect(pieceOf(1)).toBe(1 << 16);
+  });
+
   it('limits what a transfer may have under way', async () => {
     const [channel] = MemoryChannel.pair();
     const widen = vi.spyOn(channel, 'widen');
