@@ -1,15 +1,15 @@
 /** To talk in a room, one's own or that of somebody else. */
 import { hostname } from 'node:os';
 import path from 'node:path';
-import { hostByCode, meetByCode } from './code-meeting.js';
+import { hostByCode } from './code-meeting.js';
 import { toXferError, XferError } from './errors.js';
 import { openSource } from './files/source.js';
 import { withGuardedEvents } from './guarded-events.js';
-import { loadReceiving, loadSending, whileBusy, type Carriage } from './moving.js';
+import { isProtected, loadReceiving, loadSending, whileBusy, type Carriage } from './moving.js';
 import type { Decision, MeetingOptions, OfferSummary, ReceiveOptions } from './options.js';
 import type { PairedChannel } from './peer/connect.js';
 import { receiveGuest } from './room-guest.js';
-import { withSession } from './session.js';
+import { meetingOf, withSession } from './session.js';
 import { ChatLink } from './share/chat-link.js';
 import { Guest, type ChatEvent, type ChatFile } from './share/guest.js';
 import { localChannels } from './share/local-channel.js';
@@ -64,23 +64,13 @@ export function chat(options: ChatOptions, talk: (chat: Chat) => Promise<void>):
 }
 
 async function joinRoom(options: ChatOptions, talk: (chat: Chat) => Promise<void>): Promise<void> {
-  await withSession(
-    'chat',
-    options,
-    async (onEvent, signal) => {
-      const { device } = options;
-      if (device === undefined) return meetByCode('chat', options, onEvent, signal);
-      const { meetDevice } = await import('./device-meeting.js');
-      return meetDevice(device, options, onEvent, signal);
-    },
-    async () => {
-      const prepare = await loadMember(options);
-      return (session) => {
-        session.watch.pause();
-        return prepare(session, talk);
-      };
-    },
-  );
+  await withSession('chat', options, meetingOf(options, 'chat'), async () => {
+    const prepare = await loadMember(options);
+    return (session) => {
+      session.watch.pause();
+      return prepare(session, talk);
+    };
+  });
 }
 
 function openRoom(options: ChatOptions, talk: (chat: Chat) => Promise<void>): Promise<void> {
@@ -161,10 +151,10 @@ async function loadMember(options: ChatOptions): Promise<Prepared> {
         const { out, noExec, register, sync, dotfiles = false } = options;
         const { paths } = await whileBusy(session, () =>
           receiveOver(on(channel), {
-            ...(out === undefined ? {} : { out }),
-            ...(noExec === undefined ? {} : { noExec }),
-            ...(register === undefined ? {} : { register }),
-            ...(sync === undefined ? {} : { sync }),
+            out,
+            noExec,
+            register,
+            sync,
             early: true,
             decide: async (offer) => decideOn(offer, file, dotfiles),
           }),
@@ -233,7 +223,7 @@ function decideOn(offer: OfferSummary, file: OfferedFile, dotfiles: boolean): De
     root.type === file.entry &&
     root.size === file.size;
   if (!isSame) return { accept: false, reason: 'source-changed' };
-  if (!dotfiles && (offer.dotNames.length > 0 || offer.intoHome)) {
+  if (!dotfiles && isProtected(offer)) {
     return { accept: false, reason: 'target-protected' };
   }
   return { accept: true, conflicts: 'rename' };

@@ -1,7 +1,7 @@
 /** Moves content over a channel of a session that both sides agreed on. */
 import type { PathMatcher } from './files/filter.js';
 import { entersHome } from './files/target.js';
-import type { ReceiveOptions, ReceiveOutcome, XferEvent } from './options.js';
+import type { OfferSummary, ReceiveOptions, ReceiveOutcome, XferEvent } from './options.js';
 import type { TransferOutcome } from './transfer/events.js';
 import type { OfferKind } from './transfer/messages.js';
 import type { Channel, FileSource, LeafHasher } from './transfer/ports.js';
@@ -40,10 +40,10 @@ export type SendOver = (
 ) => Promise<TransferOutcome>;
 
 /** How content is received; see `ReceiveOptions`. */
-export type ReceivingOptions = Pick<
-  ReceiveOptions,
-  'out' | 'output' | 'only' | 'noExec' | 'register' | 'sync' | 'decide' | 'early'
-> & {
+export type ReceivingOptions = Pick<ReceiveOptions, 'decide'> & {
+  readonly [K in 'out' | 'output' | 'only' | 'noExec' | 'register' | 'sync' | 'early']?:
+    ReceiveOptions[K] | undefined;
+} & {
   /** Does not go to `out` by way of a symbolic link. */
   readonly noLinks?: boolean;
 };
@@ -124,6 +124,11 @@ export async function loadReceiving(): Promise<ReceiveOver> {
     );
     return { ...outcome, paths, text: text.text() };
   };
+}
+
+/** Whether what is offered needs a yes of its own, since programs obey what lies there. */
+export function isProtected({ dotNames, intoHome }: Pick<OfferSummary, 'dotNames' | 'intoHome'>): boolean {
+  return dotNames.length > 0 || intoHome;
 }
 
 /** What `--only` takes. Throws `usage` for a bad glob. */

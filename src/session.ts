@@ -1,6 +1,7 @@
 /** The story of a transfer: find, trust, offer, move, verify. */
 import { availableParallelism } from 'node:os';
 import { meetByCode } from './code-meeting.js';
+import type { CodePurpose } from './crypto/pairing.js';
 import { XferError } from './errors.js';
 import type { OpenedSource } from './files/source.js';
 import { assertTarget } from './files/target.js';
@@ -90,10 +91,10 @@ export async function openContent(content: Content): Promise<OpenedSource> {
 }
 
 /** By a code, or by the name of a device. */
-export function meetingOf(options: MeetingOptions): Meet {
+export function meetingOf(options: MeetingOptions, purpose: CodePurpose = 'transfer'): Meet {
   const { device } = options;
   if (device === undefined) {
-    return (onEvent, signal) => meetByCode('transfer', options, onEvent, signal);
+    return (onEvent, signal) => meetByCode(purpose, options, onEvent, signal);
   }
   return async (onEvent, signal) => {
     const { meetDevice } = await import('./device-meeting.js');

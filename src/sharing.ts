@@ -4,13 +4,13 @@ import { loadPairingSodium } from './crypto/sodium.js';
 import { toXferError, XferError } from './errors.js';
 import { inboxOf } from './files/device-inbox.js';
 import { refuse } from './introduction.js';
-import { loadReceiving, loadSending, whileBusy, type Session } from './moving.js';
+import { isProtected, loadReceiving, loadSending, whileBusy, type Session } from './moving.js';
 import type { Decision, MeetingOptions, OfferSummary, OfferWatch, ShareOptions } from './options.js';
 import { withSession, type Meet } from './session.js';
-import { answerRequests, type Mover, type ShareAccess, type Stopping } from './share/answering.js';
+import { answerRequests, placeFor, type Mover, type ShareAccess, type Stopping } from './share/answering.js';
 import { ownerPassword } from './share/owner-password.js';
 import { atLast, sayLast } from './transfer/conduct.js';
-import { Exchange } from './transfer/exchange.js';
+import { Exchange, SHARE_WORDS } from './transfer/exchange.js';
 import type { Channel, ConflictPolicy } from './transfer/ports.js';
 
 /** What all sessions of a share together let their devices have under way, in bytes. */
@@ -36,9 +36,9 @@ export function share(device: string, options: ShareOptions & MeetingOptions, me
               {
                 out,
                 noLinks: true,
-                ...(noExec === undefined ? {} : { noExec }),
-                ...(register === undefined ? {} : { register }),
-                ...(sync === undefined ? {} : { sync }),
+                noExec,
+                register,
+                sync,
                 early: true,
                 decide: (offer, watch) => decideFor(conflicts, dotfiles, offer, watch),
               },
@@ -61,7 +61,7 @@ export function share(device: string, options: ShareOptions & MeetingOptions, me
       }
       const windowBytes = (): number => ALL_WINDOWS_BYTES / sessions();
       session.watch.pause();
-      const exchange = new Exchange(session.channel, windowBytes);
+      const exchange = new Exchange(session.channel, SHARE_WORDS, windowBytes);
       const drain = (): void => exchange.interrupt(new XferError('interrupted'));
       draining.addEventListener('abort', drain, { once: true });
       try {
@@ -102,17 +102,11 @@ function stoppingBy(
 }
 
 /** Takes what a device sends that asks for nothing, as if it had put it into the share. */
-async function takeDropped(
-  channel: Channel,
-  { folder, rights, inbox, mover, onAction }: ShareAccess,
-): Promise<void> {
-  const { write, inbox: isInbox, dotfiles } = rights();
+async function takeDropped(channel: Channel, access: ShareAccess): Promise<void> {
+  const { mover, onAction } = access;
   const said = { action: 'put', paths: [''] } as const;
   try {
-    if (!write && !isInbox) throw new XferError('not-allowed', { detail: 'write' });
-    const [out, conflicts] = isInbox
-      ? ([inbox(), 'rename'] as const)
-      : ([folder.locate([]), 'refuse'] as const);
+    const { out, conflicts, dotfiles } = placeFor(access, [], 'refuse');
     onAction({ ...said, moved: await mover.receive(channel, out, conflicts, dotfiles) });
   } catch (thrown) {
     const error = toXferError(thrown);
@@ -131,7 +125,7 @@ function decideFor(
 ): Promise<Decision> {
   // Nobody might ever read it.
   if (offer.kind === 'text') return Promise.resolve({ accept: false, reason: 'not-allowed' });
-  if (!dotfiles && (offer.dotNames.length > 0 || offer.intoHome)) {
+  if (!dotfiles && isProtected(offer)) {
     return Promise.resolve({ accept: false, reason: 'target-protected' });
   }
   if (conflicts !== 'refuse' || offer.isAllNew) return Promise.resolve({ accept: true, conflicts });

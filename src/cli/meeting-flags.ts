@@ -153,6 +153,21 @@ export function connectEndpoint(text: string): Endpoint & { readonly host: strin
   return { host, port };
 }
 
+/** As `meetingOptions`, for a side that waits for devices: it has no code, dials nobody, and waits without end. */
+export function waitingOptions(
+  flags: MeetingFlags,
+  config: Config,
+  env: NodeJS.ProcessEnv,
+): Omit<MeetingChoices, 'connect' | 'expireMs' | 'words'> {
+  const {
+    connect: _,
+    expireMs: _unused,
+    words: _none,
+    ...choices
+  } = meetingOptions(flags, config, env, true);
+  return choices;
+}
+
 /** Where to dial, and by way of which proxy, if any. */
 function connectionTo(text: string, env: NodeJS.ProcessEnv): Pick<MeetingOptions, 'connect' | 'proxy'> {
   const connect = connectEndpoint(text);

@@ -8,6 +8,7 @@ import { formatProgress, Speed } from './progress-line.js';
 import type { Screen } from './screen.js';
 import type { SharedScreen } from './shared-screen.js';
 import { show, wrap } from './show.js';
+import { WaitingLines } from './waiting-lines.js';
 
 /** Of one device, while it is there. */
 export interface SessionLog {
@@ -29,36 +30,29 @@ export interface ServeLog {
 /** For people and for a journal. */
 export class ServeLines implements ServeLog {
   readonly #screen: SharedScreen;
-  readonly #own: Screen;
+  readonly #own: WaitingLines;
   readonly #now: () => number;
 
   constructor(screen: SharedScreen, now: () => number) {
     this.#screen = screen;
-    this.#own = screen.part('');
+    this.#own = new WaitingLines(screen.part(''));
     this.#now = now;
   }
 
   begin(folder: string, devices: number): void {
-    this.#say(`sharing ${show(folder)} with ${countOf(devices, 'device')}`);
+    this.#own.say(`sharing ${show(folder)} with ${countOf(devices, 'device')}`);
     if (devices > 0) return;
-    this.#say('xfer pair here and on another machine makes them known to each other; no restart is needed');
+    this.#own.say(
+      'xfer pair here and on another machine makes them known to each other; no restart is needed',
+    );
   }
 
   event(event: XferEvent): void {
-    if (event.type === 'listening') {
-      for (const address of event.addresses) this.#say(`listening at ${show(address)}`);
-    }
-    if (event.type === 'dht-unreachable') {
-      this.#say('the network that helps peers to meet (dht) does not answer over UDP; it is tried again');
-    }
+    this.#own.event(event);
   }
 
   session(device: string): SessionLog {
     return new SessionLines(this.#screen.part(`${device}: `), this.#now);
-  }
-
-  #say(text: string): void {
-    for (const line of wrap(text, this.#own.width)) this.#own.say(line);
   }
 }
 
@@ -152,13 +146,7 @@ export class ServeJson implements ServeLog {
   }
 
   session(device: string, session: number): SessionLog {
-    const report = new JsonReporter(this.#stdout, this.#now, { device, session });
-    return {
-      event: (event) => report.event(event),
-      action: (action) => report.action(action),
-      gone: () => report.gone(),
-      failed: (error) => report.failed(error),
-    };
+    return new JsonReporter(this.#stdout, this.#now, { device, session });
   }
 }
 

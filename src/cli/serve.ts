@@ -14,7 +14,7 @@ import {
 } from '../index.js';
 import type { Context } from './context.js';
 import { DebugLog } from './debug.js';
-import { meetingOptions, type MeetingFlags } from './meeting-flags.js';
+import { waitingOptions, type MeetingFlags } from './meeting-flags.js';
 import { Prompts } from './prompts.js';
 import { openScreen, quietScreen } from './screen.js';
 import { ServeLines, ServeJson, type ServeLog } from './serve-log.js';
@@ -52,12 +52,7 @@ export async function runServe(
   const devices = devicesPath(env);
   const store = await library.openDevices(devices);
   const rightsOf = await rightsFor(flags, store);
-  const {
-    connect: _,
-    expireMs: _unused,
-    words: _none,
-    ...choices
-  } = meetingOptions(flags, config, env, true);
+  const choices = waitingOptions(flags, config, env);
   const folder = await library.openShared(place);
   const now = (): number => performance.now();
   const isQuiet = flags.json === true || flags.quiet === true;

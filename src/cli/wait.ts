@@ -1,22 +1,15 @@
 /** `xfer receive --wait` */
-import {
-  devicesPath,
-  loadConfig,
-  toXferError,
-  XferError,
-  type DeviceSession,
-  type XferEvent,
-} from '../index.js';
+import { devicesPath, loadConfig, toXferError, XferError, type DeviceSession } from '../index.js';
 import { canAsk, type Context } from './context.js';
 import { DebugLog } from './debug.js';
 import { JsonReporter } from './json-reporter.js';
-import { meetingOptions } from './meeting-flags.js';
+import { waitingOptions } from './meeting-flags.js';
 import { Prompts } from './prompts.js';
 import { moveTo, type ReceiveFlags } from './receive.js';
 import { openScreen, quietScreen, type Screen } from './screen.js';
 import { SharedScreen } from './shared-screen.js';
-import { show, wrap } from './show.js';
 import { assertComparable, runTransfer } from './transfer.js';
+import { WaitingLines } from './waiting-lines.js';
 
 const IDLE = { kind: 'idle', draw: () => 'waiting for devices' };
 const INTERRUPTED = 130;
@@ -31,17 +24,12 @@ export async function runWait(flags: ReceiveFlags, context: Context): Promise<nu
   const config = await loadConfig(env);
   const devices = devicesPath(env);
   const prompts = new Prompts(context);
-  const {
-    connect: _,
-    expireMs: _unused,
-    words: _none,
-    ...choices
-  } = meetingOptions(flags, config, env, true);
+  const choices = waitingOptions(flags, config, env);
   const now = (): number => performance.now();
   assertComparable(context, flags, choices.verify);
   const screen = new SharedScreen(screenOf(flags, context, now), IDLE);
   const debug = flags.debug === true ? new DebugLog(stderr, now) : undefined;
-  const report = flags.json === true ? new JsonReporter(stdout, now) : new Listing(screen.part(''));
+  const report = flags.json === true ? new JsonReporter(stdout, now) : new WaitingLines(screen.part(''));
   // Whoever is paired from now on is taken up.
   if ((await (await library.openDevices(devices)).list()).length === 0) {
     report.say(
@@ -82,26 +70,4 @@ export async function runWait(flags: ReceiveFlags, context: Context): Promise<nu
 
 function screenOf({ json, quiet }: ReceiveFlags, { stderr, env }: Context, now: () => number): Screen {
   return json === true || quiet === true ? quietScreen : openScreen(stderr, env, now);
-}
-
-/** Says what happens between the sessions. */
-class Listing {
-  readonly #screen: Screen;
-
-  constructor(screen: Screen) {
-    this.#screen = screen;
-  }
-
-  event(event: XferEvent): void {
-    if (event.type === 'listening') {
-      for (const address of event.addresses) this.say(`listening at ${show(address)}`);
-    }
-    if (event.type === 'dht-unreachable') {
-      this.say('the network that helps peers to meet (dht) does not answer over UDP; it is tried again');
-    }
-  }
-
-  say(text: string): void {
-    for (const line of wrap(text, this.#screen.width)) this.#screen.say(line);
-  }
 }

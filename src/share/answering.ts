@@ -212,20 +212,10 @@ class Answering {
   }
 
   async #put(request: number, { path, conflicts }: Extract<Ask, { action: 'put' }>): Promise<Moved> {
-    const { folder, inbox, mover } = this.#access;
-    const out = await refusing(0, () => {
-      const rights = this.#access.rights();
-      // What is there already is nobody's business who only drops.
-      if (rights.inbox && path.length > 0)
-        throw new XferError('not-allowed', { detail: 'choose the folder' });
-      if (rights.inbox) return inbox();
-      this.#demand('write', path);
-      if (conflicts === 'overwrite' || conflicts === 'update') this.#demand('delete');
-      return folder.locate(path);
-    });
-    const { inbox: isInbox, dotfiles } = this.#access.rights();
-    const policy = isInbox ? 'rename' : conflicts;
-    return this.#transfer(request, (channel) => mover.receive(channel, out, policy, dotfiles));
+    const place = await refusing(0, () => placeFor(this.#access, path, conflicts));
+    return this.#transfer(request, (channel) =>
+      this.#access.mover.receive(channel, place.out, place.conflicts, place.dotfiles),
+    );
   }
 
   /** Ends the share for all where the device proves that it knows the owner's password. */
@@ -251,17 +241,37 @@ class Answering {
     return moved;
   }
 
-  /** Throws `not-allowed`. */
-  #demand(right: 'read' | 'write' | 'delete', path: FarPath = []): void {
-    const rights = this.#access.rights();
-    if (!rights[right]) throw new XferError('not-allowed', { detail: right });
-    if (!rights.dotfiles && path.some((name) => name.startsWith('.')))
-      throw new XferError('target-protected');
+  #demand(right: 'read' | 'write' | 'delete', path?: FarPath): void {
+    demand(this.#access.rights(), right, path);
   }
 
   #reply(request: number, problem?: ErrorCode, path = 0): Promise<void> {
     return this.#exchange.say({ type: 'reply', request, problem, path });
   }
+}
+
+/** Where what a device brings goes, and how. Throws `not-allowed`, and what the folder says of the path. */
+export function placeFor(
+  { folder, inbox, rights }: ShareAccess,
+  path: FarPath,
+  conflicts: ConflictPolicy,
+): { readonly out: string; readonly conflicts: ConflictPolicy; readonly dotfiles: boolean } {
+  const allowed = rights();
+  const { dotfiles } = allowed;
+  if (allowed.inbox) {
+    // What is there already is nobody's business who only drops.
+    if (path.length > 0) throw new XferError('not-allowed', { detail: 'choose the folder' });
+    return { out: inbox(), conflicts: 'rename', dotfiles };
+  }
+  demand(allowed, 'write', path);
+  if (conflicts === 'overwrite' || conflicts === 'update') demand(allowed, 'delete');
+  return { out: folder.locate(path), conflicts, dotfiles };
+}
+
+/** Throws `not-allowed`, and `target-protected` for a path with a name that programs may obey. */
+function demand(rights: Rights, right: 'read' | 'write' | 'delete', path: FarPath = []): void {
+  if (!rights[right]) throw new XferError('not-allowed', { detail: right });
+  if (!rights.dotfiles && path.some((name) => name.startsWith('.'))) throw new XferError('target-protected');
 }
 
 /** What is wrong with a request, while the session is not. */

@@ -25,7 +25,7 @@ export class ChatLink {
 
   /** Takes the channel over. */
   constructor(channel: Channel) {
-    this.exchange = new Exchange(channel, undefined, CHAT);
+    this.exchange = new Exchange(channel, CHAT);
   }
 
   /** The next word, no more of them than a person reads; whoever says more waits. `undefined` at the end. Throws as `Exchange.next`. */

@@ -1,7 +1,7 @@
 /** A share of another machine, as this side uses it: docs/protocol.md section 12. */
 import type { OwnerProof } from '../crypto/owner.js';
 import { isErrorCode, XferError, type ErrorCode } from '../errors.js';
-import { Exchange, type TransferChannel, type Word } from '../transfer/exchange.js';
+import { Exchange, SHARE_WORDS, type TransferChannel, type Word } from '../transfer/exchange.js';
 import { peerError } from '../transfer/inbox.js';
 import { MAX_ENTRIES, type Channel, type ConflictPolicy } from '../transfer/ports.js';
 import type { Ask, FarPath, ListedItem } from '../transfer/share-messages.js';
@@ -35,7 +35,7 @@ export class RemoteShare {
 
   /** Takes the channel over. */
   constructor(channel: Channel, prefix: string) {
-    this.#exchange = new Exchange(channel);
+    this.#exchange = new Exchange(channel, SHARE_WORDS);
     this.#prefix = prefix;
   }
 

@@ -19,7 +19,10 @@ export interface ExchangeKind<W extends ControlMessage> {
   readonly compressions?: ReadonlySet<Compression>;
 }
 
-const SHARE: ExchangeKind<Word> = { words: ['request', 'listing', 'reply', 'challenge', 'proof'] };
+/** About a share. */
+export const SHARE_WORDS: ExchangeKind<Word> = {
+  words: ['request', 'listing', 'reply', 'challenge', 'proof'],
+};
 
 /** A word that nobody took yet: its credit bounds how many there may be. */
 interface Arrival<W> {
@@ -65,13 +68,8 @@ export class Exchange<W extends ControlMessage = Word> {
    * Takes the channel over: nobody else may receive from it.
    *
    * @param mostBytes How much a transfer may have under way, either way, whatever it or its peer wants.
-   * @param kind About a share if not given.
    */
-  constructor(
-    channel: Channel,
-    mostBytes: () => number = () => Infinity,
-    kind: ExchangeKind<W> = SHARE as unknown as ExchangeKind<W>,
-  ) {
+  constructor(channel: Channel, kind: ExchangeKind<W>, mostBytes: () => number = () => Infinity) {
     this.#channel = channel;
     this.#kind = kind;
     this.#mostBytes = mostBytes;

@@ -16,7 +16,7 @@ import { inboxOf } from '../../../src/files/device-inbox.js';
 import { SharedFolder } from '../../../src/files/shared-folder.js';
 import { answerRequests, type Mover, type ShareAction } from '../../../src/share/answering.js';
 import { NO_RIGHTS, type Right, type Rights } from '../../../src/share/rights.js';
-import { Exchange } from '../../../src/transfer/exchange.js';
+import { Exchange, SHARE_WORDS } from '../../../src/transfer/exchange.js';
 import { receiveFiles } from '../../../src/transfer/receiver.js';
 import { sendFiles } from '../../../src/transfer/sender.js';
 import type { Ask, ListedItem } from '../../../src/transfer/share-messages.js';
@@ -83,7 +83,7 @@ class Hostile {
     this.rights = { ...NO_RIGHTS, ...Object.fromEntries(rights.map((right) => [right, true])) };
     const shared = SharedFolder.open(at('share'));
     this.over = answerRequests(
-      new Exchange(channel),
+      new Exchange(channel, SHARE_WORDS),
       {
         folder: shared,
         rights: () => this.rights,
@@ -249,7 +249,7 @@ describe('a device without the right', () => {
 
 /** Sends files as a client does, over the channel of a hostile device. */
 async function putOver(hostile: Hostile, request: number, files: Record<string, string>): Promise<void> {
-  const exchange = new Exchange(hostile.peer.channel);
+  const exchange = new Exchange(hostile.peer.channel, SHARE_WORDS);
   const channel = exchange.begin(request);
   const source = new MemorySource(
     Object.fromEntries(Object.entries(files).map(([name, content]) => [name, Buffer.from(content)])),
@@ -473,7 +473,7 @@ describe('a share that ends', () => {
 it('a device fetches and puts, one after the other', async () => {
   const hostile = new Hostile('read', 'write');
   await hostile.peer.say({ type: 'request', request: 1, ask: { action: 'get', paths: [['docs']] } });
-  const exchange = new Exchange(hostile.peer.channel);
+  const exchange = new Exchange(hostile.peer.channel, SHARE_WORDS);
   const channel = exchange.begin(1);
   expect(await exchange.next()).toMatchObject({ type: 'reply', request: 1, problem: undefined });
   const sink = new MemorySink();

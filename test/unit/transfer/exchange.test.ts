@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { XferError } from '../../../src/errors.js';
-import { Exchange, type TransferChannel } from '../../../src/transfer/exchange.js';
+import { Exchange, SHARE_WORDS, type TransferChannel } from '../../../src/transfer/exchange.js';
 import { receiveFiles } from '../../../src/transfer/receiver.js';
 import { sendFiles } from '../../../src/transfer/sender.js';
 import { MemoryChannel, ScriptedPeer } from '../../support/memory-channel.js';
@@ -14,12 +14,16 @@ const chunk = { type: 'counting', transfer: 1, entries: 0, bytes: 0 } as const;
 
 function exchanges(): { one: Exchange; other: Exchange; channels: [MemoryChannel, MemoryChannel] } {
   const channels = MemoryChannel.pair();
-  return { one: new Exchange(channels[0]), other: new Exchange(channels[1]), channels };
+  return {
+    one: new Exchange(channels[0], SHARE_WORDS),
+    other: new Exchange(channels[1], SHARE_WORDS),
+    channels,
+  };
 }
 
 function scripted(): { exchange: Exchange; peer: ScriptedPeer; channel: MemoryChannel } {
   const [channel, far] = MemoryChannel.pair();
-  return { exchange: new Exchange(channel), peer: new ScriptedPeer(far), channel };
+  return { exchange: new Exchange(channel, SHARE_WORDS), peer: new ScriptedPeer(far), channel };
 }
 
 const signal = new AbortController().signal;
@@ -129,7 +133,7 @@ describe('an exchange', () => {
       const [channel] = MemoryChannel.pair();
       channel.pieceBytes = () => 1 << 20;
       const limit = mostBytes === undefined ? undefined : () => mostBytes;
-      return new Exchange(channel, limit).begin(1).pieceBytes();
+      return new Exchange(channel, SHARE_WORDS, limit).begin(1).pieceBytes();
     };
     expect(pieceOf()).toBe(1 << 20);
     expect(pieceOf(1 << 24)).toBe(1 << 20);
@@ -140,7 +144,7 @@ describe('an exchange', () => {
   it('limits what a transfer may have under way', async () => {
     const [channel] = MemoryChannel.pair();
     const widen = vi.spyOn(channel, 'widen');
-    new Exchange(channel, () => 1 << 22).begin(1).widen(1 << 24);
+    new Exchange(channel, SHARE_WORDS, () => 1 << 22).begin(1).widen(1 << 24);
     expect(widen).toHaveBeenCalledWith(1 << 22);
   });
 
@@ -150,7 +154,7 @@ describe('an exchange', () => {
     const sent = vi.spyOn(channel, 'send').mockImplementation(async (_item, onDone) => {
       done.push(onDone ?? (() => undefined));
     });
-    const transfer = new Exchange(channel, () => 250).begin(1);
+    const transfer = new Exchange(channel, SHARE_WORDS, () => 250).begin(1);
     const body = { compression: 'stored', rawLength: 100, bytes: new Uint8Array(100) } as const;
     const batch = { kind: 'batch', transfer: 1, count: 1, body } as const;
     const settled = vi.fn();
@@ -178,7 +182,10 @@ describe('an exchange', () => {
 
   it('lets the largest record through, however many share a window', async () => {
     const channels = MemoryChannel.pair();
-    const [from, to] = [new Exchange(channels[0]), new Exchange(channels[1], () => 1 << 18)];
+    const [from, to] = [
+      new Exchange(channels[0], SHARE_WORDS),
+      new Exchange(channels[1], SHARE_WORDS, () => 1 << 18),
+    ];
     const content = createHash('shake256', { outputLength: 3 << 20 }).digest();
     const [sent] = await Promise.all([
       send(from.begin(1), new MemorySource({ 'b.bin': content })),
@@ -190,7 +197,7 @@ describe('an exchange', () => {
   it('grants whole bytes, whatever a part of a window comes to', () => {
     const [channel] = MemoryChannel.pair();
     const widen = vi.spyOn(channel, 'widen');
-    new Exchange(channel, () => 2 ** 26 / 13).begin(1).widen(1 << 24);
+    new Exchange(channel, SHARE_WORDS, () => 2 ** 26 / 13).begin(1).widen(1 << 24);
     expect(widen).toHaveBeenCalledWith(5_162_220);
   });
 });
