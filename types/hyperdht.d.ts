@@ -23,6 +23,23 @@ declare module 'hyperdht' {
   export interface Query<T> extends AsyncIterable<T> {
     finished(): Promise<void>;
     destroy(): void;
+    /** Requests without an answer yet. */
+    readonly inflight: number;
+    /** Of these, those that were sent again because the first answer was due. */
+    readonly _slow: number;
+    /** Nodes to ask. */
+    readonly _pending: readonly Address[];
+    readonly closestReplies: readonly unknown[];
+    /** Asks more nodes, or ends where there is nothing to wait for. */
+    _readMore(): void;
+    /** Ends, with what is to be done at the closest nodes. */
+    _flush(): void;
+  }
+
+  export interface QueryOptions {
+    readonly target: Uint8Array;
+    readonly command: number;
+    readonly value?: Uint8Array | null;
   }
 
   export type CreateSecretStream = (
@@ -98,6 +115,11 @@ declare module 'hyperdht' {
     createServer(options: ServerOptions, onconnection?: (stream: SecretStream) => void): Server;
     connect(publicKey: Uint8Array, options?: ConnectOptions): SecretStream;
     lookup(topic: Uint8Array): Query<LookupReply>;
+    findNode(target: Uint8Array, options?: object): Query<unknown>;
+    /** What all look-ups and announcements begin with. */
+    query(request: QueryOptions, options?: object): Query<unknown>;
+    /** What begins with the first nodes, and finds out now and then who is there. */
+    _backgroundQuery(target: Uint8Array): Query<unknown>;
     announce(topic: Uint8Array, keyPair: KeyPair, relayAddresses?: readonly Address[]): Query<LookupReply>;
     createRawStream(options: object): RawStream;
     destroy(options?: { readonly force?: boolean }): Promise<void>;

@@ -35,7 +35,13 @@ export class Candidates<T> {
   readonly #entries = new Map<string, Entry<T>>();
   /** What each teller told, the latest last. */
   readonly #tellers = new Map<string, Set<Entry<T>>>();
+  readonly #longestRetryMs: number;
   #told = 0;
+
+  /** @param longestRetryMs Between two tries of one that failed again and again, in milliseconds. */
+  constructor(longestRetryMs = LONGEST_RETRY_MS) {
+    this.#longestRetryMs = longestRetryMs;
+  }
 
   get size(): number {
     return this.#entries.size;
@@ -97,7 +103,7 @@ export class Candidates<T> {
       return;
     }
     entry.state = 'waiting';
-    entry.retryMs = nowMs + Math.min(FIRST_RETRY_MS * 2 ** entry.failures, LONGEST_RETRY_MS);
+    entry.retryMs = nowMs + Math.min(FIRST_RETRY_MS * 2 ** entry.failures, this.#longestRetryMs);
     entry.failures += 1;
   }
 

@@ -4,6 +4,7 @@
  */
 import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
+import b4a from 'b4a';
 import type { Topic } from '../crypto/code.js';
 import { equalBytes } from '../crypto/digest.js';
 import type { SessionKey, Side } from '../crypto/key-schedule.js';
@@ -15,9 +16,11 @@ import type { Endpoint } from './address.js';
 import { Admission } from './admission.js';
 import { pairAsHost, pairAsJoiner } from './authenticate.js';
 import type { Guess } from './budget.js';
+import { Candidates } from './candidates.js';
 import type { Paired, SealedChannel } from './channel.js';
 import type { Connection } from './connection.js';
-import type { Bootstrap, DhtNode } from './dht.js';
+import type { Bootstrap, DhtNode, DhtPeer } from './dht.js';
+import { Dials, type Attempt } from './dials.js';
 import { dialOnce, listen, type Listener, type ReunionTaker } from './direct.js';
 import { hello } from './hello.js';
 import type { LanPlace, LanTask } from './lan.js';
@@ -56,8 +59,8 @@ export interface ReunionOptions {
 
 /** Between two tries of one way. */
 const RETRY_MS = 500;
-/** Dials of those who answer on the local network, at once. */
-const MOST_DIALS = 8;
+/** Between two tries of one place where nobody was met, again and again. */
+const LONGEST_RETRY_MS = 2_000;
 /** From the joiner's proof to its first record. */
 const FIRST_RECORD_MS = 10_000;
 
@@ -66,7 +69,7 @@ const FREE_GUESS: Guess = { spend: () => undefined, giveBack: () => undefined };
 const reserve = (): Promise<Guess> => Promise.resolve(FREE_GUESS);
 
 /** One pairing; true where the session goes on over it. Never rejects. */
-type Attempt = (connection: Connection, key: SessionKey) => Promise<boolean>;
+type TryPairing = (connection: Connection, key: SessionKey) => Promise<boolean>;
 
 interface Met {
   readonly connection: Connection;
@@ -149,7 +152,7 @@ export class Reunion {
     try {
       return await new Promise<Met>((resolve, reject) => {
         searching.addEventListener('abort', () => reject(new XferError('peer-gone')), { once: true });
-        const attempt: Attempt = async (connection, key) => {
+        const attempt: TryPairing = async (connection, key) => {
           const drop = (): void => connection.destroy();
           searching.addEventListener('abort', drop, { once: true });
           try {
@@ -196,7 +199,12 @@ export class Reunion {
     }
   }
 
-  async #dial(to: Target, attempt: Attempt, keys: readonly SessionKey[], signal: AbortSignal): Promise<void> {
+  async #dial(
+    to: Target,
+    attempt: TryPairing,
+    keys: readonly SessionKey[],
+    signal: AbortSignal,
+  ): Promise<void> {
     // Where the last epoch may have begun at one side only there are two keys, and two names of the session.
     for (let tries = 0; !signal.aborted; tries += 1) {
       const key = keys[tries % keys.length];
@@ -209,7 +217,7 @@ export class Reunion {
   }
 
   async #useLan(
-    attempt: Attempt,
+    attempt: TryPairing,
     key: SessionKey,
     signal: AbortSignal,
     closers: (() => unknown)[],
@@ -233,21 +241,27 @@ export class Reunion {
       keep(announceOnLan([topic], listener.port));
       return;
     }
-    const dialled = new Set<string>();
-    const dialPlace = async (place: LanPlace): Promise<void> => {
-      const name = `${place.host} ${String(place.port)}`;
-      if (isOver() || dialled.has(name) || dialled.size >= MOST_DIALS) return;
-      dialled.add(name);
-      const connection = await dialOnce(place, 'lan', signal).catch(() => undefined);
-      if (connection !== undefined) await attempt(connection, key);
-      dialled.delete(name);
+    const places = new Candidates<LanPlace>(LONGEST_RETRY_MS);
+    const dials = new Dials(signal, attemptOf(attempt, key));
+    const dial = (): void => {
+      dials.start(places, (place, until) => dialOnce(place, 'lan', until));
     };
-    keep(searchOnLan(topic, (place) => void dialPlace(place)));
+    keep(
+      searchOnLan(topic, (place) => {
+        places.add(`${place.host} ${String(place.port)}`, place, place.host);
+        dial();
+      }),
+    );
+    // Those that could not be reached are tried again.
+    while (!isOver()) {
+      dial();
+      await sleep(RETRY_MS, undefined, { signal }).catch(() => undefined);
+    }
   }
 
   async #useDht(
     bootstrap: Bootstrap,
-    attempt: Attempt,
+    attempt: TryPairing,
     key: SessionKey,
     signal: AbortSignal,
     closers: (() => unknown)[],
@@ -262,13 +276,16 @@ export class Reunion {
         await used?.closed;
         await dht.close();
       };
-      const met = async (connection: Connection): Promise<void> => {
-        if (await attempt(connection, key)) used = connection;
+      const met: TryPairing = async (connection) => {
+        const isMet = await attempt(connection, key);
+        if (isMet) used = connection;
+        return isMet;
       };
       try {
         closers.push(() => (this.#open = Promise.all([this.#open, close()])));
-        if (this.#options.side === 'host') await this.#announce(dht, topic, met);
-        else await this.#lookUp(dht, topic, met, signal);
+        if (this.#options.side === 'host')
+          await this.#announce(dht, topic, (connection) => void met(connection, key));
+        else await this.#lookUp(dht, topic, attemptOf(met, key), signal);
         return;
       } catch {
         // No network yet: a node that began without one stays without.
@@ -279,25 +296,30 @@ export class Reunion {
     }
   }
 
-  async #announce(dht: DhtNode, topic: Topic, met: (connection: Connection) => Promise<void>): Promise<void> {
-    const announced = dht.announce(topic, new Admission(), (connection) => void met(connection));
+  async #announce(dht: DhtNode, topic: Topic, take: (connection: Connection) => void): Promise<void> {
+    const announced = dht.announce(topic, new Admission(), take);
     if (!(await dht.isReachable()) || !(await announced)) throw new XferError('no-network');
   }
 
-  async #lookUp(
-    dht: DhtNode,
-    topic: Topic,
-    met: (connection: Connection) => Promise<void>,
-    signal: AbortSignal,
-  ): Promise<void> {
+  async #lookUp(dht: DhtNode, topic: Topic, attempt: Attempt, signal: AbortSignal): Promise<void> {
     if (!(await dht.isReachable())) throw new XferError('no-network');
+    const candidates = new Candidates<DhtPeer>(LONGEST_RETRY_MS);
+    const dials = new Dials(signal, attempt);
+    const dial = (): void => {
+      dials.start(candidates, (peer, until) => dht.connect(peer, until));
+    };
     const isOver = (): boolean => signal.aborted;
     while (!isOver()) {
-      for (const peer of await dht.lookup(topic).catch(() => [])) {
-        if (isOver()) return;
-        const connection = await dht.connect(peer, signal).catch(() => undefined);
-        if (connection !== undefined) await met(connection);
+      try {
+        for await (const { teller, peers } of dht.told(topic)) {
+          if (isOver()) return;
+          for (const peer of peers) candidates.add(b4a.toString(peer.publicKey, 'hex'), peer, teller);
+          dial();
+        }
+      } catch {
+        // The next look-up may not fail.
       }
+      dial();
       await sleep(RETRY_MS, undefined, { signal }).catch(() => undefined);
     }
   }
@@ -325,7 +347,11 @@ function greetingOf(key: SessionKey): Uint8Array {
   return Buffer.concat([hello('reunion'), id]);
 }
 
-function takerOf(keys: readonly SessionKey[], attempt: Attempt): ReunionTaker {
+function attemptOf(attempt: TryPairing, key: SessionKey): Attempt {
+  return async (connection) => ((await attempt(connection, key)) ? 'refused' : 'failed');
+}
+
+function takerOf(keys: readonly SessionKey[], attempt: TryPairing): ReunionTaker {
   const known = keys.map((key) => {
     const { password, id } = key.reunionSecrets();
     password.erase();

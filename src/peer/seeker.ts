@@ -5,9 +5,10 @@ import type { Topic } from '../crypto/code.js';
 import { XferError, toXferError } from '../errors.js';
 import { Admission } from './admission.js';
 import type { Authenticated } from './authenticate.js';
-import { Candidates, type AttemptOutcome, type Candidate } from './candidates.js';
+import { Candidates, type AttemptOutcome } from './candidates.js';
 import type { Connection, Transport } from './connection.js';
 import type { DhtNode, DhtPeer } from './dht.js';
+import { Dials, type Attempt } from './dials.js';
 import { dial, dialOnce } from './direct.js';
 import type { LanPlace, LanTask } from './lan.js';
 import {
@@ -40,13 +41,6 @@ const LOOKUP_MS = 500;
 /** Who is on the local network has answered by then. */
 const ANSWER_MS = 1_500;
 const REDIAL_MS = 500;
-const DIALS_AT_ONCE = 8;
-/** As many, so that everybody who tells of somebody has one dial: a liar that answers first holds up nobody else. */
-const MOST_DIALS_AT_ONCE = 32;
-/** A dial that takes longer makes room for others, and goes on beside them. */
-const DIAL_MS = 5_000;
-/** Dials that go on, at once. */
-const LINGERING_AT_ONCE = 8;
 /** Connections that are being paired, at once. */
 const PAIRINGS_AT_ONCE = 32;
 const CHECK_MS = 250;
@@ -98,9 +92,6 @@ export async function seek(
   }
 }
 
-/** Opens a connection to a candidate. */
-type Connect<T> = (value: T, signal: AbortSignal) => Promise<Connection>;
-
 /** Looks for one other side by several ways, and tries who may be it, until one is. */
 class Seeker {
   readonly #quest: Quest;
@@ -109,8 +100,7 @@ class Seeker {
   readonly #candidates = new Candidates<DhtPeer>();
   readonly #neighbours = new Candidates<LanPlace>();
   readonly #startedMs = performance.now();
-  #dialing = 0;
-  #lingering = 0;
+  readonly #dials: Dials;
   #pairing = 0;
   #crowdedSinceMs: number | undefined;
   readonly #said = new Set<PeerEvent['type']>();
@@ -122,6 +112,7 @@ class Seeker {
     this.#quest = quest;
     this.#options = options;
     this.#meeting = meeting;
+    this.#dials = new Dials(meeting.signal, this.#attempt, () => this.#pairing < PAIRINGS_AT_ONCE);
   }
 
   /** Looks the topic up again and again: who announces later than we look is found as well. */
@@ -164,7 +155,7 @@ class Seeker {
   }
 
   #dialFound(dht: DhtNode): void {
-    this.#dialMore(this.#candidates, (peer, signal) => dht.connect(peer, signal));
+    this.#dials.start(this.#candidates, (peer, signal) => dht.connect(peer, signal));
   }
 
   /** Asks the local network, and dials whoever answers. */
@@ -177,7 +168,7 @@ class Seeker {
     this.#unexplored.add('lan');
     this.#meeting.goBy(async () => {
       const dialMore = (): void =>
-        this.#dialMore(this.#neighbours, (place, signal) => dialOnce(place, 'lan', signal));
+        this.#dials.start(this.#neighbours, (place, signal) => dialOnce(place, 'lan', signal));
       const asked = new Set<string>();
       const askForMore = (): void => {
         for (const topic of this.#quest.topics()) {
@@ -231,7 +222,7 @@ class Seeker {
   readonly check = (): void => {
     const nowMs = performance.now();
     const hasOpen = this.#candidates.hasOpen || this.#neighbours.hasOpen;
-    const isBusy = this.#dialing > 0 || this.#pairing > 0 || hasOpen;
+    const isBusy = this.#dials.isBusy || this.#pairing > 0 || hasOpen;
     if (
       !isBusy &&
       !this.#unexplored.has('dht') &&
@@ -281,62 +272,8 @@ class Seeker {
     this.#options.onEvent({ type });
   }
 
-  #dialMore<T>(candidates: Candidates<T>, connect: Connect<T>): void {
-    while (this.#dialing < MOST_DIALS_AT_ONCE && this.#pairing < PAIRINGS_AT_ONCE && !this.#meeting.isOver) {
-      const candidate = candidates.next(performance.now(), this.#dialing >= DIALS_AT_ONCE);
-      if (candidate === undefined) return;
-      void this.#dialAndTry(candidates, candidate, connect);
-    }
-  }
-
-  async #dialAndTry<T>(
-    candidates: Candidates<T>,
-    candidate: Candidate<T>,
-    connect: Connect<T>,
-  ): Promise<void> {
-    const connection = await this.#dial(candidates, candidate, connect);
-    const attempt = connection === undefined ? undefined : this.#attempt(connection);
-    if (attempt !== undefined) this.#dialMore(candidates, connect);
-    candidates.settle(candidate, (await attempt) ?? 'failed', performance.now());
-    this.#dialMore(candidates, connect);
-  }
-
-  /** One dial; `undefined` for who is stale, made up or too slow. They are tried again later. */
-  async #dial<T>(
-    candidates: Candidates<T>,
-    candidate: Candidate<T>,
-    connect: Connect<T>,
-  ): Promise<Connection | undefined> {
-    const tooSlow = new AbortController();
-    let leave = (): void => {
-      this.#dialing -= 1;
-    };
-    const slow = setTimeout(() => {
-      if (this.#lingering >= LINGERING_AT_ONCE) {
-        tooSlow.abort();
-        return;
-      }
-      candidates.linger(candidate);
-      leave();
-      this.#lingering += 1;
-      leave = () => {
-        this.#lingering -= 1;
-      };
-      this.#dialMore(candidates, connect);
-    }, DIAL_MS);
-    this.#dialing += 1;
-    try {
-      return await connect(candidate.value, AbortSignal.any([this.#meeting.signal, tooSlow.signal]));
-    } catch {
-      return undefined;
-    } finally {
-      clearTimeout(slow);
-      leave();
-    }
-  }
-
   /** One pairing. Never rejects. */
-  async #attempt(connection: Connection): Promise<AttemptOutcome> {
+  readonly #attempt: Attempt = async (connection) => {
     const { signal } = this.#meeting;
     const drop = (): void => {
       connection.destroy();
@@ -362,7 +299,7 @@ class Seeker {
       signal.removeEventListener('abort', drop);
       this.#pairing -= 1;
     }
-  }
+  };
 
   #note(error: XferError): AttemptOutcome {
     if (this.#meeting.isOver) return 'failed';

@@ -22,8 +22,15 @@ export interface End {
   readonly close: () => void;
 }
 
+export interface Session {
+  readonly sender: End;
+  readonly receiver: End;
+  /** Cuts the pairing connection. */
+  readonly cut: () => void;
+}
+
 /** Both ends of a session; the pairing connection is as one over this transport is. */
-export async function session(transport: 'dht' | 'direct' = 'dht'): Promise<{ sender: End; receiver: End }> {
+export async function session(transport: 'dht' | 'direct' = 'dht'): Promise<Session> {
   const [joiner, host] = await connectionPair(undefined, transport);
   await joiner.confirm();
   await host.confirm();
@@ -60,7 +67,7 @@ export async function session(transport: 'dht' | 'direct' = 'dht'): Promise<{ se
       },
     };
   };
-  return { sender: end('host'), receiver: end('joiner') };
+  return { sender: end('host'), receiver: end('joiner'), cut: () => joiner.destroy() };
 }
 
 /** As after a meeting through the DHT on one machine. */

@@ -1,4 +1,6 @@
 /** A nameplate that strangers crowd, and a DHT that is not all honest: who belongs together meets all the same, and soon. */
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
 import { createRequire, syncBuiltinESMExports } from 'node:module';
 import { networkInterfaces, hostname } from 'node:os';
 import HyperDHT, { type KeyPair } from 'hyperdht';
@@ -9,24 +11,13 @@ import { Admission } from '../../../src/peer/admission.js';
 import type { Connection } from '../../../src/peer/connection.js';
 import { openDht } from '../../../src/peer/dht.js';
 import { seek } from '../../../src/peer/seeker.js';
+import { LIES, lyingNodes } from '../../support/lying-dht.js';
 import { host, join, meet, type Run } from '../../support/meetings.js';
 import { startPrivateDht, type PrivateDht } from '../../support/private-dht.js';
 
 const soak = process.env['XFER_SOAK'] === '1';
 /** However many strangers there are. */
 const SOON_MS = 10_000;
-
-// Not part of hyperdht's documented interface, and without types.
-const require = createRequire(createRequire(import.meta.url).resolve('hyperdht'));
-const { COMMANDS } = require('./lib/constants.js') as { COMMANDS: Readonly<Record<string, number>> };
-interface Codec {
-  readonly lookupRawReply: unknown;
-  readonly peer: unknown;
-}
-const messages = require('./lib/messages.js') as Codec;
-const { encode } = require('compact-encoding') as {
-  encode: (type: unknown, value: unknown) => Uint8Array;
-};
 
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {
@@ -157,70 +148,36 @@ describe('a nameplate that strangers crowd', () => {
   });
 });
 
-interface Request {
-  readonly command: number;
-  reply(value: Uint8Array | null): void;
-}
-
-type Answer = (request: Request) => void;
-
-/** A node that keeps what others should keep, and tells them something else. */
-class Liar extends HyperDHT {
-  answer: Answer | undefined;
-  lies = 0;
-
-  onrequest(request: Request): boolean {
-    const { answer } = this;
-    const isAsked = ['FIND_PEER', 'LOOKUP', 'ANNOUNCE'].some((name) => COMMANDS[name] === request.command);
-    if (answer === undefined || !isAsked) {
-      const honest = Object.getPrototypeOf(Liar.prototype) as { onrequest(request: Request): boolean };
-      return honest.onrequest.call(this, request);
-    }
-    this.lies += 1;
-    answer(request);
-    return true;
-  }
-}
-
-const nobody = (): Uint8Array =>
-  encode(messages.peer, {
-    publicKey: HyperDHT.keyPair().publicKey,
-    relayAddresses: [{ host: '127.0.0.1', port: 9 }],
-  });
-
-const LIES: Readonly<Record<string, Answer>> = {
-  'say that there is nobody': (request) => request.reply(null),
-  'say nothing at all': () => undefined,
-  'name peers that do not exist': (request) =>
-    request.reply(
-      request.command === COMMANDS['LOOKUP']
-        ? encode(messages.lookupRawReply, { peers: Array.from({ length: 20 }, nobody), bump: 0 })
-        : request.command === COMMANDS['FIND_PEER']
-          ? nobody()
-          : null,
-    ),
-  'answer with what is no record': (request) => request.reply(Buffer.alloc(500, 0xff)),
-};
+test('nobody waits longer than for its first answer for a node that is down', async () => {
+  const dht = await startPrivateDht();
+  cleanups.push(() => dht.close());
+  let asked = 0;
+  const silent = createSocket('udp4', () => (asked += 1)).bind(0, '127.0.0.1');
+  await once(silent, 'listening');
+  cleanups.push(() => silent.close());
+  const node = openDht([`127.0.0.1:${String(silent.address().port)}`, ...dht.bootstrap]);
+  cleanups.push(() => node.close());
+  const topic = topicOf(parseCode('417-apple-tiger'));
+  expect(await node.isReachable()).toBe(true);
+  asked = 0;
+  for await (const told of node.told(topic)) expect(told.peers).toEqual([]);
+  // hyperdht itself asks six times, a second apart.
+  expect(asked).toBeLessThanOrEqual(2);
+  expect(await node.announce(topic, new Admission(), () => undefined)).toBe(true);
+});
 
 describe('a DHT of which half the nodes', () => {
   test.each(Object.entries(LIES))('%s', { timeout: 60_000 }, async (_, answer) => {
     const dht = await startPrivateDht();
     cleanups.push(() => dht.close());
     const { bootstrap } = dht;
-    const liars = await Promise.all(
-      Array.from({ length: 6 }, async () => {
-        const liar = new Liar({ bootstrap, host: '127.0.0.1', ephemeral: false, firewalled: false });
-        await liar.fullyBootstrapped();
-        return liar;
-      }),
-    );
-    cleanups.push(() => Promise.all(liars.map((liar) => liar.destroy())));
-    for (const liar of liars) liar.answer = answer;
+    const liars = await lyingNodes(bootstrap, answer);
+    cleanups.push(() => liars.close());
     const a = host({ bootstrap });
     const code = await a.code;
     await a.event('dht-ready');
     await meetSoon(a, join(code, { bootstrap }));
-    expect(liars.reduce((sum, { lies }) => sum + lies, 0)).toBeGreaterThan(0);
+    expect(liars.lies()).toBeGreaterThan(0);
   });
 });
 
