@@ -1,8 +1,12 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { parseCode, topicOf } from '../../src/crypto/code.js';
+import { loadHashing } from '../../src/crypto/sodium.js';
+import { openDht, type DhtNode } from '../../src/peer/dht.js';
 import { freePort, joining, listening } from '../support/direct.js';
 import { expectEnding, type Ending } from '../support/endings.js';
+import { startPrivateDht, type PrivateDht } from '../support/private-dht.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 import { namesIn, noise } from '../support/trees.js';
@@ -68,6 +72,37 @@ describe('Ctrl-C while nobody is there yet', () => {
     await receiver.waitFor(/code/i);
     receiver.type(CTRL_C);
     await expectEnding(receiver, MINE);
+  });
+});
+
+describe('a code that nobody used', () => {
+  let dht: PrivateDht;
+  let stranger: DhtNode;
+  beforeAll(async () => {
+    await loadHashing();
+    dht = await startPrivateDht();
+    stranger = openDht(dht.bootstrap);
+  });
+  afterAll(async () => {
+    await stranger.close();
+    await dht.close();
+  });
+
+  it.each([
+    ['Ctrl-C', 'SIGINT', 130],
+    ['SIGTERM', 'SIGTERM', 130],
+    ['its time', undefined, 4],
+  ] as const)('has left the DHT when %s ended its process', async (_, signal, status) => {
+    const expire = signal === undefined ? ['--expire', '3s'] : [];
+    const sender = await xfer(['send', big, ...expire], { bootstrap: dht.bootstrap });
+    const topic = topicOf(parseCode(await sender.code()));
+    await vi.waitFor(async () => expect(await stranger.lookup(topic)).toHaveLength(1), {
+      timeout: 10_000,
+      interval: 50,
+    });
+    if (signal !== undefined) sender.kill(signal);
+    expect(await sender.status()).toBe(status);
+    expect(await stranger.lookup(topic)).toEqual([]);
   });
 });
 

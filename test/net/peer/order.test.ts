@@ -1,5 +1,6 @@
 /** Whoever starts first, and however long the other takes: a host and a joiner meet, and the DHT forgets the host when it is over. */
 import { createRequire, syncBuiltinESMExports } from 'node:module';
+import { setTimeout } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { parseCode, topicOf } from '../../../src/crypto/code.js';
 import { openDht, type DhtNode } from '../../../src/peer/dht.js';
@@ -118,3 +119,17 @@ test.each([
   expect(await a.outcome).toBe(outcome);
   await forgotten(code);
 });
+
+test.runIf(process.env['XFER_SOAK'] === '1').each(['the host', 'the joiner'])(
+  '%s ten minutes before the other, by the clock',
+  { timeout: 2 * TEN_MINUTES_MS, concurrent: true },
+  async (first) => {
+    const ways = { bootstrap: dht.bootstrap, expireMs: 2 * TEN_MINUTES_MS };
+    const nameplate = first === 'the host' ? 501 : 502;
+    const code = await codeOf(nameplate);
+    const early = first === 'the host' ? await hostOf(nameplate, ways) : join(code, ways);
+    await setTimeout(TEN_MINUTES_MS);
+    if (first === 'the host') await meet(early, join(code, ways));
+    else await meet(await hostOf(nameplate, ways), early);
+  },
+);
