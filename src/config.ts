@@ -4,6 +4,8 @@ import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { isIP, isIPv6 } from 'node:net';
 import { dirname, join } from 'node:path';
 import envPaths from 'env-paths';
+import { checkActions, type ActionSettings } from './action-settings.js';
+import { parseDuration, parsePatience } from './duration.js';
 import { XferError } from './errors.js';
 import { parseRate } from './rate.js';
 import { MAX_LANES } from './transfer/messages.js';
@@ -30,13 +32,16 @@ export interface Config {
   readonly lanes?: number;
   /** Where lanes are awaited: the TCP port that a firewall lets through, from `LOWEST_LANE_PORT`. */
   readonly port?: number;
+  /** What devices may have run where a folder is shared, by the names that they call it by. */
+  readonly actions?: Readonly<Record<string, ActionSettings>>;
 }
 
 /** Ports below belong to the services of a machine. */
 const LOWEST_LANE_PORT = 1024;
 const HIGHEST_PORT = 65_535;
 
-export type ConfigKey = keyof Config;
+/** What is set by one value. Actions are written into the file by hand. */
+export type ConfigKey = Exclude<keyof Config, 'actions'>;
 
 interface Setting {
   /** What a valid value is, for the message about one that is not. */
@@ -234,6 +239,8 @@ export function relayKeys(config: Config, env: NodeJS.ProcessEnv = process.env):
   return (keys.length > 0 ? keys : (config.relay ?? [])).map((key) => key.toLowerCase());
 }
 
+export { parseDuration, parsePatience };
+
 /** Where a direct connection is made when no port is given. */
 export const DEFAULT_PORT = 7337;
 
@@ -266,34 +273,13 @@ function splitAddress(text: string): { host: string | undefined; port: string | 
   return { host: host === '' ? undefined : host, port: match?.['port'] };
 }
 
-const UNIT_MS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-/** Node's timers hold no more than this. */
-const LONGEST_MS = 2 ** 31 - 1;
-
-/**
- * Milliseconds of a duration such as `90s`, `30m`, `2h` or `1d`; at most 24 days.
- *
- * @throws XferError `usage`
- */
-export function parseDuration(text: string): number {
-  const [, count = '', unit = ''] = /^(\d+(?:\.\d+)?)\s*([smhd])$/.exec(text.trim()) ?? [];
-  const ms = Math.round(Number(count) * (UNIT_MS[unit] ?? NaN));
-  if (!(ms > 0 && ms <= LONGEST_MS)) {
-    throw new XferError('usage', {
-      subject: `'${text}' is not a duration`,
-      detail: 'write a number and s, m, h or d, such as 30m; at most 24d',
-    });
-  }
-  return ms;
-}
-
-/** As `parseDuration`; `0` is none at all. */
-export function parsePatience(text: string): number {
-  return text.trim() === '0' ? 0 : parseDuration(text);
-}
-
 function check(settings: object, path: string): Config {
   for (const [key, value] of Object.entries(settings)) {
+    if (key === 'actions') {
+      const wrong = checkActions(value);
+      if (wrong !== undefined) throw new XferError('config-invalid', { subject: path, detail: wrong });
+      continue;
+    }
     if (!isConfigKey(key)) {
       throw new XferError('config-invalid', { subject: path, detail: `there is no setting '${key}'` });
     }

@@ -46,6 +46,14 @@ export const ERROR_CODES = [
   'wrong-password',
   'too-many-tries',
   'editor-failed',
+  // Having something run by a share.
+  'no-action',
+  'argument-count',
+  'argument-refused',
+  'too-many-runs',
+  'action-failed',
+  'action-timeout',
+  'action-output',
   // During a transfer.
   'declined',
   'dry-run',

@@ -16,8 +16,10 @@ import type {
 import type { Chat, ChatOptions } from './chat.js';
 import type { DistributeOptions } from './distribution.js';
 import type { Examination, ExamineOptions } from './doctor.js';
+import type { ActionSettings } from './action-settings.js';
 import type { Leftover } from './files/interrupted.js';
 import type { SharedFolder } from './files/shared-folder.js';
+import type { SharedActions, SharedPlace } from './share/actions.js';
 import type { DeviceStore } from './share/device-store.js';
 import type { NodeAddress, NodeOptions } from './share/node.js';
 import type { EntryType, Skipped } from './transfer/ports.js';
@@ -30,9 +32,12 @@ export type { OfferedRoot, OfferKind, ReceiverState } from './transfer/messages.
 export type { ExamineOptions, Examination, Finding, FindingState, FolderState, Versions } from './doctor.js';
 export type { NatKind, NetworkInterface } from './peer/surroundings.js';
 export type { SharedFolder } from './files/shared-folder.js';
-export type { ShareAction } from './share/answering.js';
+export type { DeviceActions, SharedActions, SharedPlace } from './share/actions.js';
+export type { Ran, ShareAction } from './share/answering.js';
 export { checkRights, NO_RIGHTS, parseRights, RIGHTS, type Right, type Rights } from './share/rights.js';
-export type { Action, FarPath, ListedItem } from './transfer/share-messages.js';
+export { whyNoWord } from './transfer/share-words.js';
+export type { Action, Ending, FarPath, ListedAction, ListedItem, Stream } from './transfer/share-messages.js';
+export type { ActionSettings } from './action-settings.js';
 export type { Share, UseOptions } from './using.js';
 export type { Progress } from './transfer/events.js';
 export type { Leftover, LeftPart } from './files/interrupted.js';
@@ -143,6 +148,17 @@ export async function nodeAddress(
 export async function openShared(folder: string): Promise<SharedFolder> {
   const files = await import('./files/shared-folder.js');
   return files.SharedFolder.open(folder);
+}
+
+/** See `SharedActions` in share/actions.ts. */
+export async function openActions(
+  settings: Readonly<Record<string, ActionSettings>>,
+  file: string,
+  place: SharedPlace,
+  devices: DeviceStore,
+): Promise<SharedActions> {
+  const { SharedActions } = await import('./share/actions.js');
+  return SharedActions.open(settings, file, place, (name) => devices.find(name));
 }
 
 /** See `useShare` in using.ts. */

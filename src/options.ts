@@ -3,6 +3,7 @@ import type { Readable, Writable } from 'node:stream';
 import type { ErrorCode } from './errors.js';
 import type { SharedFolder } from './files/shared-folder.js';
 import type { Endpoint, PeerEvent, Proxy } from './peer/connect.js';
+import type { DeviceActions } from './share/actions.js';
 import type { ShareAction } from './share/answering.js';
 import type { Rights } from './share/rights.js';
 import type { Room } from './share/room.js';
@@ -214,6 +215,8 @@ export interface ShareOptions extends Pick<ReceiveOptions, 'noExec' | 'register'
   readonly draining: AbortSignal;
   /** The device proved that it knows the owner's password. */
   readonly onStop: () => void;
+  /** What the device may have run; see `openActions`. Nothing if not given. */
+  readonly actions?: DeviceActions | undefined;
   /** Called for each thing that the device did or wanted to. */
   readonly onAction: (action: ShareAction) => void;
 }

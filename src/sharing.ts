@@ -25,7 +25,7 @@ export function share(device: string, options: ShareOptions & MeetingOptions, me
   return withSession('share', options, meet, async () => {
     const [sendOver, receiveOver] = await Promise.all([loadSending(), loadReceiving()]);
     return async (session, peerRole) => {
-      const { folder, rights, sessions, onAction, draining, noExec, register, sync } = options;
+      const { folder, rights, sessions, actions, onAction, draining, noExec, register, sync } = options;
       const mover: Mover = {
         send: (channel, source) =>
           whileBusy(session, () => sendOver({ ...session, channel }, source, { kind: 'files' })),
@@ -52,6 +52,7 @@ export function share(device: string, options: ShareOptions & MeetingOptions, me
         inbox: () => folder.locate(inboxOf(folder, device)),
         mover,
         stopping,
+        actions,
         onAction,
       };
       if (draining.aborted) throw await refuse(session.channel, 'interrupted');

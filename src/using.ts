@@ -22,10 +22,11 @@ import type {
 } from './options.js';
 import { meetingOf, withSession } from './session.js';
 import { parsePassword } from './share/owner-password.js';
-import { RemoteShare } from './share/remote-share.js';
+import { RemoteShare, type OnOutput } from './share/remote-share.js';
 import { atLast, interruption } from './transfer/conduct.js';
+import { aborted } from './transfer/deadline.js';
 import type { Channel, ConflictPolicy, FileSource } from './transfer/ports.js';
-import type { FarPath, ListedItem } from './transfer/share-messages.js';
+import type { Ending, FarPath, ListedAction, ListedItem } from './transfer/share-messages.js';
 import { malformed } from './transfer/wire.js';
 
 /** A share of another machine. Requests wait for each other. */
@@ -46,6 +47,15 @@ export interface Share {
   get(paths: readonly FarPath[], options: ReceivingOptions): Promise<ReceiveOutcome>;
   /** Ends the share for all. Throws `wrong-password`, `too-many-tries`, `not-allowed` where its owner has set no password, and `usage` for what is none. */
   stop(password: string): Promise<void>;
+  /** What this device may have run there. Throws `not-allowed`. */
+  actions(): Promise<readonly ListedAction[]>;
+  /**
+   * Has something run there, which ends with the session. Its next piece comes when `onOutput` is done with the one before, and what that
+   * throws ends the session.
+   *
+   * @throws XferError `not-allowed`, `no-action`, `argument-count`, `argument-refused`, `too-many-runs`, `action-failed`; what `onOutput` throws
+   */
+  run(name: string, words: readonly string[], onOutput: OnOutput): Promise<Ending>;
   /** As `send` of the library. Throws `target-exists`, `path-missing`, `not-allowed` too. */
   put(content: FilesToSend, path: FarPath, conflicts: ConflictPolicy): Promise<TransferOutcome>;
 }
@@ -149,6 +159,22 @@ class SessionShare implements Share {
         return proof;
       }),
     );
+  }
+
+  actions(): Promise<readonly ListedAction[]> {
+    return this.#ask(() => this.#remote.actions());
+  }
+
+  /** A program may say nothing for hours: silence is no stall. */
+  async run(name: string, words: readonly string[], onOutput: OnOutput): Promise<Ending> {
+    const { signal } = this.#session;
+    const stopped = aborted(signal).then(() => {
+      throw interruption(signal);
+    });
+    stopped.catch(() => undefined);
+    if (signal.aborted) throw interruption(signal);
+    // Whoever reads the output may have stopped to do so.
+    return Promise.race([stopped, this.#remote.run(name, words, onOutput)]);
   }
 
   get(paths: readonly FarPath[], options: ReceivingOptions): Promise<ReceiveOutcome> {

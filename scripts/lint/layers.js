@@ -23,6 +23,8 @@ const PROCESSES = ['child_process', 'cluster'];
 export const LAYERS = [
   { where: 'errors.ts', may: [], builtins: [] },
   { where: 'rate.ts', may: ['errors.ts'], builtins: [] },
+  { where: 'duration.ts', may: ['errors.ts'], builtins: [] },
+  { where: 'action-settings.ts', may: ['errors.ts', 'rate.ts', 'duration.ts'], builtins: [] },
   { where: 'crypto/', may: ['errors.ts'], builtins: ['crypto', 'util', 'buffer'] },
   {
     where: 'transfer/',
@@ -41,8 +43,14 @@ export const LAYERS = [
     ],
     notBuiltins: [...NETWORK, 'cluster'],
   },
-  { where: 'share/', may: ['errors.ts', 'crypto/', 'transfer/', 'peer/', 'files/'] },
-  { where: 'config.ts', may: ['errors.ts', 'rate.ts', 'transfer/messages.ts'] },
+  {
+    where: 'share/',
+    may: ['errors.ts', 'action-settings.ts', 'crypto/', 'transfer/', 'peer/', 'files/'],
+  },
+  {
+    where: 'config.ts',
+    may: ['errors.ts', 'rate.ts', 'duration.ts', 'action-settings.ts', 'transfer/messages.ts'],
+  },
   {
     where: 'hash-thread.ts',
     may: ['errors.ts', 'transfer/ports.ts'],

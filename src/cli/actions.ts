@@ -33,6 +33,7 @@ export function lazyActions(surroundings: Omit<Context, 'library'>): Actions {
     mv: async (places, flags) => (await import('./far-commands.js')).runMv(places, flags, await context()),
     mkdir: async (places, flags) =>
       (await import('./far-commands.js')).runMkdir(places, flags, await context()),
+    run: async (words, flags) => (await import('./run.js')).runRun(words, flags, await context()),
     edit: async (place, flags) => (await import('./edit.js')).runEdit(place, flags, await context()),
     shell: async (name, flags) => (await import('./shell/shell.js')).runShell(name, flags, await context()),
     serve: async (folder, flags) => (await import('./serve.js')).runServe(folder, flags, await context()),
@@ -73,7 +74,7 @@ async function deviceCompleter(
   words: readonly string[],
   context: Context,
 ): Promise<(prefix: string) => readonly string[]> {
-  if (!words.some((word) => ['devices', 'shell', 'stop', '--to'].includes(word))) return () => [];
+  if (!words.some((word) => ['devices', 'shell', 'stop', 'run', '--to'].includes(word))) return () => [];
   const { deviceNames } = await import('./devices.js');
   const names = await deviceNames(context);
   return (prefix) => names.filter((name) => name.toLowerCase().startsWith(prefix.toLowerCase()));
@@ -92,6 +93,6 @@ export function misdirection(
     return [`there is no command 'help'`, `xfer ${[...words.slice(1), '--help'].join(' ')}`];
   return [
     `there is no command '${first}'`,
-    'the commands are send, receive, chat, serve, stop, ls, get, put, cat, edit, rm, mv, mkdir, shell, pair, devices, resume, node, doctor, config and completion',
+    'the commands are send, receive, chat, serve, stop, ls, get, put, cat, edit, rm, mv, mkdir, run, shell, pair, devices, resume, node, doctor, config and completion',
   ];
 }

@@ -19,8 +19,12 @@ export async function runConfigGet(key: string | undefined, { env, stdout }: Con
     for (const item of [value].flat()) stdout.write(`${showOn(stdout, String(item))}\n`);
     return 0;
   }
-  for (const [name, value] of Object.entries(config)) {
+  const { actions = {}, ...settings } = config;
+  for (const [name, value] of Object.entries(settings)) {
     stdout.write(`${name} = ${showOn(stdout, [value].flat().join(', '))}\n`);
+  }
+  for (const [name, { program }] of Object.entries(actions)) {
+    stdout.write(`actions.${name} = ${showOn(stdout, program)}\n`);
   }
   return 0;
 }

@@ -19,6 +19,7 @@ export type Library = Pick<
   | 'nodeAddress'
   | 'examine'
   | 'openShared'
+  | 'openActions'
   | 'useShare'
   | 'setOwnerPassword'
 >;

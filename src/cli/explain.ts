@@ -312,6 +312,52 @@ const TEXTS: Readonly<Record<ErrorCode, Text>> = {
     exitCode: 1,
   },
 
+  // Having something run by a share.
+  'no-action': {
+    sentence: ({ subject }) => `there is no ${theAction(subject)} for this device`,
+    advice: 'xfer run with the name of the device alone lists those that there are',
+    exitCode: 2,
+    brief: 'no action for this device',
+  },
+  'argument-count': {
+    sentence: ({ subject, detail }) =>
+      `the ${theAction(subject)} takes another number of arguments${detail ? ` than ${detail}` : ''}`,
+    advice: 'xfer run with the name of the device alone lists what each action takes',
+    exitCode: 2,
+    brief: 'another number of arguments',
+  },
+  'argument-refused': {
+    sentence: ({ subject, detail }) =>
+      `${subject ? `the argument '${subject}'` : 'an argument'} ${detail || 'is none that this action takes'}`,
+    advice: 'the owner of the share says in its settings what an argument may be',
+    exitCode: 2,
+    brief: 'an argument that it does not take',
+  },
+  'too-many-runs': {
+    sentence: 'the share runs as many actions as it may, for this device or for all',
+    advice: 'wait until one of them is done',
+    exitCode: 3,
+    brief: 'too many at once',
+  },
+  'action-failed': {
+    sentence: ({ subject }) => `the ${theAction(subject)} cannot be started there`,
+    advice: 'its owner should look at the program, and start the share again, which says what is wrong',
+    exitCode: 1,
+    brief: 'it cannot be started',
+  },
+  'action-timeout': {
+    sentence: ({ subject }) => `the ${theAction(subject)} took longer than its owner allows, and was ended`,
+    advice: 'the owner of the share can give it more time in its settings',
+    exitCode: 1,
+    brief: 'it took too long',
+  },
+  'action-output': {
+    sentence: ({ subject }) => `the ${theAction(subject)} wrote more than its owner allows, and was ended`,
+    advice: 'the owner of the share can allow more in its settings',
+    exitCode: 1,
+    brief: 'it wrote too much',
+  },
+
   // During a transfer.
   declined: {
     sentence: ({ subject, detail }) =>
@@ -517,6 +563,10 @@ function isExplained(text: string): text is ErrorCode {
 
 function say(wording: Wording, about: About): string {
   return typeof wording === 'string' ? wording : wording(about);
+}
+
+function theAction(name: string): string {
+  return name === '' ? 'action' : `action '${name}'`;
 }
 
 function join(sentence: string, detail: string): string {

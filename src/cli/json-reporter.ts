@@ -1,5 +1,5 @@
 /** One JSON object per line on stdout, for scripts: docs/events.md lists them. */
-import type { ChatEvent, ShareAction, Skipped, XferError, XferEvent } from '../index.js';
+import type { ChatEvent, Ran, ShareAction, Skipped, XferError, XferEvent } from '../index.js';
 import type { Output } from './context.js';
 import { explain } from './explain.js';
 import { writeWhole, type Reporter, type Result } from './reporter.js';
@@ -64,9 +64,13 @@ export class JsonReporter implements Reporter {
   }
 
   /** What a device did with a share. */
-  action({ moved, ...fields }: ShareAction): void {
+  action({ moved, ran, ...fields }: ShareAction): void {
     const { files, bytes, missingCount } = moved ?? {};
-    this.#write('action', { ...fields, ...(moved === undefined ? {} : { files, bytes, missingCount }) });
+    this.#write('action', {
+      ...fields,
+      ...(moved === undefined ? {} : { files, bytes, missingCount }),
+      ...(ran === undefined ? {} : ranFields(ran)),
+    });
   }
 
   /** A device is done. */
@@ -104,6 +108,10 @@ export class JsonReporter implements Reporter {
   #write(event: string, fields: object): void {
     this.#stdout.write(lineOf(event, { ...this.#common, ...fields }));
   }
+}
+
+function ranFields({ name, words, hasBegun, bytes, ending }: Ran): object {
+  return { name, words, begun: hasBegun, ...(ending === undefined ? {} : { ...ending, bytes }) };
 }
 
 function lineOf(event: string, fields: object): string {

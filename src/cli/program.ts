@@ -14,6 +14,7 @@ import type { MvFlags, RmFlags } from './far-commands.js';
 import type { GetFlags } from './get.js';
 import type { LsFlags } from './ls.js';
 import type { PutFlags } from './put.js';
+import type { RunFlags } from './run.js';
 import type { ServeFlags } from './serve.js';
 import type { UseFlags } from './use.js';
 import { programVersion } from './version.js';
@@ -41,6 +42,7 @@ export interface Actions {
   shell(device: string, flags: UseFlags): Promise<number>;
   rm(places: readonly string[], flags: RmFlags): Promise<number>;
   mv(places: readonly string[], flags: MvFlags): Promise<number>;
+  run(words: readonly string[], flags: RunFlags): Promise<number>;
   mkdir(places: readonly string[], flags: UseFlags): Promise<number>;
   configPath(): Promise<number>;
   configGet(key: string | undefined): Promise<number>;
@@ -327,9 +329,10 @@ function addShareCommands(program: Command, actions: Actions, finish: Finish): v
     .option('--write', 'let them put files and folders, make folders and give new names')
     .option('--delete', 'let them remove, and with --write replace, what is there')
     .option('--inbox', 'let them only drop files, each into a folder of its own, and see nothing')
+    .option('--run', 'let them have those actions run that the settings list for them')
     .option(
       '--allow <device=rights>',
-      'let one device do this instead: read, write, delete, inbox, dotfiles, joined by commas, or none; may be given again',
+      'let one device do this instead: read, write, delete, inbox, dotfiles, run, joined by commas, or none; may be given again',
       collect,
     )
     .option('--allow-dotfiles', 'let them write names that begin with a dot, which programs may obey')
@@ -409,6 +412,20 @@ function addShareCommands(program: Command, actions: Actions, finish: Finish): v
     .description('make folders in what another machine shares')
     .argument('<places...>', 'DEVICE:PATH');
   withUse(mkdir).action(finish((places: readonly string[], flags: UseFlags) => actions.mkdir(places, flags)));
+
+  const run = program
+    .command('run')
+    .description('have an action run that another machine lists for this one; without a name list them')
+    .argument('<device>')
+    .argument('[name]')
+    .argument('[arguments...]', 'one for each parameter of the action')
+    // What looks like a flag and is none comes to the action as all other words do, which refuses it with a reason.
+    .allowUnknownOption();
+  withUse(run).action(
+    finish((device: string, name: string | undefined, words: readonly string[], flags: RunFlags) =>
+      actions.run([device, ...(name === undefined ? [] : [name]), ...words], flags),
+    ),
+  );
 
   const shell = program
     .command('shell')

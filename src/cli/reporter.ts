@@ -37,9 +37,9 @@ export interface Reporter {
 }
 
 /** Writes what would be lost otherwise. Throws `disk-full`, or `output-closed` where nobody reads it. */
-export async function writeWhole(output: Output, text: string): Promise<void> {
+export async function writeWhole(output: Output, content: string | Uint8Array): Promise<void> {
   const error = await new Promise<NodeJS.ErrnoException | null | undefined>((resolve) => {
-    output.write(text, resolve);
+    output.write(content, resolve);
   });
   if (error === null || error === undefined) return;
   const isFull = error.code === 'ENOSPC' || error.code === 'EDQUOT';

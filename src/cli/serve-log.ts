@@ -1,9 +1,10 @@
 /** What a share says of those who use it: one line for each thing they do, and what goes on just now. */
-import type { Progress, ShareAction, XferError, XferEvent } from '../index.js';
+import type { Ending, Progress, Ran, ShareAction, XferError, XferEvent } from '../index.js';
 import type { Output } from './context.js';
 import { brief, explain } from './explain.js';
 import { countOf, formatSize } from './figures.js';
 import { JsonReporter } from './json-reporter.js';
+import { quoteWord } from './other-side.js';
 import { formatProgress, Speed } from './progress-line.js';
 import type { Screen } from './screen.js';
 import type { SharedScreen } from './shared-screen.js';
@@ -159,9 +160,12 @@ const VERBS: Readonly<Record<ShareAction['action'], string>> = {
   remove: 'removed',
   move: 'moved',
   stop: 'stopped the share',
+  run: 'ran',
+  actions: 'listed the actions',
 };
 
-function sentenceOf({ action, paths, moved, problem }: ShareAction): string {
+function sentenceOf({ action, paths, moved, ran, problem }: ShareAction): string {
+  if (ran !== undefined) return ranSentence(ran, problem);
   const names = paths.slice(0, 3).map((path) => (path === '' ? 'the share' : show(path)));
   const more = paths.length > names.length ? ` and ${countOf(paths.length - names.length, 'more path')}` : '';
   const what = `${VERBS[action]} ${names.join(action === 'move' ? ' to ' : ', ')}${more}`.trimEnd();
@@ -170,4 +174,25 @@ function sentenceOf({ action, paths, moved, problem }: ShareAction): string {
   const missing =
     moved.missingCount > 0 ? `, ${countOf(moved.missingCount, 'entry', 'entries')} missing` : '';
   return `${what}: ${countOf(moved.files, 'file')}, ${formatSize(moved.bytes)}${missing}`;
+}
+
+function ranSentence({ name, words, hasBegun, bytes, ending }: Ran, problem: ShareAction['problem']): string {
+  const what = `ran ${[name, ...words].map((word) => quoteWord(show(word))).join(' ')}`;
+  if (problem !== undefined) {
+    return `${what}: ${hasBegun ? 'ended with the session' : `not done, ${brief(problem)}`}`;
+  }
+  return `${what}: ${ending === undefined ? 'done' : howEnded(ending)}, ${formatSize(bytes ?? 0)} written`;
+}
+
+function howEnded(ending: Ending): string {
+  switch (ending.how) {
+    case 'exit':
+      return `exit status ${ending.status}`;
+    case 'signal':
+      return `ended by signal ${ending.signal}`;
+    case 'timeout':
+      return brief('action-timeout');
+    case 'output':
+      return brief('action-output');
+  }
 }

@@ -1,6 +1,7 @@
 /** `xfer serve` */
 import {
   checkRights,
+  configPath,
   devicesPath,
   loadConfig,
   ownerPasswordPath,
@@ -8,9 +9,11 @@ import {
   registerPath,
   toXferError,
   TryLimit,
+  type Config,
   type DeviceSession,
   type DeviceStore,
   type Rights,
+  type SharedActions,
 } from '../index.js';
 import type { Context } from './context.js';
 import { DebugLog } from './debug.js';
@@ -27,6 +30,7 @@ export interface ServeFlags extends MeetingFlags {
   readonly write?: boolean;
   readonly delete?: boolean;
   readonly inbox?: boolean;
+  readonly run?: boolean;
   /** Of one device each, as `NAME=RIGHTS`. */
   readonly allow?: readonly string[];
   readonly allowDotfiles?: boolean;
@@ -51,9 +55,13 @@ export async function runServe(
   const config = await loadConfig(env);
   const devices = devicesPath(env);
   const store = await library.openDevices(devices);
-  const rightsOf = await rightsFor(flags, store);
+  const { rightsOf, all } = await rightsFor(flags, store);
   const choices = waitingOptions(flags, config, env);
   const folder = await library.openShared(place);
+  const actions = await actionsFor(all, config, place, store, context).catch((error: unknown) => {
+    folder.close();
+    throw error;
+  });
   const now = (): number => performance.now();
   const isQuiet = flags.json === true || flags.quiet === true;
   const screen = new SharedScreen(isQuiet ? quietScreen : openScreen(stderr, env, now), IDLE);
@@ -78,6 +86,7 @@ export async function runServe(
         sessions: () => open,
         passwordFile: ownerPasswordPath(env),
         tries,
+        actions: actions?.for(session, device),
         draining: draining.signal,
         onStop: () => draining.abort(),
         register: registerPath(env),
@@ -136,10 +145,33 @@ async function setPassword(place: string | undefined, context: Context): Promise
   return 0;
 }
 
-type RightsOf = (session: DeviceSession) => Rights;
+interface AllRights {
+  readonly rightsOf: (session: DeviceSession) => Rights;
+  /** Those that any device has. */
+  readonly all: readonly Rights[];
+}
+
+/**
+ * What devices may have run, checked in full; `undefined` where none may. Throws `config-invalid`, and `usage` where they may and there is
+ * nothing.
+ */
+async function actionsFor(
+  rights: readonly Rights[],
+  { actions = {} }: Config,
+  folder: string,
+  store: DeviceStore,
+  { library, env }: Context,
+): Promise<SharedActions | undefined> {
+  if (!rights.some(({ run }) => run)) return undefined;
+  if (Object.keys(actions).length === 0) {
+    throw usageError('there are no actions to run', `list them in ${configPath(env)}, as the README shows`);
+  }
+  const isWritable = rights.some((right) => right.write || right.delete || right.inbox);
+  return library.openActions(actions, configPath(env), { folder, isWritable }, store);
+}
 
 /** What each device may do, by its key, so that another name changes nothing. Throws `usage`, `device-unknown`. */
-async function rightsFor(flags: ServeFlags, store: DeviceStore): Promise<RightsOf> {
+async function rightsFor(flags: ServeFlags, store: DeviceStore): Promise<AllRights> {
   const inbox = flags.inbox === true;
   const usual = checkRights({
     read: !inbox,
@@ -147,6 +179,7 @@ async function rightsFor(flags: ServeFlags, store: DeviceStore): Promise<RightsO
     delete: flags.delete === true,
     inbox,
     dotfiles: flags.allowDotfiles === true,
+    run: flags.run === true,
   });
   const special = new Map<string, Rights>();
   for (const text of flags.allow ?? []) {
@@ -156,7 +189,10 @@ async function rightsFor(flags: ServeFlags, store: DeviceStore): Promise<RightsO
     }
     special.set(keyOf(await store.find(name)), parseRights(rights));
   }
-  return (session) => special.get(keyOf(session)) ?? usual;
+  return {
+    rightsOf: (session) => special.get(keyOf(session)) ?? usual,
+    all: [usual, ...special.values()],
+  };
 }
 
 function keyOf({ publicKey }: { readonly publicKey: Uint8Array }): string {

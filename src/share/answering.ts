@@ -6,8 +6,9 @@ import type { SharedEntry, SharedFolder } from '../files/shared-folder.js';
 import { atLast, interruption, PARTING_MS } from '../transfer/conduct.js';
 import type { Exchange, TransferChannel } from '../transfer/exchange.js';
 import type { Channel, ConflictPolicy, FileSource } from '../transfer/ports.js';
-import { MAX_LISTED, type Action, type Ask, type FarPath } from '../transfer/share-messages.js';
+import { MAX_LISTED, type Action, type Ask, type Ending, type FarPath } from '../transfer/share-messages.js';
 import { malformed } from '../transfer/wire.js';
+import type { DeviceActions } from './actions.js';
 import type { Rights } from './rights.js';
 
 /** Moves files over a channel; throws as `sendFiles` and `receiveFiles`. */
@@ -23,6 +24,18 @@ export interface Moved {
   readonly missingCount: number;
 }
 
+/** What a device had run. */
+export interface Ran {
+  /** Foreign text, as the words are. */
+  readonly name: string;
+  readonly words: readonly string[];
+  /** Whether it was started. */
+  readonly hasBegun: boolean;
+  /** How much it wrote, in bytes, and how it ended; not where it was not started, or ended with its session. */
+  readonly bytes?: number;
+  readonly ending?: Ending;
+}
+
 /** Something that a device did, or wanted to. */
 export interface ShareAction {
   readonly action: Action;
@@ -30,6 +43,8 @@ export interface ShareAction {
   readonly paths: readonly string[];
   /** Of `get` and `put`, once something moved. */
   readonly moved?: Moved;
+  /** Of `run`. */
+  readonly ran?: Ran;
   /** Why it failed. */
   readonly problem?: ErrorCode;
 }
@@ -42,6 +57,8 @@ export interface ShareAccess {
   readonly inbox: () => string;
   readonly mover: Mover;
   readonly stopping: Stopping;
+  /** What the device may have run; nothing if not given. */
+  readonly actions?: DeviceActions | undefined;
   readonly onAction: (action: ShareAction) => void;
 }
 
@@ -75,7 +92,7 @@ export async function answerRequests(
   access: ShareAccess,
   signal: AbortSignal,
 ): Promise<void> {
-  const answering = new Answering(exchange, access);
+  const answering = new Answering(exchange, access, signal);
   let isEnding = false;
   const stop = (): void => {
     // What is being moved ends by itself. A device that said its last word may be out of reach by now.
@@ -105,28 +122,32 @@ export async function answerRequests(
 class Answering {
   readonly #exchange: Exchange;
   readonly #access: ShareAccess;
+  readonly #signal: AbortSignal;
 
-  constructor(exchange: Exchange, access: ShareAccess) {
+  constructor(exchange: Exchange, access: ShareAccess, signal: AbortSignal) {
     this.#exchange = exchange;
     this.#access = access;
+    this.#signal = signal;
   }
 
   async answer(request: number, ask: Ask): Promise<void> {
     const said = { action: ask.action, paths: pathsOf(ask).map((path) => path.join('/')) };
     try {
-      const moved = await this.#do(request, ask);
-      this.#access.onAction({ ...said, ...(moved === undefined ? {} : { moved }) });
+      const done = await this.#do(request, ask);
+      this.#access.onAction({ ...said, ...done });
     } catch (thrown) {
       const failure = thrown instanceof Failure ? thrown : undefined;
       const { code } = failure?.error ?? toXferError(thrown);
-      this.#access.onAction({ ...said, problem: code });
+      const hasBegun = failure === undefined;
+      const ran = ask.action === 'run' ? { ran: { name: ask.name, words: ask.words, hasBegun } } : {};
+      this.#access.onAction({ ...said, ...ran, problem: code });
       if (failure === undefined) throw thrown;
       if (failure.path !== undefined) await this.#reply(request, code, failure.path);
     }
   }
 
   /** Throws a `Failure` of the request, and anything else where the session cannot go on. */
-  async #do(request: number, ask: Ask): Promise<Moved | undefined> {
+  async #do(request: number, ask: Ask): Promise<Pick<ShareAction, 'moved' | 'ran'>> {
     switch (ask.action) {
       case 'list':
         await this.#list(request, ask.path);
@@ -135,9 +156,17 @@ class Answering {
         await this.#look(request, ask.path);
         break;
       case 'get':
-        return this.#get(request, ask.paths);
+        return { moved: await this.#get(request, ask.paths) };
       case 'put':
-        return this.#put(request, ask);
+        return { moved: await this.#put(request, ask) };
+      case 'run': {
+        const ran = await this.#run(request, ask);
+        await this.#reply(request);
+        return { ran };
+      }
+      case 'actions':
+        await this.#actions(request);
+        break;
       case 'make-folder':
         await refusing(0, () => {
           this.#demand('write', ask.path);
@@ -157,7 +186,36 @@ class Answering {
         await this.#stop(request);
     }
     await this.#reply(request);
-    return undefined;
+    return {};
+  }
+
+  async #actions(request: number): Promise<void> {
+    const actions = await refusing(0, () => {
+      this.#demand('run');
+      return this.#access.actions?.list() ?? [];
+    });
+    if (actions.length > 0) await this.#exchange.say({ type: 'actions', request, actions });
+  }
+
+  /** Runs something until it ends, or until nobody is there to read what it says. */
+  async #run(request: number, { name, words }: Extract<Ask, { action: 'run' }>): Promise<Ran> {
+    const { actions } = this.#access;
+    const action = await refusing(0, () => {
+      this.#demand('run');
+      // The same whether there is one that is not for this device, or none at all.
+      if (actions === undefined) throw new XferError('no-action');
+      return actions.find(name, words.length);
+    });
+    for (const [index, word] of words.entries()) await refusing(index, () => action.check(index, word));
+    const { gone } = this.#exchange;
+    const running = await refusing(0, () => action.start(words, AbortSignal.any([this.#signal, gone])));
+    const { ending, bytes } = await running.outcome((stream, piece) =>
+      this.#exchange.say({ type: 'output', request, stream, bytes: piece }),
+    );
+    if (this.#signal.aborted) throw interruption(this.#signal);
+    if (gone.aborted) throw toXferError(gone.reason);
+    await this.#exchange.say({ type: 'ended', request, ending });
+    return { name, words, hasBegun: true, bytes, ending };
   }
 
   async #list(request: number, path: FarPath): Promise<void> {
@@ -241,7 +299,7 @@ class Answering {
     return moved;
   }
 
-  #demand(right: 'read' | 'write' | 'delete', path?: FarPath): void {
+  #demand(right: 'read' | 'write' | 'delete' | 'run', path?: FarPath): void {
     demand(this.#access.rights(), right, path);
   }
 
@@ -269,7 +327,7 @@ export function placeFor(
 }
 
 /** Throws `not-allowed`, and `target-protected` for a path with a name that programs may obey. */
-function demand(rights: Rights, right: 'read' | 'write' | 'delete', path: FarPath = []): void {
+function demand(rights: Rights, right: 'read' | 'write' | 'delete' | 'run', path: FarPath = []): void {
   if (!rights[right]) throw new XferError('not-allowed', { detail: right });
   if (!rights.dotfiles && path.some((name) => name.startsWith('.'))) throw new XferError('target-protected');
 }
@@ -318,6 +376,8 @@ function pathsOf(ask: Ask): readonly FarPath[] {
     case 'move':
       return [ask.from, ask.to];
     case 'stop':
+    case 'run':
+    case 'actions':
       return [];
     default:
       return [ask.path];

@@ -4,7 +4,15 @@ import { isErrorCode, XferError, type ErrorCode } from '../errors.js';
 import { Exchange, SHARE_WORDS, type TransferChannel, type Word } from '../transfer/exchange.js';
 import { peerError } from '../transfer/inbox.js';
 import { MAX_ENTRIES, type Channel, type ConflictPolicy } from '../transfer/ports.js';
-import type { Ask, FarPath, ListedItem } from '../transfer/share-messages.js';
+import {
+  MAX_LISTED_ACTIONS,
+  type Ask,
+  type Ending,
+  type FarPath,
+  type ListedAction,
+  type ListedItem,
+  type Stream,
+} from '../transfer/share-messages.js';
 import { malformed } from '../transfer/wire.js';
 
 /** Reasons that are about what was asked for. All others are about the machine at the other end. */
@@ -21,7 +29,15 @@ const ABOUT_PATHS: readonly ErrorCode[] = [
   'is-a-folder',
   'wrong-password',
   'too-many-tries',
+  'no-action',
+  'argument-count',
+  'argument-refused',
+  'too-many-runs',
+  'action-failed',
 ];
+
+/** Takes a piece of what runs, and is done when there is room for more. */
+export type OnOutput = (stream: Stream, bytes: Uint8Array) => Promise<void>;
 
 const REPLACE = 'replace what is there';
 
@@ -78,6 +94,64 @@ export class RemoteShare {
       return await this.#transfer(ask, send);
     } catch (error) {
       throw this.#refusalIn(error, ask) ?? error;
+    }
+  }
+
+  /** What it would run for this device. Throws `not-allowed`. */
+  actions(): Promise<readonly ListedAction[]> {
+    const ask = { action: 'actions' } as const;
+    return this.#inTurn(async () => {
+      const request = await this.#say(ask);
+      const actions: ListedAction[] = [];
+      for (;;) {
+        const word = await this.#next(request);
+        if (word.type === 'reply') {
+          if (word.problem !== undefined) throw this.#problem(word.problem, ask, word.path);
+          return actions;
+        }
+        if (word.type !== 'actions' || word.actions.length === 0) throw this.#breach('no list of actions');
+        actions.push(...word.actions);
+        if (actions.length > MAX_LISTED_ACTIONS) {
+          throw this.#ended(new XferError('limit', { detail: MAX_LISTED_ACTIONS }));
+        }
+      }
+    });
+  }
+
+  /**
+   * Has the share run something. How much it says nobody knows before: the next piece comes when `onOutput` is done with the one before.
+   * What that throws ends the session, and what runs with it.
+   *
+   * @throws XferError `not-allowed`, `no-action`, `argument-count`, `argument-refused`, `too-many-runs`, `action-failed`; what `onOutput` throws
+   */
+  run(name: string, words: readonly string[], onOutput: OnOutput): Promise<Ending> {
+    const ask = { action: 'run', name, words } as const;
+    return this.#inTurn(async () => {
+      const request = await this.#say(ask);
+      let hasBegun = false;
+      let ending: Ending | undefined;
+      for (;;) {
+        const word = await this.#next(request);
+        if (word.type === 'reply') {
+          if (word.problem !== undefined && !hasBegun) throw this.#problem(word.problem, ask, word.path);
+          if (word.problem !== undefined || ending === undefined) throw this.#breach('no end of what ran');
+          return ending;
+        }
+        hasBegun = true;
+        if (ending !== undefined) throw this.#breach('more of what is over');
+        if (word.type === 'ended') ending = word.ending;
+        else if (word.type === 'output') await this.#hand(word, onOutput);
+        else throw this.#breach('no output of what runs');
+      }
+    });
+  }
+
+  async #hand({ stream, bytes }: { stream: Stream; bytes: Uint8Array }, onOutput: OnOutput): Promise<void> {
+    try {
+      await onOutput(stream, bytes);
+    } catch (error) {
+      await this.leave(new XferError('interrupted'));
+      throw error;
     }
   }
 
@@ -159,7 +233,7 @@ export class RemoteShare {
         if (word.problem !== undefined) throw this.#problem(word.problem, ask, word.path);
         return items;
       }
-      if (word.type === 'challenge') throw this.#breach('a challenge that nobody asked for');
+      if (word.type !== 'listing') throw this.#breach('an answer that nobody asked for');
       // One that lists nothing would never reach the limit.
       const isAsked =
         ask.action === 'list' || (ask.action === 'look' && items.length === 0 && word.items.length === 1);
@@ -192,7 +266,12 @@ export class RemoteShare {
   #problem(code: ErrorCode, ask: Ask, path: number): XferError {
     if (!ABOUT_PATHS.includes(code)) return peerError(code);
     const detail = code === 'not-allowed' ? { detail: rightFor(ask) } : {};
-    return new XferError(code, { subject: this.nameOf(pathIn(ask, path)), ...detail });
+    return new XferError(code, { subject: this.#subjectOf(code, ask, path), ...detail });
+  }
+
+  #subjectOf(code: ErrorCode, ask: Ask, index: number): string {
+    if (ask.action !== 'run' || code === 'not-allowed') return this.nameOf(pathIn(ask, index));
+    return code === 'argument-refused' ? (ask.words[index] ?? '') : ask.name;
   }
 
   /** As people write it. Foreign text where it came from a listing. */
@@ -212,7 +291,7 @@ export class RemoteShare {
 function pathIn(ask: Ask, index: number): FarPath {
   if (ask.action === 'get') return ask.paths[index] ?? [];
   if (ask.action === 'move') return index === 0 ? ask.from : ask.to;
-  return ask.action === 'stop' ? [] : ask.path;
+  return 'path' in ask ? ask.path : [];
 }
 
 /** What the device would have to be allowed, as far as this side can tell. */
@@ -230,6 +309,9 @@ function rightFor(ask: Ask): string {
       return ask.replace ? REPLACE : 'write';
     case 'make-folder':
       return 'write';
+    case 'run':
+    case 'actions':
+      return 'run actions';
     case 'stop':
       return 'stop it: its owner has set no password';
   }

@@ -12,13 +12,22 @@ export interface Rights {
   readonly inbox: boolean;
   /** Write names that begin with a dot, which programs may obey. */
   readonly dotfiles: boolean;
+  /** Have those actions run whose settings name the device. */
+  readonly run: boolean;
 }
 
 export type Right = keyof Rights;
 
-export const RIGHTS: readonly Right[] = ['read', 'write', 'delete', 'inbox', 'dotfiles'];
+export const RIGHTS: readonly Right[] = ['read', 'write', 'delete', 'inbox', 'dotfiles', 'run'];
 
-export const NO_RIGHTS: Rights = { read: false, write: false, delete: false, inbox: false, dotfiles: false };
+export const NO_RIGHTS: Rights = {
+  read: false,
+  write: false,
+  delete: false,
+  inbox: false,
+  dotfiles: false,
+  run: false,
+};
 
 /**
  * Rights as people write them: names joined by commas, or `none`. Throws `usage` for what is no right, and where an inbox comes with rights

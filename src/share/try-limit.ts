@@ -15,16 +15,25 @@ export class TryLimit {
 
   /** Counts a try; false where there were too many. */
   take(device: string): boolean {
-    const nowMs = this.#now();
-    const recent = (this.#tries.get(device) ?? []).filter((atMs) => nowMs - atMs < WITHIN_MS);
+    const recent = this.#recent(device);
     const isFree = recent.length < TRIES;
-    if (isFree) recent.push(nowMs);
+    if (isFree) recent.push(this.#now());
     this.#tries.set(device, recent);
     return isFree;
+  }
+
+  /** Whether another try would be one too many. */
+  isSpent(device: string): boolean {
+    return this.#recent(device).length >= TRIES;
   }
 
   /** The device knows the password. */
   forget(device: string): void {
     this.#tries.delete(device);
+  }
+
+  #recent(device: string): number[] {
+    const nowMs = this.#now();
+    return (this.#tries.get(device) ?? []).filter((atMs) => nowMs - atMs < WITHIN_MS);
   }
 }

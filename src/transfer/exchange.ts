@@ -21,7 +21,7 @@ export interface ExchangeKind<W extends ControlMessage> {
 
 /** About a share. */
 export const SHARE_WORDS: ExchangeKind<Word> = {
-  words: ['request', 'listing', 'reply', 'challenge', 'proof'],
+  words: ['request', 'listing', 'reply', 'challenge', 'proof', 'actions', 'output', 'ended'],
 };
 
 /** A word that nobody took yet: its credit bounds how many there may be. */
@@ -60,6 +60,7 @@ export class Exchange<W extends ControlMessage = Word> {
   readonly #words: Arrival<W>[] = [];
   /** Why no further word comes. */
   #ending: { readonly error: XferError | undefined } | undefined;
+  readonly #gone = new AbortController();
   #interruption: XferError | undefined;
   #listener: Deferred<void> | undefined;
   #transfer: TransferChannel | undefined;
@@ -90,6 +91,11 @@ export class Exchange<W extends ControlMessage = Word> {
       this.#listener = deferred();
       await this.#listener.promise;
     }
+  }
+
+  /** Aborted when the peer says nothing more, with the reason where that is no end in order. Words may still wait for `next`. */
+  get gone(): AbortSignal {
+    return this.#gone.signal;
   }
 
   say(word: W): Promise<void> {
@@ -147,6 +153,7 @@ export class Exchange<W extends ControlMessage = Word> {
       this.#ending = { error };
     }
     this.#listener?.resolve();
+    this.#gone.abort(this.#ending.error ?? new XferError('peer-gone'));
   }
 
   #take(received: Received): void {

@@ -10,14 +10,21 @@ import {
 } from './message-fields.js';
 import type { ConflictPolicy } from './ports.js';
 import {
+  MAX_ACTION_NAME_BYTES,
   MAX_FAR_DEPTH,
   MAX_FAR_PATHS,
   MAX_LISTED,
+  MAX_LISTED_ACTIONS,
+  MAX_OUTPUT_BYTES,
+  MAX_WORD_LENGTH,
+  MAX_WORDS,
   type Action,
   type Ask,
+  type Ending,
   type FarPath,
   type ListedItem,
   type ShareMessage,
+  type Stream,
 } from './share-messages.js';
 import { malformed, type ByteReader, type ByteWriter } from './wire.js';
 
@@ -26,6 +33,11 @@ type AskOf<A extends Action> = Extract<Ask, { action: A }>;
 
 // The position in the list is the byte on the wire.
 const POLICIES: readonly ConflictPolicy[] = ['refuse', 'overwrite', 'update', 'rename', 'skip'];
+const STREAMS: readonly Stream[] = ['stdout', 'stderr'];
+const ENDINGS: readonly Ending['how'][] = ['exit', 'signal', 'timeout', 'output'];
+
+/** A character takes no more in UTF-8 than three bytes for each unit that it has in UTF-16. */
+const MAX_WORD_BYTES = 3 * MAX_WORD_LENGTH;
 
 const ASKS: { readonly [A in Action]: Codec<AskOf<A>> } = {
   list: {
@@ -82,6 +94,23 @@ const ASKS: { readonly [A in Action]: Codec<AskOf<A>> } = {
     number: 8,
     encode: () => undefined,
     decode: () => ({ action: 'stop' }),
+  },
+  run: {
+    number: 9,
+    encode: (to, { name, words }) => {
+      to.string(name);
+      to.list(words, (word) => to.string(word));
+    },
+    decode: (from) => ({
+      action: 'run',
+      name: from.string(MAX_ACTION_NAME_BYTES),
+      words: from.list(MAX_WORDS, () => from.string(MAX_WORD_BYTES)),
+    }),
+  },
+  actions: {
+    number: 10,
+    encode: () => undefined,
+    decode: () => ({ action: 'actions' }),
   },
 };
 
@@ -160,12 +189,62 @@ export const SHARE_CODECS: { readonly [T in Tag]: Codec<Extract<ShareMessage, { 
       tag: Uint8Array.from(from.raw(OWNER_TAG_BYTES)),
     }),
   },
+  actions: {
+    number: 46,
+    encode: (to, { request, actions }) => {
+      to.varint(request);
+      to.list(actions, ({ name, parameters }) => {
+        to.string(name);
+        to.list(parameters, (parameter) => to.string(parameter));
+      });
+    },
+    decode: (from) => ({
+      type: 'actions',
+      request: from.varint(),
+      actions: from.list(MAX_LISTED_ACTIONS, () => ({
+        name: from.string(MAX_ACTION_NAME_BYTES),
+        parameters: from.list(MAX_WORDS, () => from.string(MAX_ACTION_NAME_BYTES)),
+      })),
+    }),
+  },
+  output: {
+    number: 47,
+    encode: (to, { request, stream, bytes }) => {
+      to.varint(request);
+      to.u8(STREAMS.indexOf(stream));
+      to.bytes(bytes);
+    },
+    decode: (from) => {
+      const [request, stream] = [from.varint(), from.choice(STREAMS)];
+      // A copy: it is written later.
+      const bytes = Uint8Array.from(from.bytes(MAX_OUTPUT_BYTES));
+      if (bytes.length === 0) throw malformed('output of nothing');
+      return { type: 'output', request, stream, bytes };
+    },
+  },
+  ended: {
+    number: 39,
+    encode: (to, { request, ending }) => {
+      to.varint(request);
+      to.u8(ENDINGS.indexOf(ending.how));
+      to.u8(ending.how === 'exit' ? ending.status : ending.how === 'signal' ? ending.signal : 0);
+    },
+    decode: (from) => ({ type: 'ended', request: from.varint(), ending: decodeEnding(from) }),
+  },
   over: {
     number: 43,
     encode: (to, { request }) => to.varint(request),
     decode: (from) => ({ type: 'over', request: from.varint() }),
   },
 };
+
+function decodeEnding(from: ByteReader): Ending {
+  const [how, value] = [from.choice(ENDINGS), from.u8()];
+  if (how === 'exit') return { how, status: value };
+  if (how === 'signal' && value >= 1 && value <= 127) return { how, signal: value };
+  if (how === 'signal' || value !== 0) throw malformed('no end of a program');
+  return { how };
+}
 
 function encodePath(to: ByteWriter, path: FarPath): void {
   to.list(path, (name) => to.string(name));

@@ -21,7 +21,11 @@ export type Ask =
   /** Into a folder that is there, or to a new name. `replace` lets a file take the place of another one. */
   | { readonly action: 'move'; readonly from: FarPath; readonly to: FarPath; readonly replace: boolean }
   /** To end, for all. */
-  | { readonly action: 'stop' };
+  | { readonly action: 'stop' }
+  /** To run something that its owner listed, with these words of the device. */
+  | { readonly action: 'run'; readonly name: string; readonly words: readonly string[] }
+  /** What it would run for this device. */
+  | { readonly action: 'actions' };
 
 export type Action = Ask['action'];
 
@@ -36,6 +40,27 @@ export interface ListedItem {
   /** The nine permission bits. */
   readonly mode: number;
 }
+
+/** Something that a share runs for a device. */
+export interface ListedAction {
+  readonly name: string;
+  /** What the device has to say, in this order. */
+  readonly parameters: readonly string[];
+}
+
+/** Where something that runs writes to. */
+export type Stream = 'stdout' | 'stderr';
+
+/** How something that ran came to its end. */
+export type Ending =
+  /** By itself, with this status from 0 to 255. */
+  | { readonly how: 'exit'; readonly status: number }
+  /** A signal of this number ended it, from 1 to 127. */
+  | { readonly how: 'signal'; readonly signal: number }
+  /** It took longer than its owner allows. */
+  | { readonly how: 'timeout' }
+  /** It said more than its owner allows. */
+  | { readonly how: 'output' };
 
 export type ShareMessage =
   /** User of a share: what is asked for. Requests of a session are numbered from 1, and come one after the other. */
@@ -66,6 +91,17 @@ export type ShareMessage =
       readonly point: Uint8Array;
       readonly tag: Uint8Array;
     }
+  /** Share, before the reply to `actions`: some of what there is. */
+  | { readonly type: 'actions'; readonly request: number; readonly actions: readonly ListedAction[] }
+  /** Share, before the reply to `run`: what it wrote. */
+  | {
+      readonly type: 'output';
+      readonly request: number;
+      readonly stream: Stream;
+      readonly bytes: Uint8Array;
+    }
+  /** Share, after all `output` and before the reply. */
+  | { readonly type: 'ended'; readonly request: number; readonly ending: Ending }
   /** Both ways: this side says no more in the transfer of that request. */
   | { readonly type: 'over'; readonly request: number };
 
@@ -73,5 +109,15 @@ export type ShareMessage =
 export const MAX_FAR_PATHS = 1000;
 /** Most names in one path. */
 export const MAX_FAR_DEPTH = 64;
+/** Most words of a device for what is run. */
+export const MAX_WORDS = 16;
+/** Most characters of one of them. */
+export const MAX_WORD_LENGTH = 256;
+/** Most bytes of the name of what is run, and of a parameter. */
+export const MAX_ACTION_NAME_BYTES = 32;
+/** Most of what is run in one message. */
+export const MAX_LISTED_ACTIONS = 64;
+/** Most bytes of one piece of output. */
+export const MAX_OUTPUT_BYTES = 1 << 15;
 /** Most items in one listing. */
 export const MAX_LISTED = 1000;

@@ -31,6 +31,10 @@ export class ServedFolder {
     return path.join(this.folder, name);
   }
 
+  get port(): number {
+    return Number(this.#address.split(':')[1]);
+  }
+
   /** What the laptop types to come here. */
   get flags(): readonly string[] {
     return ['--addr', this.#address];
@@ -38,7 +42,13 @@ export class ServedFolder {
 
   /** Starts to share it. */
   async serve(...flags: readonly string[]): Promise<XferProcess> {
-    const server = await xfer(['serve', this.folder, '--listen', this.#address, ...flags], this.pi);
+    return this.serveBelow([], ...flags);
+  }
+
+  /** The same below another program. */
+  async serveBelow(wrapper: readonly string[], ...flags: readonly string[]): Promise<XferProcess> {
+    const args = ['serve', this.folder, '--listen', this.#address, ...flags];
+    const server = await xfer(args, { ...this.pi, wrapper });
     await server.waitFor(flags.includes('--json') ? /"listening"/ : /listening at/);
     return server;
   }

@@ -83,6 +83,8 @@ describe('settings', () => {
     ['words = ', 'Invalid TOML'],
     ['limit = 5', 'limit must be a rate such as 10M, from 10K to 100G'],
     ['lanes = 1.5', 'lanes must be a number from 0 to 8'],
+    ['actions = 1', 'actions must be a table'],
+    ['[actions.x]\nprogram = "x"', 'actions.x.program must be the absolute path of a program'],
     ['__proto__ = { words = 2 }', "there is no setting '__proto__'"],
     ['constructor = 1', "there is no setting 'constructor'"],
   ])('a file with %j is refused and left alone', async (content, detail) => {

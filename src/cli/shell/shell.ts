@@ -11,6 +11,7 @@ import { getFar } from '../get.js';
 import { listFar } from '../ls.js';
 import { Prompts } from '../prompts.js';
 import { putFar } from '../put.js';
+import { runFar } from '../run.js';
 import { showOn } from '../show.js';
 import { runTransfer, type Hooks } from '../transfer.js';
 import { useChoices, type Outcome, type UseFlags } from '../use.js';
@@ -175,6 +176,19 @@ class Shell {
       }
       case 'mkdir':
         return this.#step('send', (share) => makeFarFolders(share, places));
+      case 'run': {
+        let status = 0;
+        const ending = await this.#step(
+          'receive',
+          async (share, _hooks, context) => {
+            const said = words.map(({ text }) => text);
+            status = await runFar(share, said, {}, context);
+            return undefined;
+          },
+          true,
+        );
+        return ending === 0 ? status : ending;
+      }
       case 'lls':
         for (const { name: entry, type } of await localFolder(words[0]?.text ?? '.')) {
           stdout.write(`${showOn(stdout, entry)}${type === 'folder' ? '/' : ''}\n`);

@@ -15,7 +15,7 @@ test.each([
   [['help', 'send'], 'xfer send --help'],
   [
     ['snd'],
-    'the commands are send, receive, chat, serve, stop, ls, get, put, cat, edit, rm, mv, mkdir, shell, pair, devices, resume, node, doctor, config and completion',
+    'the commands are send, receive, chat, serve, stop, ls, get, put, cat, edit, rm, mv, mkdir, run, shell, pair, devices, resume, node, doctor, config and completion',
   ],
 ])('xfer %j hints at %s', (words, hint) => {
   expect(misdirection(words, exists)[1]).toBe(hint);

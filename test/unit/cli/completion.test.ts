@@ -42,6 +42,7 @@ test.each([
       'rm',
       'mv',
       'mkdir',
+      'run',
       'shell',
       'node',
       'doctor',

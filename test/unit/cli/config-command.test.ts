@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -28,6 +28,22 @@ test('what is set can be read', async () => {
   const all = world();
   expect(await runConfigGet(undefined, all.context)).toBe(0);
   expect(all.stdout.text).toBe('bootstrap = 127.0.0.1:1, 127.0.0.1:2\nwords = 4\n');
+});
+
+test('actions are read with all others, kept by a change, and not changed by hand', async () => {
+  const file = join(home, 'config.toml');
+  const action = '[actions.two]\nprogram = "/bin/two"\ndevices = ["a"]\n';
+  await writeFile(file, action);
+  await runConfigSet('words', ['4'], world().context);
+  const all = world();
+  expect(await runConfigGet(undefined, all.context)).toBe(0);
+  expect(all.stdout.text).toBe('words = 4\nactions.two = /bin/two\n');
+  await runConfigSet('words', [], world().context);
+  expect((await readFile(file, 'utf8')).replaceAll(/[ \n]/g, '')).toContain('devices=["a"]');
+  for (const key of ['actions', 'actions.two']) {
+    await expect(runConfigSet(key, ['x'], world().context)).rejects.toMatchObject({ code: 'usage' });
+    await expect(runConfigGet(key, world().context)).rejects.toMatchObject({ code: 'usage' });
+  }
 });
 
 test('what is not set is nothing and status 1', async () => {

@@ -37,6 +37,7 @@ async function run(
     edit: note('edit'),
     shell: note('shell'),
     mkdir: note('mkdir'),
+    run: note('run'),
     configPath: note('config path'),
     configGet: note('config get'),
     configSet: note('config set'),
@@ -58,6 +59,11 @@ async function run(
 describe('a command line becomes options', () => {
   test.each<[string, unknown[]]>([
     ['send a b/', ['send', ['a', 'b/'], { compress: true }]],
+    ['run pi', ['run', ['pi'], {}]],
+    ['run pi one a --json b', ['run', ['pi', 'one', 'a', 'b'], { json: true }]],
+    ['run pi one -x --evil=1 --json', ['run', ['pi', 'one', '-x', '--evil=1'], { json: true }]],
+    ['run pi one -- --json -x', ['run', ['pi', 'one', '--json', '-x'], {}]],
+    ['run --evil pi', ['run', ['--evil', 'pi'], {}]],
     ['send -', ['send', ['-'], { compress: true }]],
     ['pair', ['pair', {}]],
     [

@@ -77,6 +77,7 @@ export function makeWorld({
       nodeAddress: unexpected,
       examine: unexpected,
       openShared: unexpected,
+      openActions: unexpected,
       useShare: unexpected,
       setOwnerPassword: unexpected,
       ...library,

@@ -182,3 +182,103 @@ describe('a hostile share', () => {
     expect(await said).toMatchObject({ code: 'target-exists', subject: 'pi:a' });
   });
 });
+
+describe('something that a share runs', () => {
+  const output = (text: string, stream: 'stdout' | 'stderr' = 'stdout') =>
+    ({ type: 'output', request: 1, stream, bytes: Buffer.from(text) }) as const;
+  const ended = { type: 'ended', request: 1, ending: { how: 'exit', status: 3 } } as const;
+
+  it('is handed over piece by piece, the next one when there is room', async () => {
+    const { remote, share, channel } = hostileShare();
+    const pieces: string[] = [];
+    let makeRoom = (): void => undefined;
+    const said = remote.run('one', ['a'], async (stream, bytes) => {
+      pieces.push(`${stream}: ${Buffer.from(bytes).toString()}`);
+      await new Promise<void>((resolve) => {
+        makeRoom = resolve;
+      });
+    });
+    expect(await share.hear('request')).toMatchObject({ ask: { action: 'run', name: 'one', words: ['a'] } });
+    await share.say(output('a'), output('b', 'stderr'));
+    const flood = share.say(...Array.from({ length: 20 }, () => output('x'.repeat(2 ** 15))), ended, reply);
+    await new Promise(setImmediate);
+    expect(pieces).toEqual(['stdout: a']);
+    expect(channel.peakCost).toBeLessThanOrEqual(1 << 18);
+    for (let done = false; !done;) {
+      makeRoom();
+      done = await Promise.race([said.then(() => true), new Promise<false>((resolve) => setImmediate(resolve, false))]); // prettier-ignore
+    }
+    await flood;
+    expect(await said).toEqual({ how: 'exit', status: 3 });
+    expect(pieces.length).toBe(22);
+    expect(pieces[1]).toBe('stderr: b');
+  });
+
+  it.each<[string, Parameters<typeof refused>, string]>([
+    ['no-action', ['no-action'], 'one'],
+    ['argument-count', ['argument-count'], 'one'],
+    ['argument-refused', ['argument-refused', 1], 'b'],
+    ['argument-refused', ['argument-refused', 7], ''],
+    ['too-many-runs', ['too-many-runs'], 'one'],
+    ['action-failed', ['action-failed'], 'one'],
+  ])('is refused with %s, and what that is about', async (code, [problem, path], subject) => {
+    const { remote, share } = hostileShare();
+    const said = settled(remote.run('one', ['a', 'b'], async () => undefined));
+    await share.say(refused(problem, path));
+    expect(await said).toMatchObject({ code, subject });
+    const listed = settled(remote.actions());
+    await share.say({ ...refused('not-allowed'), request: 2 });
+    expect(await listed).toMatchObject({ code: 'not-allowed', detail: 'run actions' });
+  });
+
+  it.each<[string, readonly Parameters<ScriptedPeer['say']>[0][]]>([
+    ['says more after the end', [ended, output('a')]],
+    ['ends twice', [ended, ended]],
+    ['never says how it ended', [output('a'), reply]],
+    ['says nothing of it', [reply]],
+    ['refuses what it ran', [output('a'), refused('no-action')]],
+    ['refuses what it ended', [ended, refused('no-action')]],
+    ['writes for another request', [{ ...output('a'), request: 2 }]],
+    ['lists files', [{ type: 'listing', request: 1, items: [item('a')] }]],
+    ['lists actions', [{ type: 'actions', request: 1, actions: [{ name: 'a', parameters: [] }] }]],
+  ])('row 59: loses the session where the share %s', async (_, words) => {
+    const { remote, share, channel } = hostileShare();
+    const said = settled(remote.run('one', [], async () => undefined));
+    await share.say(...words).catch(() => undefined);
+    expect(await said).toMatchObject({ code: 'protocol' });
+    expect(channel.isDestroyed).toBe(true);
+  });
+
+  it('row 59: is not what anything else was answered with', async () => {
+    for (const word of [output('a'), ended, { type: 'actions', request: 1, actions: [] } as const]) {
+      for (const ask of [
+        (remote: RemoteShare) => remote.list([]),
+        (remote: RemoteShare) => remote.actions(),
+      ]) {
+        const { remote, share, channel } = hostileShare();
+        const said = settled(ask(remote));
+        await share.say(word);
+        expect(await said).toMatchObject({ code: 'protocol' });
+        expect(channel.isDestroyed).toBe(true);
+      }
+    }
+  });
+
+  it('row 52: lists no more actions than there may be', async () => {
+    const { remote, share, channel } = hostileShare();
+    const said = settled(remote.actions());
+    const actions = Array.from({ length: 64 }, (_, number) => ({ name: `a${number}`, parameters: [] }));
+    await share.say({ type: 'actions', request: 1, actions }, { type: 'actions', request: 1, actions });
+    expect(await said).toMatchObject({ code: 'limit' });
+    expect(channel.isDestroyed).toBe(true);
+  });
+
+  it('ends with the session where nobody takes what it writes', async () => {
+    const { remote, share, channel } = hostileShare();
+    const said = settled(remote.run('one', [], () => Promise.reject(new XferError('output-closed'))));
+    await share.say(output('a'));
+    expect(await said).toMatchObject({ code: 'output-closed' });
+    expect(channel.isDestroyed).toBe(true);
+    expect(await share.hear('error')).toMatchObject({ code: 'interrupted' });
+  });
+});

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ERROR_CODES, XferError } from '../../../src/errors.js';
 import { decodeMessage, encodeMessage } from '../../../src/transfer/message-codec.js';
-import type { Ask } from '../../../src/transfer/share-messages.js';
+import type { Ask, Ending } from '../../../src/transfer/share-messages.js';
 import type { ControlMessage } from '../../../src/transfer/messages.js';
 import type { Packed } from '../../../src/transfer/ports.js';
 import { costOf, decodeRecord, encodeRecord, type WireRecord } from '../../../src/transfer/records.js';
@@ -52,14 +52,23 @@ const type = <T extends string>(name: T): fc.Arbitrary<T> => fc.constant(name);
 const name = fc.string({ unit: 'grapheme', maxLength: 20 }).filter((text) => Buffer.byteLength(text) <= 128);
 const farPath = fc.array(name, { maxLength: 64 });
 const bytesOf = (length: number) => fc.uint8Array({ minLength: length, maxLength: length });
+const short = fc.string({ maxLength: 8 });
 const ask: fc.Arbitrary<Ask> = fc.oneof(
   fc.record({ action: type('stop') }),
+  fc.record({ action: type('actions') }),
+  fc.record({ action: type('run'), name: short, words: fc.array(fc.string({ unit: 'grapheme', maxLength: 30 }), { maxLength: 16 }) }),
   fc.record({ action: fc.constantFrom('list', 'look', 'make-folder'), path: farPath }),
   fc.record({ action: type('get'), paths: fc.array(farPath) }),
   fc.record({ action: type('put'), path: farPath, conflicts: fc.constantFrom('refuse', 'overwrite', 'update', 'rename', 'skip') }),
   fc.record({ action: type('remove'), path: farPath, recursive: fc.boolean() }),
   fc.record({ action: type('move'), from: farPath, to: farPath, replace: fc.boolean() }),
 ); // prettier-ignore
+
+const ending: fc.Arbitrary<Ending> = fc.oneof(
+  fc.record({ how: type('exit'), status: fc.nat(255) }),
+  fc.record({ how: type('signal'), signal: fc.integer({ min: 1, max: 127 }) }),
+  fc.record({ how: fc.constantFrom('timeout', 'output') }),
+);
 
 const message: fc.Arbitrary<ControlMessage> = fc.oneof(
   fc.record({ type: type('chosen') }),
@@ -89,6 +98,9 @@ const message: fc.Arbitrary<ControlMessage> = fc.oneof(
   fc.record({ type: type('reply'), request: number, problem: fc.option(code, { nil: undefined }), path: fc.nat(1000) }),
   fc.record({ type: type('challenge'), request: number, salt: bytesOf(16), point: digest }),
   fc.record({ type: type('proof'), request: number, point: digest, tag: bytesOf(64) }),
+  fc.record({ type: type('actions'), request: number, actions: fc.array(fc.record({ name: short, parameters: fc.array(short, { maxLength: 16 }) }), { maxLength: 64 }) }),
+  fc.record({ type: type('output'), request: number, stream: fc.constantFrom('stdout', 'stderr'), bytes: fc.uint8Array({ minLength: 1 }) }),
+  fc.record({ type: type('ended'), request: number, ending }),
   fc.record({ type: type('over'), request: number }),
   fc.record({ type: type('enter'), name }),
   fc.record({ type: type('welcome'), member: number, members: fc.array(fc.record({ member: number, name }), { maxLength: 32 }) }),
