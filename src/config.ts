@@ -2,12 +2,13 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { isIP, isIPv6 } from 'node:net';
-import { dirname, join } from 'node:path';
+import { dirname, isAbsolute, join, resolve } from 'node:path';
 import envPaths from 'env-paths';
 import { checkActions, type ActionSettings } from './action-settings.js';
 import { parseDuration, parsePatience } from './duration.js';
 import { XferError } from './errors.js';
 import { parseRate } from './rate.js';
+import { parseRights } from './share/rights.js';
 import { MAX_LANES } from './transfer/messages.js';
 
 /** What `config.toml` may hold. Everything is optional; a flag of a command wins over it. */
@@ -34,14 +35,38 @@ export interface Config {
   readonly port?: number;
   /** What devices may have run where a folder is shared, by the names that they call it by. */
   readonly actions?: Readonly<Record<string, ActionSettings>>;
+  /** What `serve` does, too. */
+  readonly serve?: ServeSettings;
 }
+
+/** The table `[serve]`. */
+export interface ServeSettings {
+  /** The folder to share where none is named; absolute. */
+  readonly folder?: string;
+  readonly write?: boolean;
+  readonly delete?: boolean;
+  readonly inbox?: boolean;
+  readonly run?: boolean;
+  readonly 'allow-dotfiles'?: boolean;
+  readonly exec?: boolean;
+  readonly sync?: boolean;
+  /** Where direct connections are awaited; see `parseEndpoint`. */
+  readonly listen?: string | number;
+  readonly local?: boolean;
+  readonly 'also-dht'?: boolean;
+  /** Rights of single devices by their names; see `rightsAsText`. */
+  readonly allow?: Readonly<Record<string, RightsSetting>>;
+}
+
+/** Rights, one by one or joined by commas. */
+export type RightsSetting = string | readonly string[];
 
 /** Ports below belong to the services of a machine. */
 const LOWEST_LANE_PORT = 1024;
 const HIGHEST_PORT = 65_535;
 
-/** What is set by one value. Actions are written into the file by hand. */
-export type ConfigKey = Exclude<keyof Config, 'actions'>;
+/** A setting, with the table that it is in before a dot. Actions are written into the file by hand. */
+export type ConfigKey = Exclude<keyof Config, 'serve' | 'actions'> | `serve.${string}`;
 
 interface Setting {
   /** What a valid value is, for the message about one that is not. */
@@ -61,7 +86,58 @@ function wholeNumber(from: number, to: number): Setting {
   };
 }
 
-const SETTINGS: Readonly<Record<ConfigKey, Setting>> = {
+const trueOrFalse: Setting = {
+  expected: 'true or false',
+  accepts: (value) => typeof value === 'boolean',
+  fromWords: (words) => ({ true: true, false: false })[words.join(' ')],
+};
+
+const SERVE_SETTINGS: Readonly<Record<`serve.${Exclude<keyof ServeSettings, 'allow'>}`, Setting>> = {
+  'serve.folder': {
+    // A service starts in a folder that nobody thinks of.
+    expected: 'a whole path, such as /srv/share',
+    accepts: (value) => typeof value === 'string' && isAbsolute(value),
+    fromWords: (words) => (words.join(' ') === '' ? '' : resolve(words.join(' '))),
+  },
+  'serve.write': trueOrFalse,
+  'serve.delete': trueOrFalse,
+  'serve.inbox': trueOrFalse,
+  'serve.run': trueOrFalse,
+  'serve.allow-dotfiles': trueOrFalse,
+  'serve.exec': trueOrFalse,
+  'serve.sync': trueOrFalse,
+  'serve.listen': {
+    expected: 'a port or HOST:PORT',
+    accepts: (value) => parses(Number.isInteger(value) ? String(value) : value, parseEndpoint),
+    fromWords: text,
+  },
+  'serve.local': trueOrFalse,
+  'serve.also-dht': trueOrFalse,
+};
+
+/** Below it stands a setting for each device. */
+const ALLOW = 'serve.allow';
+
+const RIGHTS_OF_DEVICE: Setting = {
+  expected: '"none", or a list of read, write, delete, dotfiles and run, or of inbox, dotfiles and run',
+  accepts: (value) => {
+    const isList = Array.isArray(value) && value.every((right) => typeof right === 'string');
+    return (isList || typeof value === 'string') && parses(rightsAsText(value), parseRights);
+  },
+  fromWords: (words) => (words.join() === 'none' ? 'none' : words.flatMap(splitList)),
+};
+
+/** What `parseRights` reads. */
+export function rightsAsText(setting: RightsSetting): string {
+  if (typeof setting === 'string') return setting;
+  return setting.length === 0 ? 'none' : setting.join(',');
+}
+
+const TABLES: readonly string[] = ['serve', ALLOW];
+
+const SETTINGS: Readonly<
+  Record<Exclude<keyof Config, 'serve' | 'actions'>, Setting> & Record<keyof typeof SERVE_SETTINGS, Setting>
+> = {
   bootstrap: {
     expected: 'a list of host:port',
     accepts: (value) => Array.isArray(value) && value.length > 0 && value.every(isNode),
@@ -83,11 +159,7 @@ const SETTINGS: Readonly<Record<ConfigKey, Setting>> = {
     accepts: (value) => typeof value === 'string' && value !== '',
     fromWords: text,
   },
-  verify: {
-    expected: 'true or false',
-    accepts: (value) => typeof value === 'boolean',
-    fromWords: (words) => ({ true: true, false: false })[words.join(' ')],
-  },
+  verify: trueOrFalse,
   limit: {
     expected: 'a rate such as 10M, from 10K to 100G',
     accepts: (value) => parses(value, parseRate),
@@ -100,12 +172,30 @@ const SETTINGS: Readonly<Record<ConfigKey, Setting>> = {
   },
   lanes: wholeNumber(0, MAX_LANES),
   port: wholeNumber(LOWEST_LANE_PORT, HIGHEST_PORT),
+  ...SERVE_SETTINGS,
 };
 
+/** All keys but those that have the name of a device in them: `serve.allow.NAME`. */
 export const CONFIG_KEYS = Object.keys(SETTINGS) as readonly ConfigKey[];
 
 export function isConfigKey(text: string): text is ConfigKey {
-  return Object.hasOwn(SETTINGS, text);
+  return settingOf(text) !== undefined;
+}
+
+function settingOf(key: string): Setting | undefined {
+  if (key.startsWith(`${ALLOW}.`) && key.length > ALLOW.length + 1) return RIGHTS_OF_DEVICE;
+  return Object.hasOwn(SETTINGS, key) ? SETTINGS[key as keyof typeof SETTINGS] : undefined;
+}
+
+export type SettingValue = string | number | boolean | readonly string[];
+
+/** What is set, each under its whole key, and the program of each action. */
+export function settingsIn({ actions = {}, ...config }: Config): ReadonlyMap<string, SettingValue> {
+  const settings = [...entriesOf(config)].map(({ key, value }) => [key, value as SettingValue] as const);
+  const programs = Object.entries(actions).map(
+    ([name, { program }]) => [`actions.${name}`, program] as const,
+  );
+  return new Map([...settings, ...programs]);
 }
 
 /** Where the settings are: `$XFER_HOME/config.toml`, else where the platform keeps such files. */
@@ -184,18 +274,20 @@ export async function saveSetting(
   words: readonly string[],
   env: NodeJS.ProcessEnv = process.env,
 ): Promise<void> {
-  const { [key]: _replaced, ...others } = await loadConfig(env);
+  const before = await loadConfig(env);
   const path = configPath(env);
-  const setting = SETTINGS[key];
-  const value = setting.fromWords(words);
-  if (words.length > 0 && !setting.accepts(value)) {
+  const value = words.length === 0 ? undefined : settingOf(key)?.fromWords(words);
+  const settings = placed(before, pathOf(key), value);
+  const isRefused = words.length > 0 && settingOf(key)?.accepts(value) !== true;
+  const wrong = isRefused ? `${key} must be ${settingOf(key)?.expected ?? 'a setting'}` : wrongIn(settings);
+  if (wrong !== undefined) {
     throw new XferError('usage', {
-      subject: `${key} must be ${setting.expected}`,
+      subject: wrong,
       detail: `xfer config set ${key} without a value removes it`,
     });
   }
   const { stringify } = await import('smol-toml');
-  const content = stringify(words.length === 0 ? others : { ...others, [key]: value });
+  const content = stringify(settings);
   const temporary = `${path}.${randomBytes(6).toString('hex')}`;
   try {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
@@ -274,21 +366,79 @@ function splitAddress(text: string): { host: string | undefined; port: string | 
 }
 
 function check(settings: object, path: string): Config {
-  for (const [key, value] of Object.entries(settings)) {
-    if (key === 'actions') {
-      const wrong = checkActions(value);
-      if (wrong !== undefined) throw new XferError('config-invalid', { subject: path, detail: wrong });
-      continue;
-    }
-    if (!isConfigKey(key)) {
-      throw new XferError('config-invalid', { subject: path, detail: `there is no setting '${key}'` });
-    }
-    const setting = SETTINGS[key];
-    if (!setting.accepts(value)) {
-      throw new XferError('config-invalid', { subject: path, detail: `${key} must be ${setting.expected}` });
-    }
-  }
+  const wrong = wrongIn(settings);
+  if (wrong !== undefined) throw new XferError('config-invalid', { subject: path, detail: wrong });
   return settings;
+}
+
+/** The first thing that is wrong, as a sentence; `undefined` where nothing is. */
+function wrongIn({ actions, ...settings }: Config): string | undefined {
+  const wrongAction = actions === undefined ? undefined : checkActions(actions);
+  if (wrongAction !== undefined) return wrongAction;
+  for (const { key, value, isOneName } of entriesOf(settings)) {
+    const setting = isOneName ? settingOf(key) : undefined;
+    if (isOneName && TABLES.includes(key)) return `${key} must be a table: [${key}]`;
+    if (setting === undefined) return `there is no setting '${key}'`;
+    if (!setting.accepts(value)) return `${key} must be ${setting.expected}`;
+  }
+  return contradictionIn(settings.serve ?? {});
+}
+
+/** Settings that each alone would do. */
+function contradictionIn({
+  inbox,
+  write,
+  local,
+  listen,
+  allow,
+  ...serve
+}: ServeSettings): string | undefined {
+  const pairs = [
+    ['inbox', inbox === true, 'write', write === true],
+    ['inbox', inbox === true, 'delete', serve.delete === true],
+    ['local', local === true, 'listen', listen !== undefined],
+    ['local', local === true, 'also-dht', serve['also-dht'] === true],
+  ] as const;
+  const found = pairs.find(([, isOne, , isOther]) => isOne && isOther);
+  if (found !== undefined) return `serve.${found[0]} and serve.${found[2]} do not go together`;
+  const names = Object.keys(allow ?? {});
+  const twice = names.find((name, at) =>
+    names.slice(0, at).some((other) => other.toLowerCase() === name.toLowerCase()),
+  );
+  return twice === undefined ? undefined : `${ALLOW}.${twice} is there twice: names are the same in capitals`;
+}
+
+interface Entry {
+  readonly key: string;
+  readonly value: unknown;
+  /** False where somebody put a key with dots in quotes, which is another key. */
+  readonly isOneName: boolean;
+}
+
+function* entriesOf(table: object, prefix = ''): Generator<Entry> {
+  for (const [name, value] of Object.entries(table) as [string, unknown][]) {
+    const key = prefix + name;
+    const isOneName = !name.includes('.') || prefix === `${ALLOW}.`;
+    if (isOneName && TABLES.includes(key) && isTable(value)) yield* entriesOf(value, `${key}.`);
+    else yield { key, value, isOneName };
+  }
+}
+
+function isTable(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date);
+}
+
+function pathOf(key: string): readonly string[] {
+  const table = TABLES.findLast((name) => key.startsWith(`${name}.`));
+  return table === undefined ? [key] : [...table.split('.'), key.slice(table.length + 1)];
+}
+
+/** The table with a value in its place, or without one. Tables that are empty then go too. */
+function placed(table: object, [name = '', ...below]: readonly string[], value: unknown): object {
+  const { [name]: before, ...others } = table as Record<string, unknown>;
+  const now = below.length === 0 ? value : placed(isTable(before) ? before : {}, below, value);
+  const isNothing = now === undefined || (isTable(now) && Object.keys(now).length === 0);
+  return isNothing ? others : { ...others, [name]: now };
 }
 
 function splitList(text: string): string[] {

@@ -62,9 +62,12 @@ export {
   parseDuration,
   parseEndpoint,
   parsePatience,
+  rightsAsText,
   saveSetting,
+  settingsIn,
   type Config,
   type ConfigKey,
+  type ServeSettings,
 } from './config.js';
 export { formatAddress } from './peer/address.js';
 export { proxyFor, proxyOf } from './proxy-choice.js';

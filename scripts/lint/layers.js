@@ -49,7 +49,14 @@ export const LAYERS = [
   },
   {
     where: 'config.ts',
-    may: ['errors.ts', 'rate.ts', 'duration.ts', 'action-settings.ts', 'transfer/messages.ts'],
+    may: [
+      'errors.ts',
+      'rate.ts',
+      'duration.ts',
+      'action-settings.ts',
+      'share/rights.ts',
+      'transfer/messages.ts',
+    ],
   },
   {
     where: 'hash-thread.ts',

@@ -341,6 +341,11 @@ function addShareCommands(program: Command, actions: Actions, finish: Finish): v
     .option('--listen [address]', 'wait for direct connections at [HOST:]PORT (7337 where none is given)')
     .addOption(new Option('--local', 'be found on the local network only').conflicts(['listen', 'alsoDht']))
     .option('--also-dht', 'be found over the internet too, with --listen');
+  // What a setting says, the command line can take back.
+  for (const name of SERVE_OPPOSITES) serve.addOption(new Option(`--${name}`).hideHelp());
+  // Not said is not the same as yes, where a setting may say no.
+  for (const name of ['exec', 'sync']) serve.setOptionValue(name, undefined);
+  serve.addHelpText('after', SERVE_SETTINGS_HELP);
   withOutput(withSession(serve)).action(
     finish((folder: string | undefined, flags: ServeFlags) => actions.serve(folder, flags)),
   );
@@ -527,6 +532,15 @@ function withSession(command: Command): Command {
       'wait for lanes at this TCP port, to be opened in a firewall; not for the meeting, as --listen does',
     );
 }
+
+const SERVE_OPPOSITES = [
+  ...['no-write', 'no-delete', 'no-inbox', 'no-run', 'no-allow-dotfiles', 'exec', 'sync'],
+  ...['no-listen', 'no-local', 'no-also-dht'],
+];
+
+const SERVE_SETTINGS_HELP = `
+Without FOLDER the setting serve.folder is shared. Each of these flags may be a setting,
+such as xfer config set serve.write true; --no-write then says no, and so on.`;
 
 const EXAMPLES = `
 examples:

@@ -20,8 +20,11 @@ export interface SessionLog {
 }
 
 export interface ServeLog {
-  /** @param devices How many may come. */
-  begin(folder: string, devices: number): void;
+  /**
+   * @param devices How many may come.
+   * @param settings The file with settings that count, if there are any.
+   */
+  begin(folder: string, devices: number, settings?: string): void;
   /** What concerns all of them. */
   event(event: XferEvent): void;
   /** @param number Of the session, from 1. */
@@ -40,8 +43,9 @@ export class ServeLines implements ServeLog {
     this.#now = now;
   }
 
-  begin(folder: string, devices: number): void {
+  begin(folder: string, devices: number, settings?: string): void {
     this.#own.say(`sharing ${show(folder)} with ${countOf(devices, 'device')}`);
+    if (settings !== undefined) this.#own.say(`what no flag says, [serve] in ${show(settings)} does`);
     if (devices > 0) return;
     this.#own.say(
       'xfer pair here and on another machine makes them known to each other; no restart is needed',

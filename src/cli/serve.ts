@@ -7,11 +7,14 @@ import {
   ownerPasswordPath,
   parseRights,
   registerPath,
+  rightsAsText,
   toXferError,
   TryLimit,
+  XferError,
   type Config,
   type DeviceSession,
   type DeviceStore,
+  type ErrorCode,
   type Rights,
   type SharedActions,
 } from '../index.js';
@@ -19,14 +22,15 @@ import type { Context } from './context.js';
 import { DebugLog } from './debug.js';
 import { waitingOptions, type MeetingFlags } from './meeting-flags.js';
 import { Prompts } from './prompts.js';
+import { placeOf, settled, type Place, type SettledFlags } from './serve-settings.js';
 import { openScreen, quietScreen } from './screen.js';
 import { ServeLines, ServeJson, type ServeLog } from './serve-log.js';
 import { SharedScreen } from './shared-screen.js';
 import { noPassword } from './stop.js';
 import { usageError } from './usage.js';
 
-/** As commander gives them. */
-export interface ServeFlags extends MeetingFlags {
+/** As commander gives them: false for those with `no` in front. */
+export interface ServeFlags extends Omit<MeetingFlags, 'listen'> {
   readonly write?: boolean;
   readonly delete?: boolean;
   readonly inbox?: boolean;
@@ -35,30 +39,33 @@ export interface ServeFlags extends MeetingFlags {
   readonly allow?: readonly string[];
   readonly allowDotfiles?: boolean;
   readonly setPassword?: boolean;
-  /** False for `--no-exec`. */
   readonly exec?: boolean;
-  /** False for `--no-sync`. */
   readonly sync?: boolean;
+  /** `true` where no address follows. */
+  readonly listen?: string | boolean;
 }
 
 const IDLE = { kind: 'idle', draw: () => 'waiting for devices' };
 
 /** Shares a folder with the devices that are remembered, until Ctrl-C. Gives back the exit status. */
 export async function runServe(
-  place: string | undefined,
-  flags: ServeFlags,
+  named: string | undefined,
+  given: ServeFlags,
   context: Context,
 ): Promise<number> {
   const { env, stdout, stderr, library, signal } = context;
-  if (flags.setPassword === true) return setPassword(place, context);
-  if (place === undefined) throw usageError('the folder to share is missing', 'xfer serve /srv/share');
+  if (given.setPassword === true) return setPassword(named, context);
   const config = await loadConfig(env);
+  const { serve: settings = {} } = config;
+  const file = configPath(env);
+  const flags = settled(given, settings, file);
+  const place = placeOf(named, settings, file);
   const devices = devicesPath(env);
   const store = await library.openDevices(devices);
-  const { rightsOf, all } = await rightsFor(flags, store);
+  const { rightsOf, all } = await rightsFor(flags, store, file);
   const choices = waitingOptions(flags, config, env);
-  const folder = await library.openShared(place);
-  const actions = await actionsFor(all, config, place, store, context).catch((error: unknown) => {
+  const folder = await opened(place, () => library.openShared(place.folder), file);
+  const actions = await actionsFor(all, config, place.folder, store, context).catch((error: unknown) => {
     folder.close();
     throw error;
   });
@@ -108,7 +115,7 @@ export async function runServe(
     }
   };
   try {
-    log.begin(place, (await store.list()).length);
+    log.begin(place.folder, (await store.list()).length, Object.keys(settings).length > 0 ? file : undefined);
     await library.waitForDevices({
       ...choices,
       devices,
@@ -170,8 +177,8 @@ async function actionsFor(
   return library.openActions(actions, configPath(env), { folder, isWritable }, store);
 }
 
-/** What each device may do, by its key, so that another name changes nothing. Throws `usage`, `device-unknown`. */
-async function rightsFor(flags: ServeFlags, store: DeviceStore): Promise<AllRights> {
+/** What each device may do, by its key, so that another name changes nothing. Throws `usage`, `device-unknown`, `config-invalid`. */
+async function rightsFor(flags: SettledFlags, store: DeviceStore, file: string): Promise<AllRights> {
   const inbox = flags.inbox === true;
   const usual = checkRights({
     read: !inbox,
@@ -182,6 +189,13 @@ async function rightsFor(flags: ServeFlags, store: DeviceStore): Promise<AllRigh
     run: flags.run === true,
   });
   const special = new Map<string, Rights>();
+  for (const [name, rights] of flags.allowed) {
+    const device = await store.find(name).catch((error: unknown) => {
+      // Whoever was meant would get the rights of all others.
+      throw inFile(error, 'device-unknown', file, `serve.allow.${name} names no device that is known here`);
+    });
+    special.set(keyOf(device), parseRights(rightsAsText(rights)));
+  }
   for (const text of flags.allow ?? []) {
     const [, name, rights] = /^([^=]+)=(.*)$/s.exec(text) ?? [];
     if (name === undefined || rights === undefined) {
@@ -193,6 +207,23 @@ async function rightsFor(flags: ServeFlags, store: DeviceStore): Promise<AllRigh
     rightsOf: (session) => special.get(keyOf(session)) ?? usual,
     all: [usual, ...special.values()],
   };
+}
+
+/** Throws as `openShared`; where the folder stands in the file, `config-invalid` for one that is none. */
+async function opened<T>({ folder, isSetting }: Place, open: () => Promise<T>, file: string): Promise<T> {
+  try {
+    return await open();
+  } catch (error) {
+    if (!isSetting) throw error;
+    const other = inFile(error, 'path-missing', file, `serve.folder: there is no ${folder}`);
+    throw inFile(other, 'not-a-folder', file, `serve.folder: ${folder} is no folder`);
+  }
+}
+
+/** An error with this code, as one about the settings; any other as it is. */
+function inFile(error: unknown, code: ErrorCode, file: string, detail: string): unknown {
+  if (!(error instanceof XferError) || error.code !== code) return error;
+  return new XferError('config-invalid', { subject: file, detail, cause: error });
 }
 
 function keyOf({ publicKey }: { readonly publicKey: Uint8Array }): string {

@@ -1,9 +1,11 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { text } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
+import { machine, pairMachines, type Machine } from '../support/devices.js';
+import { freePort } from '../support/direct.js';
 import { isInstalled } from '../support/networks.js';
 import { startPrivateDht } from '../support/private-dht.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
@@ -35,6 +37,36 @@ it('the examples send and receive', async ({ onTestFinished }) => {
   expect(await text(receiver.stdout)).toBe(`${path.join(to, 'note')}\n`);
   expect((await lines.next()).value).toMatch(/^1 files, 7 bytes/);
   await expectSameTree(to, from);
+});
+
+it('the example of settings is one, and shares what it says as it says', async () => {
+  const shared = await temporaryFolder();
+  const [pi, laptop, phone, tv] = [await machine(), await machine(), await machine(), await machine()];
+  await pairMachines(laptop, pi, { name: 'pi', otherName: 'laptop' });
+  await pairMachines(phone, pi, { name: 'pi', otherName: 'phone' });
+  await pairMachines(tv, pi, { name: 'pi', otherName: 'tv' });
+  const example = await readFile(path.join(examples, 'config.toml'), 'utf8');
+  // Of this machine; and nobody may be looked for elsewhere.
+  const port = await freePort();
+  const own = example
+    .replace('"/srv/share"', JSON.stringify(shared))
+    .replace('listen = 7337', `listen = "127.0.0.1:${port}"`)
+    .replace('also-dht = true', 'also-dht = false');
+  await writeFile(path.join(pi.env['XFER_HOME']!, 'config.toml'), own);
+  const server = await xfer(['serve'], pi);
+  await server.waitFor(new RegExp(`listening at 127\\.0\\.0\\.1:${port}`));
+  const status = async (on: Machine, ...args: readonly string[]): Promise<number | null> =>
+    (await xfer([...args, '--addr', `127.0.0.1:${port}`], on)).status();
+  const note = path.join(await temporaryFolder(), 'note');
+  await writeFile(note, 'a');
+  expect(await status(laptop, 'put', note, 'pi:')).toBe(0);
+  expect(await status(laptop, 'rm', 'pi:note')).toBe(0);
+  expect(await status(phone, 'put', note, 'pi:')).toBe(0);
+  expect(await status(phone, 'ls', 'pi:')).toBe(1);
+  expect(await status(tv, 'put', note, 'pi:')).toBe(1);
+  server.kill('SIGTERM');
+  expect(await server.status(), server.stderr).toBe(0);
+  expect(await readdir(shared)).toEqual(['phone']);
 });
 
 describe('the unit for systemd', () => {

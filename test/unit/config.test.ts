@@ -9,6 +9,7 @@ import {
   parseDuration,
   parseEndpoint,
   saveSetting,
+  settingsIn,
 } from '../../src/config.js';
 
 let home: string;
@@ -70,6 +71,11 @@ describe('settings', () => {
     ['lanes', ['9']],
     ['lanes', ['']],
     ['port', ['80']],
+    ['serve.folder', ['']],
+    ['serve.write', ['yes']],
+    ['serve.listen', ['a/b']],
+    ['serve.allow.tv', ['everything']],
+    ['serve.allow.tv', ['inbox', 'read']],
   ] as const)('%s cannot be %j', async (key, words) => {
     await saveSetting('out', ['kept'], env);
     await expect(saveSetting(key, words, env)).rejects.toMatchObject({ code: 'usage' });
@@ -87,6 +93,24 @@ describe('settings', () => {
     ['[actions.x]\nprogram = "x"', 'actions.x.program must be the absolute path of a program'],
     ['__proto__ = { words = 2 }', "there is no setting '__proto__'"],
     ['constructor = 1', "there is no setting 'constructor'"],
+    ['[serve]\nwirte = true', "there is no setting 'serve.wirte'"],
+    ['[serve]\nwrite = "yes"', 'serve.write must be true or false'],
+    ['[serve]\nfolder = "share"', 'serve.folder must be a whole path, such as /srv/share'],
+    ['[serve]\nfolder = 5', 'serve.folder must be a whole path'],
+    ['[serve]\nlisten = 70000', 'serve.listen must be a port or HOST:PORT'],
+    ['[serve]\nlisten = true', 'serve.listen must be a port or HOST:PORT'],
+    ['serve = true', 'serve must be a table: [serve]'],
+    ['[serve]\nallow = ["laptop=read"]', 'serve.allow must be a table: [serve.allow]'],
+    ['[serve.allow]\ntv = ["watch"]', 'serve.allow.tv must be "none", or a list of read, write'],
+    ['[serve.allow]\ntv = ["read", "inbox"]', 'serve.allow.tv must be "none"'],
+    ['[serve.allow]\ntv = true', 'serve.allow.tv must be "none"'],
+    ['[serve.allow]\nmy.tv = "none"', 'serve.allow.my must be "none"'],
+    ['[serve.allow]\ntv = "read"\nTV = "none"', 'serve.allow.TV is there twice'],
+    ['[serve]\ninbox = true\nwrite = true', 'serve.inbox and serve.write do not go together'],
+    ['[serve]\ninbox = true\ndelete = true', 'serve.inbox and serve.delete do not go together'],
+    ['[serve]\nlocal = true\nlisten = 1', 'serve.local and serve.listen do not go together'],
+    ['"serve.folder" = "/srv"', "there is no setting 'serve.folder'"],
+    ['[serve.__proto__]\nx = 1', "there is no setting 'serve.__proto__'"],
   ])('a file with %j is refused and left alone', async (content, detail) => {
     const path = join(home, 'config.toml');
     await writeFile(path, content);
@@ -98,6 +122,56 @@ describe('settings', () => {
     await expect(loadConfig(env)).rejects.toMatchObject(refusal);
     await expect(saveSetting('out', ['x'], env)).rejects.toMatchObject(refusal);
     expect(await readFile(path, 'utf8')).toBe(content);
+  });
+
+  test('of a share stand in a table of their own, with one for the rights of devices', async () => {
+    await saveSetting('out', ['x'], env);
+    await saveSetting('serve.folder', ['/srv/my', 'share'], env);
+    await saveSetting('serve.write', ['true'], env);
+    await saveSetting('serve.exec', ['false'], env);
+    await saveSetting('serve.listen', ['7337'], env);
+    await saveSetting('serve.allow.laptop', ['read,', 'write'], env);
+    await saveSetting('serve.allow.my.tv', ['none'], env);
+    expect(await loadConfig(env)).toEqual({
+      out: 'x',
+      serve: {
+        folder: '/srv/my share',
+        write: true,
+        exec: false,
+        listen: '7337',
+        allow: { laptop: ['read', 'write'], 'my.tv': 'none' },
+      },
+    });
+    expect([...settingsIn(await loadConfig(env))]).toContainEqual(['serve.allow.my.tv', 'none']);
+    for (const key of ['folder', 'write', 'exec', 'listen', 'allow.laptop', 'allow.my.tv'] as const)
+      await saveSetting(`serve.${key}`, [], env);
+    expect(await readFile(configPath(env), 'utf8')).toBe('out = "x"\n');
+  });
+
+  test('of a share may be written as a person writes them', async () => {
+    await writeFile(
+      configPath(env),
+      '[serve]\nfolder = "/srv/share"\nlisten = 7337\n[serve.allow]\nlaptop = "read,write"\ntv = []\n"my.pi" = ["inbox"]\n',
+    );
+    expect((await loadConfig(env)).serve).toEqual({
+      folder: '/srv/share',
+      listen: 7337,
+      allow: { laptop: 'read,write', tv: [], 'my.pi': ['inbox'] },
+    });
+  });
+
+  test('of a share name a folder from where somebody is', async () => {
+    await saveSetting('serve.folder', ['share'], env);
+    expect((await loadConfig(env)).serve?.folder).toBe(join(process.cwd(), 'share'));
+  });
+
+  test('that contradict what is set are not saved', async () => {
+    await saveSetting('serve.inbox', ['true'], env);
+    await expect(saveSetting('serve.write', ['true'], env)).rejects.toMatchObject({
+      code: 'usage',
+      subject: 'serve.inbox and serve.write do not go together',
+    });
+    expect(await loadConfig(env)).toEqual({ serve: { inbox: true } });
   });
 
   test('a place that cannot be written is said', async () => {

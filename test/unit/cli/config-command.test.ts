@@ -46,6 +46,20 @@ test('actions are read with all others, kept by a change, and not changed by han
   }
 });
 
+test('what a table holds can be read, one by one and together', async () => {
+  await runConfigSet('words', ['4'], world().context);
+  await runConfigSet('serve.write', ['true'], world().context);
+  await runConfigSet('serve.allow.laptop', ['read', 'write'], world().context);
+  const reading = async (key: string): Promise<[number, string]> => {
+    const { context, stdout } = world();
+    return [await runConfigGet(key, context), stdout.text];
+  };
+  expect(await reading('serve')).toEqual([0, 'serve.write = true\nserve.allow.laptop = read, write\n']);
+  expect(await reading('serve.allow.laptop')).toEqual([0, 'read\nwrite\n']);
+  expect(await reading('serve.allow.tv')).toEqual([1, '']);
+  await expect(reading('serve.colour')).rejects.toMatchObject({ code: 'usage' });
+});
+
 test('what is not set is nothing and status 1', async () => {
   const { context, stdout } = world();
   expect(await runConfigGet('words', context)).toBe(1);

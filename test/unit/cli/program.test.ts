@@ -68,11 +68,11 @@ describe('a command line becomes options', () => {
     ['pair', ['pair', {}]],
     [
       'serve /srv --write --delete --listen 9000',
-      ['serve', '/srv', { write: true, delete: true, listen: '9000', exec: true, sync: true }],
+      ['serve', '/srv', { write: true, delete: true, listen: '9000' }],
     ],
     [
       'serve . --inbox --allow pc=read,write --allow tv=none',
-      ['serve', '.', { inbox: true, allow: ['pc=read,write', 'tv=none'], exec: true, sync: true }],
+      ['serve', '.', { inbox: true, allow: ['pc=read,write', 'tv=none'] }],
     ],
     ['ls -l pi: pi:docs --addr 10.0.0.7:9', ['ls', ['pi:', 'pi:docs'], { long: true, addr: '10.0.0.7:9' }]],
     ['get pi:a pi:b . --update', ['get', ['pi:a', 'pi:b', '.'], { update: true, exec: true, sync: true }]],
@@ -84,7 +84,11 @@ describe('a command line becomes options', () => {
     ['rm -r pi:a', ['rm', ['pi:a'], { recursive: true }]],
     ['mv pi:a pi:b --overwrite', ['mv', ['pi:a', 'pi:b'], { overwrite: true }]],
     ['stop pi', ['stop', 'pi', {}]],
-    ['serve --set-password', ['serve', { setPassword: true, exec: true, sync: true }]],
+    ['serve --set-password', ['serve', { setPassword: true }]],
+    [
+      'serve --no-write --no-exec --sync --no-listen',
+      ['serve', { write: false, exec: false, sync: true, listen: false }],
+    ],
     ['mkdir pi:a', ['mkdir', ['pi:a'], {}]],
     ['pair 417 apple tiger --name pi', ['pair', '417 apple tiger', { name: 'pi' }]],
     ['pair --addr pi.home:7337 --yes', ['pair', { addr: 'pi.home:7337', yes: true }]],
