@@ -1,15 +1,11 @@
 /** A member of a room: docs/protocol.md section 13. */
 import { toXferError, XferError, type ErrorCode } from '../errors.js';
-import {
-  MAX_LINE_BYTES,
-  MAX_MEMBERS,
-  type ChatMessage,
-  type OfferedFile,
-} from '../transfer/chat-messages.js';
+import { MAX_MEMBERS, type ChatMessage, type OfferedFile } from '../transfer/chat-messages.js';
 import type { TransferChannel } from '../transfer/exchange.js';
 import type { Channel } from '../transfer/ports.js';
 import { malformed } from '../transfer/wire.js';
 import type { ChatLink } from './chat-link.js';
+import { piecesOf } from './line-pieces.js';
 
 /** A file as the person knows it. The name is foreign text. */
 export interface ChatFile extends Pick<OfferedFile, 'name' | 'entry' | 'size'> {
@@ -86,16 +82,7 @@ export class Guest {
 
   /** Says a line, in several where it is too long for one. */
   say(text: string): void {
-    const bytes = new Uint8Array(MAX_LINE_BYTES);
-    for (let rest = text; rest !== '';) {
-      const { read, written } = new TextEncoder().encodeInto(rest, bytes);
-      this.#link.say({
-        type: 'line',
-        member: this.#own,
-        text: new TextDecoder().decode(bytes.subarray(0, written)),
-      });
-      rest = rest.slice(read);
-    }
+    for (const piece of piecesOf(text)) this.#link.say({ type: 'line', member: this.#own, text: piece });
   }
 
   /** Tells all that there is a file to be had. */

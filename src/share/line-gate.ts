@@ -1,32 +1,47 @@
 /** How fast words of a chat are taken: a flood waits at whoever makes it. */
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** At once, such as a paste. */
-const BURST = 200;
-const PER_SECOND = 50;
+export interface GateOptions {
+  /** At once, such as a paste. */
+  readonly burst?: number;
+  readonly perSecond?: number;
+  /** Milliseconds of a clock that never goes back. */
+  readonly now?: () => number;
+  /** Rejects where the signal is aborted. */
+  readonly wait?: (ms: number, signal: AbortSignal | undefined) => Promise<unknown>;
+}
 
 export class LineGate {
+  readonly #burst: number;
+  readonly #perSecond: number;
   readonly #now: () => number;
-  readonly #sleep: (ms: number) => Promise<unknown>;
-  #left = BURST;
+  readonly #wait: (ms: number, signal: AbortSignal | undefined) => Promise<unknown>;
+  #left: number;
   #lastMs: number;
 
-  /** @param now Milliseconds of a clock that never goes back. */
-  constructor(
-    now: () => number = () => performance.now(),
-    wait: (ms: number) => Promise<unknown> = (ms) => sleep(ms),
-  ) {
+  constructor({
+    burst = 200,
+    perSecond = 50,
+    now = () => performance.now(),
+    wait = (ms, signal) => sleep(ms, undefined, signal === undefined ? {} : { signal }),
+  }: GateOptions = {}) {
+    this.#burst = burst;
+    this.#perSecond = perSecond;
     this.#now = now;
-    this.#sleep = wait;
+    this.#wait = wait;
+    this.#left = burst;
     this.#lastMs = now();
   }
 
-  /** Resolves when one more may be taken. One call at a time. */
-  async pass(): Promise<void> {
+  /**
+   * Resolves when one more may be taken, or one that is as much as several. Who asks first is first. Rejects where the signal is
+   * aborted while it waits.
+   */
+  async pass(cost = 1, signal?: AbortSignal): Promise<void> {
     const nowMs = this.#now();
-    this.#left = Math.min(BURST, this.#left + ((nowMs - this.#lastMs) / 1000) * PER_SECOND);
+    this.#left = Math.min(this.#burst, this.#left + ((nowMs - this.#lastMs) / 1000) * this.#perSecond);
     this.#lastMs = nowMs;
-    this.#left -= 1;
-    if (this.#left < 0) await this.#sleep((-this.#left / PER_SECOND) * 1000);
+    this.#left -= cost;
+    if (this.#left < 0) await this.#wait((-this.#left / this.#perSecond) * 1000, signal);
   }
 }

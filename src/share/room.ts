@@ -7,6 +7,7 @@ import type { TransferChannel } from '../transfer/exchange.js';
 import type { Channel } from '../transfer/ports.js';
 import { malformed } from '../transfer/wire.js';
 import { ChatLink } from './chat-link.js';
+import { LineGate } from './line-gate.js';
 import { memberName } from './member-name.js';
 
 /** How long members have to take in what was said last. */
@@ -17,6 +18,14 @@ const WINDOW_BYTES = 1 << 22;
 const MOST_FILES = 1_000;
 /** Files that one member may wait for. */
 const MOST_WANTED = 100;
+/**
+ * What all together may say: less than one member takes in a second (`LineGate`), or who talks with a flood of several would drop
+ * those who only listen.
+ */
+const ALL_BURST = 150;
+const ALL_PER_SECOND = 40;
+/** So much of a line counts as one more: a room that is full of talk is 40 KiB a second to each. */
+const BYTES_LIKE_A_LINE = 1 << 10;
 
 interface Seat {
   readonly member: number;
@@ -43,6 +52,12 @@ export class Room {
   #count = 0;
   #wishes: Wish[] = [];
   #isClosed = false;
+  readonly #gate: LineGate;
+
+  /** @param gate How fast all together may talk. */
+  constructor(gate: LineGate = new LineGate({ burst: ALL_BURST, perSecond: ALL_PER_SECOND })) {
+    this.#gate = gate;
+  }
 
   /**
    * Takes a member in, for as long as it stays.
@@ -74,18 +89,21 @@ export class Room {
     try {
       const first = await link.next();
       if (first?.type !== 'enter') throw malformed('nobody who says a name');
+      await this.#gate.pass(1, signal);
       if (this.#isClosed || this.#seats.size >= MAX_MEMBERS)
         throw new XferError('limit', { detail: MAX_MEMBERS });
       const seat = this.#seat(link, known ?? first.name);
       try {
-        for (let word = await link.next(); word !== undefined; word = await link.next())
+        for (let word = await link.next(); word !== undefined; word = await link.next()) {
+          if (isForAll(word)) await this.#gate.pass(weightOf(word), signal);
           this.#take(seat, word);
+        }
       } finally {
         this.#clear(seat);
       }
       await link.end();
     } catch (thrown) {
-      const error = toXferError(thrown);
+      const error = signal.aborted ? interruption(signal) : toXferError(thrown);
       await link.exchange.leave(error);
       throw error;
     } finally {
@@ -221,6 +239,15 @@ async function passOn(from: TransferChannel, to: TransferChannel): Promise<void>
 
 function ended(channel: TransferChannel): Promise<void> {
   return channel.over.catch(() => undefined);
+}
+
+function isForAll({ type }: ChatMessage): boolean {
+  return type === 'line' || type === 'file';
+}
+
+/** How many lines it is as much as. */
+function weightOf(word: ChatMessage): number {
+  return word.type === 'line' ? 1 + Buffer.byteLength(word.text) / BYTES_LIKE_A_LINE : 1;
 }
 
 function demandOwn({ member }: Seat, word: { readonly member: number }): void {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { XferError } from '../../../src/errors.js';
 import { ChatLink } from '../../../src/share/chat-link.js';
 import { Guest, type ChatEvent } from '../../../src/share/guest.js';
 import { LineGate } from '../../../src/share/line-gate.js';
@@ -113,7 +114,8 @@ describe('row 58: a member that breaks the rules', () => {
   });
 
   it('that reads nothing is dropped before its lines fill the memory', async () => {
-    const room = new Room();
+    // Nobody has the patience to see how slowly the lines come.
+    const room = new Room(new LineGate({ burst: Infinity }));
     const ann = enter(room, 'ann');
     await soon();
     const [near, far] = MemoryChannel.pair();
@@ -126,6 +128,67 @@ describe('row 58: a member that breaks the rules', () => {
       await ann.link.settled();
     }
     await expect(served).rejects.toMatchObject({ code: 'limit' });
+  });
+});
+
+describe('row 58: several that flood a room', () => {
+  /** A gate whose time stands still, and what waits at it. */
+  function stoppedGate(): { gate: LineGate; waiting: { readonly ms: number; readonly go: () => void }[] } {
+    const waiting: { readonly ms: number; readonly go: () => void }[] = [];
+    const wait = (ms: number, aborting: AbortSignal | undefined): Promise<void> =>
+      new Promise((go, reject) => {
+        waiting.push({ ms, go });
+        aborting?.addEventListener('abort', () => reject(new Error('aborted')), { once: true });
+      });
+    return { gate: new LineGate({ burst: 10, perSecond: 1, now: () => 0, wait }), waiting };
+  }
+
+  it('wait together: what those hear who only listen has one pace, in bytes too', async () => {
+    const { gate, waiting } = stoppedGate();
+    const room = new Room(gate);
+    const ann = enter(room, 'ann');
+    await soon();
+    for (const name of ['bob', 'eve']) {
+      const { guest } = enter(room, name);
+      await soon();
+      for (let count = 0; count < 20; count++) guest.say('x');
+    }
+    await soon();
+    // Two words more are under way, one of each; three of the ten were for coming in.
+    expect(ann.events.filter(({ type }) => type === 'line').length).toBeLessThanOrEqual(7);
+    expect(waiting).toHaveLength(2);
+    waiting[0]?.go();
+    await soon();
+    expect(waiting).toHaveLength(3);
+    // The next one of that member is behind the one of the other.
+    expect(waiting[2]!.ms).toBeGreaterThan(waiting[1]!.ms);
+    const { gate: other, waiting: large } = stoppedGate();
+    const loud = enter(new Room(other), 'loud');
+    await soon();
+    loud.guest.say('x'.repeat(MAX_LINE_BYTES));
+    await soon();
+    expect(large[0]?.ms).toBeCloseTo((1 + 1 + 16 - 10) * 1000);
+  });
+
+  it('are out at once when they are removed, with the words that wait', async () => {
+    const { gate } = stoppedGate();
+    const room = new Room(gate);
+    const ann = enter(room, 'ann');
+    await soon();
+    const [near, far] = MemoryChannel.pair();
+    const removal = new AbortController();
+    const served = room.welcome(far, removal.signal);
+    served.catch(() => undefined);
+    const guest = new Guest(new ChatLink(near), { ...nothing, onEvent: () => undefined });
+    guest.stay('eve').catch(() => undefined);
+    await soon();
+    for (let count = 0; count < 20; count++) guest.say(`line ${count}`);
+    await soon();
+    const heard = ann.events.length;
+    removal.abort(new XferError('device-removed'));
+    await expect(served).rejects.toMatchObject({ code: 'device-removed' });
+    await soon();
+    expect(ann.events.slice(heard)).toEqual([{ type: 'went', name: 'eve' }]);
   });
 });
 
@@ -258,13 +321,13 @@ describe('the gate of lines', () => {
   it('lets a burst through, and then so many in a second', async () => {
     let now = 0;
     const waits: number[] = [];
-    const gate = new LineGate(
-      () => now,
-      async (ms) => {
+    const gate = new LineGate({
+      now: () => now,
+      wait: async (ms) => {
         waits.push(ms);
         now += ms;
       },
-    );
+    });
     for (let count = 0; count < 300; count++) await gate.pass();
     expect(waits).toHaveLength(100);
     expect(now).toBeCloseTo(2_000);
