@@ -53,7 +53,7 @@ export interface Chat {
 }
 
 /**
- * Joins the room of `code` or of a device, or opens one, for devices or for those who have its code, which is good for as many as come until it expires. `talk` begins when this
+ * Joins the room of `code` or of a device, which may be a share, or opens one, for devices or for those who have its code, which is good for as many as come until it expires. `talk` begins when this
  * member is in, with its end the member leaves, and the room is closed where it is its own.
  *
  * @throws XferError what a meeting by code fails of; `peer-gone` where the room is lost; what `talk` throws
@@ -64,12 +64,18 @@ export function chat(options: ChatOptions, talk: (chat: Chat) => Promise<void>):
 }
 
 async function joinRoom(options: ChatOptions, talk: (chat: Chat) => Promise<void>): Promise<void> {
-  await withSession('chat', options, meetingOf(options, 'chat'), async () => {
+  const joining = withSession('chat', options, meetingOf(options, 'chat'), async () => {
     const prepare = await loadMember(options);
     return (session) => {
       session.watch.pause();
       return prepare(session, talk);
     };
+  });
+  await joining.catch((error: unknown) => {
+    // A share says no more than that.
+    const isRefusal =
+      error instanceof XferError && error.code === 'peer-failed' && error.detail === 'not-allowed';
+    throw isRefusal ? new XferError('not-allowed', { detail: 'chat', cause: error }) : error;
   });
 }
 

@@ -48,6 +48,7 @@ export interface ServeSettings {
   readonly inbox?: boolean;
   readonly run?: boolean;
   readonly 'allow-dotfiles'?: boolean;
+  readonly chat?: boolean;
   readonly exec?: boolean;
   readonly sync?: boolean;
   /** Where direct connections are awaited; see `parseEndpoint`. */
@@ -104,6 +105,7 @@ const SERVE_SETTINGS: Readonly<Record<`serve.${Exclude<keyof ServeSettings, 'all
   'serve.inbox': trueOrFalse,
   'serve.run': trueOrFalse,
   'serve.allow-dotfiles': trueOrFalse,
+  'serve.chat': trueOrFalse,
   'serve.exec': trueOrFalse,
   'serve.sync': trueOrFalse,
   'serve.listen': {

@@ -21,6 +21,8 @@ import type { Leftover } from './files/interrupted.js';
 import type { SharedFolder } from './files/shared-folder.js';
 import type { SharedActions, SharedPlace } from './share/actions.js';
 import type { DeviceStore } from './share/device-store.js';
+import type { RoomOptions } from './share/room.js';
+import type { ShareRooms } from './share/share-rooms.js';
 import type { NodeAddress, NodeOptions } from './share/node.js';
 import type { EntryType, Skipped } from './transfer/ports.js';
 import type { Share, UseOptions } from './using.js';
@@ -34,6 +36,8 @@ export type { NatKind, NetworkInterface } from './peer/surroundings.js';
 export type { SharedFolder } from './files/shared-folder.js';
 export type { DeviceActions, SharedActions, SharedPlace } from './share/actions.js';
 export type { Ran, ShareAction } from './share/answering.js';
+export type { MemberEvent } from './share/room.js';
+export type { Said, ShareRooms } from './share/share-rooms.js';
 export { checkRights, NO_RIGHTS, parseRights, RIGHTS, type Right, type Rights } from './share/rights.js';
 export { whyNoWord } from './transfer/share-words.js';
 export type { Action, Ending, FarPath, ListedAction, ListedItem, Stream } from './transfer/share-messages.js';
@@ -162,6 +166,12 @@ export async function openActions(
 ): Promise<SharedActions> {
   const { SharedActions } = await import('./share/actions.js');
   return SharedActions.open(settings, file, place, (name) => devices.find(name));
+}
+
+/** See `ShareRooms` in share/share-rooms.ts. */
+export async function openRooms(options: Pick<RoomOptions, 'host'>): Promise<ShareRooms> {
+  const rooms = await import('./share/share-rooms.js');
+  return new rooms.ShareRooms(options);
 }
 
 /** See `useShare` in using.ts. */

@@ -47,9 +47,9 @@ export async function withinIntroduction<T>(
 const FITTING: Readonly<Record<Role, readonly Role[]>> = {
   send: ['receive', 'share'],
   receive: ['send'],
-  share: ['send', 'use'],
+  share: ['send', 'use', 'chat'],
   use: ['share'],
-  chat: ['chat'],
+  chat: ['chat', 'share'],
 };
 
 /**

@@ -6,7 +6,8 @@ import type { Endpoint, PeerEvent, Proxy } from './peer/connect.js';
 import type { DeviceActions } from './share/actions.js';
 import type { ShareAction } from './share/answering.js';
 import type { Rights } from './share/rights.js';
-import type { Room } from './share/room.js';
+import type { MemberEvent, Room } from './share/room.js';
+import type { ShareRooms } from './share/share-rooms.js';
 import type { TryLimit } from './share/try-limit.js';
 import type {
   Decision,
@@ -219,6 +220,10 @@ export interface ShareOptions extends Pick<ReceiveOptions, 'noExec' | 'register'
   readonly actions?: DeviceActions | undefined;
   /** Called for each thing that the device did or wanted to. */
   readonly onAction: (action: ShareAction) => void;
+  /** Where the devices of the share talk; nobody does if not given. */
+  readonly rooms?: ShareRooms;
+  /** Called for what the device does in a room; what it says only where the owner is in there too. */
+  readonly onTalk: (event: MemberEvent) => void;
 }
 
 export interface WaitOptions extends Omit<

@@ -17,7 +17,8 @@ import type { Channel, ConflictPolicy } from './transfer/ports.js';
 const ALL_WINDOWS_BYTES = 1 << 26;
 
 /**
- * Lets a device use a folder, until it goes. One that comes with `xfer send` puts into the folder what it sends.
+ * Lets a device use a folder, until it goes. One that comes with `xfer send` puts into the folder what it sends, and one with
+ * `xfer chat` talks.
  *
  * @throws XferError of the session; what a request fails with goes to `onAction`
  */
@@ -56,6 +57,11 @@ export function share(device: string, options: ShareOptions & MeetingOptions, me
         onAction,
       };
       if (draining.aborted) throw await refuse(session.channel, 'interrupted');
+      if (peerRole === 'chat') {
+        session.watch.pause();
+        await talk(device, session, options);
+        return;
+      }
       if (peerRole === 'send') {
         await takeDropped(session.channel, access);
         return;
@@ -72,6 +78,16 @@ export function share(device: string, options: ShareOptions & MeetingOptions, me
       }
     };
   });
+}
+
+/** Lets a device into the rooms of the share. */
+async function talk(
+  name: string,
+  { channel, signal }: Session,
+  { rooms, rights, onTalk }: ShareOptions,
+): Promise<void> {
+  if (rooms === undefined) throw await refuse(channel, new XferError('not-allowed', { detail: 'chat' }));
+  await rooms.join(channel, signal, { name, rights: rights() }, onTalk);
 }
 
 /** How a device ends the share, if it knows the password. */

@@ -1,6 +1,7 @@
 /** Where a chat is read and written: a terminal whose prompt stays whole whatever comes in, or pipes. */
-import { clearScreenDown, createInterface, cursorTo, moveCursor, type Interface } from 'node:readline';
+import { createInterface, type Interface } from 'node:readline';
 import type { Context, Output } from './context.js';
+import { writeAbove } from './prompt-line.js';
 import { USUAL_WIDTH, wrap } from './show.js';
 
 const PROMPT = '> ';
@@ -65,14 +66,8 @@ export class ChatScreen {
 
   /** Above what is being typed, which is drawn again as it was. */
   #above(output: Output, lines: readonly string[]): void {
-    const { stderr } = this.#context;
     const prompt = this.#prompt;
-    if (prompt !== undefined) {
-      moveCursor(stderr, 0, -prompt.getCursorPos().rows);
-      cursorTo(stderr, 0);
-      clearScreenDown(stderr);
-    }
-    for (const line of lines) output.write(`${line}\n`);
-    prompt?.prompt(true);
+    if (prompt === undefined) for (const line of lines) output.write(`${line}\n`);
+    else writeAbove(prompt, this.#context.stderr, output, lines);
   }
 }

@@ -20,6 +20,7 @@ export type Library = Pick<
   | 'examine'
   | 'openShared'
   | 'openActions'
+  | 'openRooms'
   | 'useShare'
   | 'setOwnerPassword'
 >;

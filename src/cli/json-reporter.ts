@@ -1,5 +1,5 @@
 /** One JSON object per line on stdout, for scripts: docs/events.md lists them. */
-import type { ChatEvent, Ran, ShareAction, Skipped, XferError, XferEvent } from '../index.js';
+import type { ChatEvent, MemberEvent, Ran, ShareAction, Skipped, XferError, XferEvent } from '../index.js';
 import type { Output } from './context.js';
 import { explain } from './explain.js';
 import { writeWhole, type Reporter, type Result } from './reporter.js';
@@ -71,6 +71,11 @@ export class JsonReporter implements Reporter {
       ...(moved === undefined ? {} : { files, bytes, missingCount }),
       ...(ran === undefined ? {} : ranFields(ran)),
     });
+  }
+
+  /** What a device does where those of a share talk. */
+  talk({ type, ...fields }: MemberEvent): void {
+    this.#write(type, fields);
   }
 
   /** A device is done. */

@@ -336,6 +336,7 @@ function addShareCommands(program: Command, actions: Actions, finish: Finish): v
       collect,
     )
     .option('--allow-dotfiles', 'let them write names that begin with a dot, which programs may obey')
+    .option('--no-chat', 'do not let them talk with each other and with you')
     .option('--no-exec', 'make nothing executable')
     .option('--no-sync', 'do not wait until everything is safely on the disk')
     .option('--listen [address]', 'wait for direct connections at [HOST:]PORT (7337 where none is given)')
@@ -344,7 +345,7 @@ function addShareCommands(program: Command, actions: Actions, finish: Finish): v
   // What a setting says, the command line can take back.
   for (const name of SERVE_OPPOSITES) serve.addOption(new Option(`--${name}`).hideHelp());
   // Not said is not the same as yes, where a setting may say no.
-  for (const name of ['exec', 'sync']) serve.setOptionValue(name, undefined);
+  for (const name of ['chat', 'exec', 'sync']) serve.setOptionValue(name, undefined);
   serve.addHelpText('after', SERVE_SETTINGS_HELP);
   withOutput(withSession(serve)).action(
     finish((folder: string | undefined, flags: ServeFlags) => actions.serve(folder, flags)),
@@ -534,7 +535,7 @@ function withSession(command: Command): Command {
 }
 
 const SERVE_OPPOSITES = [
-  ...['no-write', 'no-delete', 'no-inbox', 'no-run', 'no-allow-dotfiles', 'exec', 'sync'],
+  ...['no-write', 'no-delete', 'no-inbox', 'no-run', 'no-allow-dotfiles', 'chat', 'exec', 'sync'],
   ...['no-listen', 'no-local', 'no-also-dht'],
 ];
 

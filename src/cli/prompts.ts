@@ -108,7 +108,7 @@ export class Prompts {
     usual: T | undefined,
     options: QuestionOptions = {},
   ): Promise<T | undefined> {
-    await this.#drain();
+    await dropTyped(this.#context);
     for (;;) {
       const answer = await this.line(question, options);
       if (answer === undefined) return undefined;
@@ -117,22 +117,21 @@ export class Prompts {
       if (Object.hasOwn(choices, key)) return choices[key];
     }
   }
+}
 
-  /** Throws away what was typed while nothing was asked. */
-  async #drain(): Promise<void> {
-    const { stdin, interrupt } = this.#context;
-    if (stdin.setRawMode === undefined) return;
-    const onData = (keys: Buffer | string): void => {
-      if (keys.toString().includes(CTRL_C)) interrupt();
-    };
-    // Otherwise a terminal keeps a line that has no end yet to itself.
-    stdin.setRawMode(true);
-    stdin.on('data', onData);
-    await sleep(DRAIN_MS);
-    stdin.pause();
-    stdin.off('data', onData);
-    stdin.setRawMode(false);
-  }
+/** Throws away what was typed while nothing was asked. */
+export async function dropTyped({ stdin, interrupt }: Pick<Context, 'stdin' | 'interrupt'>): Promise<void> {
+  if (stdin.setRawMode === undefined) return;
+  const onData = (keys: Buffer | string): void => {
+    if (keys.toString().includes(CTRL_C)) interrupt();
+  };
+  // Otherwise a terminal keeps a line that has no end yet to itself.
+  stdin.setRawMode(true);
+  stdin.on('data', onData);
+  await sleep(DRAIN_MS);
+  stdin.pause();
+  stdin.off('data', onData);
+  stdin.setRawMode(false);
 }
 
 function nextLine(terminal: Interface, input: Input, question: string): Promise<string | undefined> {

@@ -1,5 +1,5 @@
 /** What a share says of those who use it: one line for each thing they do, and what goes on just now. */
-import type { Ending, Progress, Ran, ShareAction, XferError, XferEvent } from '../index.js';
+import type { Ending, MemberEvent, Progress, Ran, ShareAction, XferError, XferEvent } from '../index.js';
 import type { Output } from './context.js';
 import { brief, explain } from './explain.js';
 import { countOf, formatSize } from './figures.js';
@@ -8,13 +8,17 @@ import { quoteWord } from './other-side.js';
 import { formatProgress, Speed } from './progress-line.js';
 import type { Screen } from './screen.js';
 import type { SharedScreen } from './shared-screen.js';
-import { show, wrap } from './show.js';
+import { fold, show, wrap } from './show.js';
 import { WaitingLines } from './waiting-lines.js';
+
+/** Columns of what somebody says, also where there is hardly room for a name. */
+const NARROWEST = 8;
 
 /** Of one device, while it is there. */
 export interface SessionLog {
   event(event: XferEvent): void;
   action(action: ShareAction): void;
+  talk(event: MemberEvent): void;
   gone(): void;
   failed(error: XferError): void;
 }
@@ -57,18 +61,23 @@ export class ServeLines implements ServeLog {
   }
 
   session(device: string): SessionLog {
-    return new SessionLines(this.#screen.part(`${device}: `), this.#now);
+    return new SessionLines((mark) => this.#screen.part(mark), device, this.#now);
   }
 }
 
 class SessionLines implements SessionLog {
+  readonly #marked: (mark: string) => Screen;
+  readonly #device: string;
   readonly #screen: Screen;
   readonly #now: () => number;
   #speed = new Speed();
   #doing: 'sending' | 'receiving' = 'sending';
 
-  constructor(screen: Screen, now: () => number) {
-    this.#screen = screen;
+  /** @param marked A screen that has this before each of its lines. */
+  constructor(marked: (mark: string) => Screen, device: string, now: () => number) {
+    this.#marked = marked;
+    this.#device = device;
+    this.#screen = marked(`${device}: `);
     this.#now = now;
   }
 
@@ -101,6 +110,29 @@ class SessionLines implements SessionLog {
   action(action: ShareAction): void {
     this.#speed = new Speed();
     this.#say(sentenceOf(action));
+  }
+
+  talk(event: MemberEvent): void {
+    switch (event.type) {
+      case 'joined':
+        this.#say(`joined the chat${event.name === this.#device ? '' : ` as ${show(event.name)}`}`);
+        return;
+      case 'left':
+        this.#say('left the chat');
+        return;
+      case 'file-offered': {
+        const { name, entry, size } = event.file;
+        const what = `${show(name)}${entry === 'folder' ? '/' : ''}${size === undefined ? '' : `, ${formatSize(size)}`}`;
+        this.#say(`offers ${what} in the chat`);
+        return;
+      }
+      case 'line': {
+        // Before each row: nothing that is said may look as if the program said it.
+        const screen = this.#marked(`${show(event.from)} says: `);
+        for (const row of fold(show(event.text, Infinity), Math.max(NARROWEST, screen.width)))
+          screen.say(row);
+      }
+    }
   }
 
   gone(): void {

@@ -35,6 +35,7 @@ export function settled(flags: ServeFlags, settings: ServeSettings, file: string
     inbox: flags.inbox ?? settings.inbox,
     run: flags.run ?? settings.run,
     allowDotfiles: flags.allowDotfiles ?? settings['allow-dotfiles'],
+    chat: flags.chat ?? settings.chat,
     exec: flags.exec ?? settings.exec,
     sync: flags.sync ?? settings.sync,
   };

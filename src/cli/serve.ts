@@ -1,4 +1,5 @@
 /** `xfer serve` */
+import { hostname } from 'node:os';
 import {
   checkRights,
   configPath,
@@ -18,15 +19,18 @@ import {
   type Rights,
   type SharedActions,
 } from '../index.js';
-import type { Context } from './context.js';
+import { canAsk, type Context } from './context.js';
 import { DebugLog } from './debug.js';
 import { waitingOptions, type MeetingFlags } from './meeting-flags.js';
+import { OwnerTalk } from './owner-talk.js';
 import { Prompts } from './prompts.js';
 import { placeOf, settled, type Place, type SettledFlags } from './serve-settings.js';
-import { openScreen, quietScreen } from './screen.js';
+import { openScreen, quietScreen, type Screen } from './screen.js';
 import { ServeLines, ServeJson, type ServeLog } from './serve-log.js';
 import { SharedScreen } from './shared-screen.js';
 import { noPassword } from './stop.js';
+import { TalkScreen } from './talk-screen.js';
+import { wrap } from './show.js';
 import { usageError } from './usage.js';
 
 /** As commander gives them: false for those with `no` in front. */
@@ -39,6 +43,7 @@ export interface ServeFlags extends Omit<MeetingFlags, 'listen'> {
   readonly allow?: readonly string[];
   readonly allowDotfiles?: boolean;
   readonly setPassword?: boolean;
+  readonly chat?: boolean;
   readonly exec?: boolean;
   readonly sync?: boolean;
   /** `true` where no address follows. */
@@ -71,9 +76,17 @@ export async function runServe(
   });
   const now = (): number => performance.now();
   const isQuiet = flags.json === true || flags.quiet === true;
-  const screen = new SharedScreen(isQuiet ? quietScreen : openScreen(stderr, env, now), IDLE);
+  const plain = isQuiet ? quietScreen : openScreen(stderr, env, now);
+  const isTyped = !isQuiet && env['TERM'] !== 'dumb' && canAsk(context, flags);
+  const typed = isTyped ? new TalkScreen(context, plain) : undefined;
+  const screen = new SharedScreen(typed ?? plain, IDLE);
   const debug = flags.debug === true ? new DebugLog(stderr, now) : undefined;
   const log: ServeLog = flags.json === true ? new ServeJson(stdout, now) : new ServeLines(screen, now);
+  // Who hears what is said is seen to be there.
+  const hears = flags.chat !== false && (isTyped || flags.json === true);
+  const rooms = await library.openRooms(hears ? { host: hostname() } : {});
+  const own = screen.part('');
+  const talk = typed === undefined ? undefined : new OwnerTalk(rooms, typed, (text) => sayIn(own, text));
   const tries = new TryLimit();
   const [draining, over] = [new AbortController(), new AbortController()];
   let count = 0;
@@ -99,7 +112,12 @@ export async function runServe(
         register: registerPath(env),
         ...(flags.exec === false ? { noExec: true } : {}),
         ...(flags.sync === false ? { sync: false } : {}),
+        ...(flags.chat === false ? {} : { rooms }),
         onAction: (action) => line.action(action),
+        onTalk: (event) => {
+          line.talk(event);
+          talk?.hear(event);
+        },
         onEvent: (event) => {
           debug?.event(event);
           line.event(event);
@@ -114,6 +132,9 @@ export async function runServe(
       endIfDrained();
     }
   };
+  // Before the sessions hear of it.
+  for (const end of [signal, draining.signal])
+    end.addEventListener('abort', () => void rooms.close(), { once: true });
   try {
     log.begin(place.folder, (await store.list()).length, Object.keys(settings).length > 0 ? file : undefined);
     await library.waitForDevices({
@@ -134,6 +155,10 @@ export async function runServe(
     screen.close();
     folder.close();
   }
+}
+
+function sayIn(screen: Screen, text: string): void {
+  for (const line of wrap(text, screen.width)) screen.say(line);
 }
 
 /** `--set-password`: a program that shares takes it up at once. */

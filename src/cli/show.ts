@@ -76,6 +76,24 @@ export function wrap(sentence: string, width: number): string[] {
   return [...lines, line];
 }
 
+/** As `wrap`, and no line is longer: what stands in a log must not look like the beginning of another line. */
+export function fold(sentence: string, width: number): string[] {
+  return wrap(sentence, width).flatMap((line) => {
+    if (displayWidth(line) <= width) return [line];
+    const rows = [''];
+    let left = width;
+    for (const cluster of clustersOf(line)) {
+      left -= displayWidth(cluster);
+      if (left < 0) {
+        rows.push('');
+        left = width - displayWidth(cluster);
+      }
+      rows.push(`${rows.pop() ?? ''}${cluster}`);
+    }
+    return rows;
+  });
+}
+
 /** The first clusters that fit into `width` columns. */
 function take(clusters: readonly string[], width: number): string[] {
   const taken: string[] = [];

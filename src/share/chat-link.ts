@@ -22,6 +22,7 @@ export class ChatLink {
   #waitingBytes = 0;
   #last: Promise<void> = Promise.resolve();
   #failure: XferError | undefined;
+  #end: Promise<void> | undefined;
 
   /** Takes the channel over. */
   constructor(channel: Channel) {
@@ -60,9 +61,9 @@ export class ChatLink {
     await this.#last;
   }
 
-  /** Ends our direction, behind everything said. */
-  async end(): Promise<void> {
-    await this.#last;
-    await this.exchange.end();
+  /** Ends our direction, behind everything said; once, whoever asks for it. */
+  end(): Promise<void> {
+    this.#end ??= this.#last.then(() => this.exchange.end());
+    return this.#end;
   }
 }

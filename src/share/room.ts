@@ -1,6 +1,6 @@
 /** A room in which several people talk: whoever hosts it passes on what each says, and the files that they give each other. */
 import { toXferError, XferError } from '../errors.js';
-import { MAX_MEMBERS, type ChatMessage } from '../transfer/chat-messages.js';
+import { MAX_MEMBERS, type ChatMessage, type Member, type OfferedFile } from '../transfer/chat-messages.js';
 import { atLast, interruption } from '../transfer/conduct.js';
 import { deferred, type Deferred } from '../transfer/deferred.js';
 import type { TransferChannel } from '../transfer/exchange.js';
@@ -8,6 +8,7 @@ import type { Channel } from '../transfer/ports.js';
 import { malformed } from '../transfer/wire.js';
 import { ChatLink } from './chat-link.js';
 import { LineGate } from './line-gate.js';
+import { piecesOf } from './line-pieces.js';
 import { memberName } from './member-name.js';
 
 /** How long members have to take in what was said last. */
@@ -39,6 +40,24 @@ interface Seat {
   ready: { readonly request: number; readonly answer: Deferred<void> } | undefined;
 }
 
+/** What a member does, for whoever hosts the room. Names are harmless but foreign, the rest is foreign text. */
+export type MemberEvent =
+  | { readonly type: 'joined'; readonly name: string }
+  | { readonly type: 'line'; readonly from: string; readonly text: string }
+  | {
+      readonly type: 'file-offered';
+      readonly from: string;
+      readonly file: Pick<OfferedFile, 'name' | 'entry' | 'size'>;
+    }
+  | { readonly type: 'left'; readonly name: string };
+
+export interface RoomOptions {
+  /** Whoever hosts the room is in it under a name like this, and talks by `say`. */
+  readonly host?: string | undefined;
+  /** How fast all together may talk. */
+  readonly gate?: LineGate;
+}
+
 /** A file that somebody wants to have. */
 interface Wish {
   readonly owner: Seat;
@@ -53,21 +72,47 @@ export class Room {
   #wishes: Wish[] = [];
   #isClosed = false;
   readonly #gate: LineGate;
+  readonly #host: Member | undefined;
 
-  /** @param gate How fast all together may talk. */
-  constructor(gate: LineGate = new LineGate({ burst: ALL_BURST, perSecond: ALL_PER_SECOND })) {
+  constructor({
+    host,
+    gate = new LineGate({ burst: ALL_BURST, perSecond: ALL_PER_SECOND }),
+  }: RoomOptions = {}) {
     this.#gate = gate;
+    if (host !== undefined) this.#host = { member: ++this.#count, name: memberName(host, []) };
+  }
+
+  /** Who is in but for the host. */
+  get names(): readonly string[] {
+    return [...this.#seats.values()].map(({ name }) => name);
+  }
+
+  /** What the host says to all, as fast as all may talk. */
+  async say(text: string): Promise<void> {
+    const host = this.#host;
+    if (host === undefined) throw new XferError('internal', { subject: 'a line of nobody' });
+    for (const piece of piecesOf(text)) {
+      const line = { type: 'line', member: host.member, text: piece } as const;
+      await this.#gate.pass(weightOf(line));
+      for (const { link } of this.#seats.values()) link.say(line);
+    }
   }
 
   /**
    * Takes a member in, for as long as it stays.
    *
    * @param known What it is called, whatever it says.
+   * @param onEvent Called for what this member does.
    * @throws XferError `protocol` and `limit` where it breaks the rules, and what its channel dies of; it was told then. None of that
    *   concerns the others.
    */
-  welcome(channel: Channel, signal: AbortSignal, known?: string): Promise<void> {
-    const session = this.#attend(channel, signal, known);
+  welcome(
+    channel: Channel,
+    signal: AbortSignal,
+    known?: string,
+    onEvent?: (event: MemberEvent) => void,
+  ): Promise<void> {
+    const session = this.#attend(channel, signal, known, onEvent);
     const settled = session.catch(() => undefined);
     this.#sessions.add(settled);
     void settled.then(() => this.#sessions.delete(settled));
@@ -81,7 +126,12 @@ export class Room {
     await atLast(Promise.all(this.#sessions), CLOSING_MS);
   }
 
-  async #attend(channel: Channel, signal: AbortSignal, known?: string): Promise<void> {
+  async #attend(
+    channel: Channel,
+    signal: AbortSignal,
+    known?: string,
+    onEvent?: (event: MemberEvent) => void,
+  ): Promise<void> {
     const link = new ChatLink(channel);
     const stop = (): void => void link.exchange.leave(interruption(signal));
     signal.addEventListener('abort', stop, { once: true });
@@ -90,16 +140,21 @@ export class Room {
       const first = await link.next();
       if (first?.type !== 'enter') throw malformed('nobody who says a name');
       await this.#gate.pass(1, signal);
-      if (this.#isClosed || this.#seats.size >= MAX_MEMBERS)
+      if (this.#isClosed || this.#members.length >= MAX_MEMBERS)
         throw new XferError('limit', { detail: MAX_MEMBERS });
       const seat = this.#seat(link, known ?? first.name);
+      const { name } = seat;
+      onEvent?.({ type: 'joined', name });
       try {
         for (let word = await link.next(); word !== undefined; word = await link.next()) {
           if (isForAll(word)) await this.#gate.pass(weightOf(word), signal);
           this.#take(seat, word);
+          if (word.type === 'line') onEvent?.({ type: 'line', from: name, text: word.text });
+          if (word.type === 'file') onEvent?.({ type: 'file-offered', from: name, file: fileOf(word) });
         }
       } finally {
         this.#clear(seat);
+        onEvent?.({ type: 'left', name });
       }
       await link.end();
     } catch (thrown) {
@@ -112,7 +167,7 @@ export class Room {
   }
 
   #seat(link: ChatLink, wanted: string): Seat {
-    const taken = [...this.#seats.values()].map(({ name }) => name);
+    const taken = this.#members.map(({ name }) => name);
     const seat: Seat = {
       member: ++this.#count,
       name: memberName(wanted, taken),
@@ -126,9 +181,13 @@ export class Room {
     const { member, name } = seat;
     this.#others(seat, { type: 'joined', member, name });
     this.#seats.set(member, seat);
-    const members = [...this.#seats.values()].map((one) => ({ member: one.member, name: one.name }));
-    link.say({ type: 'welcome', member, members });
+    link.say({ type: 'welcome', member, members: this.#members });
     return seat;
+  }
+
+  get #members(): readonly Member[] {
+    const seated = [...this.#seats.values()].map(({ member, name }) => ({ member, name }));
+    return this.#host === undefined ? seated : [this.#host, ...seated];
   }
 
   #clear(seat: Seat): void {
@@ -239,6 +298,10 @@ async function passOn(from: TransferChannel, to: TransferChannel): Promise<void>
 
 function ended(channel: TransferChannel): Promise<void> {
   return channel.over.catch(() => undefined);
+}
+
+function fileOf({ name, entry, size }: OfferedFile): Pick<OfferedFile, 'name' | 'entry' | 'size'> {
+  return { name, entry, size };
 }
 
 function isForAll({ type }: ChatMessage): boolean {

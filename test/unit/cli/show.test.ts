@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { displayWidth } from '../../../src/cli/display-width.js';
-import { cut, show, showJson, showText, wrap } from '../../../src/cli/show.js';
+import { cut, fold, show, showJson, showText, wrap } from '../../../src/cli/show.js';
 
 /** What may never reach a terminal, written another way than in the code under test. */
 const OBEYED =
@@ -113,4 +113,12 @@ describe('row 57: a sentence on a narrow terminal', () => {
     const command = '  xfer receive 417-apple-tiger --connect 192.168.1.5:7337';
     expect(wrap(command, 40)).toEqual([command]);
   });
+});
+
+test('row 58: no row of what is folded is longer than it may be', () => {
+  expect(fold('one two three', 7)).toEqual(['one two', 'three']);
+  expect(fold('a\u00a0bcdefgh ij', 4)).toEqual(['a\u00a0bc', 'defg', 'h', 'ij']);
+  expect(fold('漢字漢字', 5)).toEqual(['漢字', '漢字']);
+  expect(fold('  indented stays in its place', 10)).toEqual(['  indented', ' stays in ', 'its place']);
+  expect(fold('', 5)).toEqual(['']);
 });

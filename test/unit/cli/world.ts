@@ -78,6 +78,7 @@ export function makeWorld({
       examine: unexpected,
       openShared: unexpected,
       openActions: unexpected,
+      openRooms: unexpected,
       useShare: unexpected,
       setOwnerPassword: unexpected,
       ...library,

@@ -115,7 +115,7 @@ describe('row 58: a member that breaks the rules', () => {
 
   it('that reads nothing is dropped before its lines fill the memory', async () => {
     // Nobody has the patience to see how slowly the lines come.
-    const room = new Room(new LineGate({ burst: Infinity }));
+    const room = new Room({ gate: new LineGate({ burst: Infinity }) });
     const ann = enter(room, 'ann');
     await soon();
     const [near, far] = MemoryChannel.pair();
@@ -145,7 +145,7 @@ describe('row 58: several that flood a room', () => {
 
   it('wait together: what those hear who only listen has one pace, in bytes too', async () => {
     const { gate, waiting } = stoppedGate();
-    const room = new Room(gate);
+    const room = new Room({ gate });
     const ann = enter(room, 'ann');
     await soon();
     for (const name of ['bob', 'eve']) {
@@ -163,7 +163,7 @@ describe('row 58: several that flood a room', () => {
     // The next one of that member is behind the one of the other.
     expect(waiting[2]!.ms).toBeGreaterThan(waiting[1]!.ms);
     const { gate: other, waiting: large } = stoppedGate();
-    const loud = enter(new Room(other), 'loud');
+    const loud = enter(new Room({ gate: other }), 'loud');
     await soon();
     loud.guest.say('x'.repeat(MAX_LINE_BYTES));
     await soon();
@@ -172,7 +172,7 @@ describe('row 58: several that flood a room', () => {
 
   it('are out at once when they are removed, with the words that wait', async () => {
     const { gate } = stoppedGate();
-    const room = new Room(gate);
+    const room = new Room({ gate });
     const ann = enter(room, 'ann');
     await soon();
     const [near, far] = MemoryChannel.pair();
