@@ -34,11 +34,13 @@ export class OwnerTalk {
   hear(event: MemberEvent): void {
     if (event.type === 'joined') {
       this.#present += 1;
-      if (this.#isWelcome) this.#say(WELCOME);
-      this.#isWelcome = false;
-      this.#screen.open((line) => {
+      const isOpen = this.#screen.open((line) => {
         this.#saying = this.#saying.then(() => this.#obey(line)).catch(() => undefined);
       });
+      if (isOpen && this.#isWelcome) {
+        this.#isWelcome = false;
+        this.#say(WELCOME);
+      }
     }
     if (event.type !== 'left') return;
     this.#present -= 1;

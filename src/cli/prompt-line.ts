@@ -16,10 +16,9 @@ export function writeAbove(
   output: Output,
   lines: readonly string[],
 ): void {
-  const { rows } = prompt.getCursorPos();
   liftPrompt(prompt, stderr);
   for (const line of lines) output.write(`${line}\n`);
-  // readline goes up by as many rows as it drew before, and would wipe out what was just written.
-  stderr.write('\n'.repeat(rows));
+  // readline goes up by as many rows as it believes to have drawn, and would wipe out what was just written.
+  Object.assign(prompt, { prevRows: 0 });
   prompt.prompt(true);
 }

@@ -56,15 +56,17 @@ export class TalkScreen implements Screen {
     this.#screen.close();
   }
 
-  /** Shows a prompt in place of what goes on, until `shut`, Ctrl-D or Ctrl-C. In the background it shows none. */
-  open(onLine: (line: string) => void): void {
-    if (this.#onLine !== undefined || !this.#hasTerminal()) return;
+  /** Shows a prompt in place of what goes on, until `shut`, Ctrl-D or Ctrl-C. False in the background, where there is none. */
+  open(onLine: (line: string) => void): boolean {
+    if (this.#onLine !== undefined) return true;
+    if (!this.#hasTerminal()) return false;
     this.#onLine = onLine;
     void this.#screen.aside(async () => {
       // Typed while nobody was there to hear it.
       await dropTyped(this.#context);
       if (this.#onLine === onLine) await this.#ask(onLine);
     });
+    return true;
   }
 
   /** Takes the prompt away. What was typed comes back with the next one. */

@@ -5,9 +5,17 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { machine, pairMachines, runOn, type Machine } from '../support/devices.js';
 import { ServedFolder, stop } from '../support/served-folder.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
+import { rowsOn } from '../support/tiny-terminal.js';
 import { eventsOf } from '../support/transfer-run.js';
 import { noise } from '../support/trees.js';
-import { xfer, xferOnTerminal, type XferProcess, type XferTerminal } from '../support/xfer-process.js';
+import {
+  onTerminal,
+  PROGRAM,
+  xfer,
+  xferOnTerminal,
+  type XferProcess,
+  type XferTerminal,
+} from '../support/xfer-process.js';
 
 let share: ServedFolder;
 let phone: Machine;
@@ -61,6 +69,82 @@ describe('the chat of a share', () => {
     expect(await server.status(), server.text).toBe(0);
     expect(await laptop.status(), laptop.text).toBe(0);
     expect(server.text).not.toContain('laptop: gone: ');
+  });
+
+  it('keeps a long draft and the log whole, and the draft for who comes next', async () => {
+    const server = await owned();
+    const laptop = await join(share.laptop);
+    await server.waitFor(/> $/);
+    const draft = Array.from({ length: 24 }, (_, number) => `word-${number}`).join(' ');
+    server.type(draft);
+    await server.waitFor(/word-23$/);
+    for (const count of ['one', 'two', 'three']) {
+      laptop.input.write(`line ${count}\n`);
+      await server.waitFor(new RegExp(`line ${count}[^]*word-23$`));
+    }
+    const rows = rowsOn(server.screen);
+    expect(rows.slice(-6)).toEqual([
+      'laptop says: line one',
+      'laptop says: line two',
+      'laptop says: line three',
+      ...(`> ${draft}`.match(/.{1,80}/g) ?? []).map((row) => row.trimEnd()),
+    ]);
+    laptop.input.end();
+    await server.waitFor(/laptop: gone/);
+    expect(rowsOn(server.screen).join('\n')).not.toContain('word-');
+    const other = await join(phone);
+    await server.waitFor(/phone: joined the chat[^]*word-23$/);
+    server.type('\r');
+    await other.waitFor(/: word-0 .* word-23$/m);
+    server.type('\u0004');
+    other.input.write('after it\n');
+    await server.waitFor(/phone says: after it/);
+    server.kill('SIGTERM');
+    expect(await server.status(), server.text).toBe(0);
+    expect(await other.status(), other.text).toBe(0);
+  });
+
+  it.each<[string, (shell: XferTerminal, command: string) => Promise<void>]>([
+    [
+      'from the start',
+      async (shell, command) => {
+        shell.type(`${command} &\r`);
+        await shell.waitFor(/listening at/);
+      },
+    ],
+    [
+      'with Ctrl-Z',
+      async (shell, command) => {
+        shell.type(`${command}\r`);
+        await shell.waitFor(/listening at/);
+        const first = await join(share.laptop);
+        await shell.waitFor(/help says more[^]*> $/);
+        shell.type('\u001a');
+        await shell.waitFor(/Stopped/);
+        shell.type('bg; echo $((50 + 5))\r');
+        await shell.waitFor(/55/);
+        first.input.end('back again\n');
+        await shell.waitFor(/laptop says: back again/);
+        expect(await first.status(), first.text).toBe(0);
+      },
+    ],
+  ])('leaves the keyboard alone in the background, %s', async (_how, start) => {
+    const shell = await onTerminal(['sh', '-i'], share.pi);
+    shell.type(`xfer() { "${process.execPath}" "${PROGRAM}" "$@"; }\r`);
+    await start(shell, `xfer serve ${share.folder} --listen ${share.flags[1]}`);
+    const [laptop, other] = [await join(share.laptop), await join(phone)];
+    laptop.input.write('still there?\n');
+    await shell.waitFor(/laptop says: still there\?/);
+    await other.waitFor(/laptop: still there\?/);
+    shell.type('echo typed $((40 + 2))\r');
+    await shell.waitFor(/typed 42/);
+    expect(other.stdout).not.toContain('typed');
+    shell.type('fg\r');
+    await shell.waitFor(/fg\r\n\S/);
+    shell.type('\u0003');
+    for (const guest of [laptop, other]) expect(await guest.status(), guest.text).toBe(0);
+    shell.type('exit\r');
+    await shell.status();
   });
 
   it('row 58: shows a hostile line harmless, each row of it as what somebody said', async () => {

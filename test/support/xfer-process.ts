@@ -226,6 +226,15 @@ export async function xferOnTerminal(
   return register(new XferTerminal(command, cwd, env, options.columns ?? 80));
 }
 
+/** Starts another program on a terminal, with the surroundings of `xfer`. */
+export async function onTerminal(
+  command: readonly string[],
+  options: Pick<StartOptions, 'env' | 'cwd'> = {},
+): Promise<XferTerminal> {
+  const { cwd, env } = await surroundings([], options);
+  return register(new XferTerminal(command, cwd, env, 80));
+}
+
 async function surroundings(args: readonly string[], options: StartOptions) {
   if (!existsSync(PROGRAM)) throw new Error('dist/ is not built: run `npm run build` first');
   const home = await temporaryFolder();

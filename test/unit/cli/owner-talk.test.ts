@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { OwnerTalk } from '../../../src/cli/owner-talk.js';
 import type { Said } from '../../../src/index.js';
 
-function makeTalk(answer: Said = 'said') {
+function makeTalk(answer: Said = 'said', hasTerminal = true) {
   const said: [string, string | undefined][] = [];
   const shown: string[] = [];
   let type: ((line: string) => void) | undefined;
@@ -13,8 +13,9 @@ function makeTalk(answer: Said = 'said') {
     },
   };
   const screen = {
-    open: (onLine: (line: string) => void): void => {
-      type ??= onLine;
+    open: (onLine: (line: string) => void): boolean => {
+      if (hasTerminal) type ??= onLine;
+      return hasTerminal;
     },
     shut: (): void => {
       type = undefined;
@@ -44,6 +45,13 @@ test('there is a prompt while somebody is there to hear it', () => {
   expect(isOpen()).toBe(true);
   // Once is enough.
   expect(shown).toHaveLength(1);
+});
+
+test('who is in the background is not told to type', () => {
+  const { talk, isOpen, shown } = makeTalk('said', false);
+  talk.hear(joined);
+  expect(isOpen()).toBe(false);
+  expect(shown).toEqual([]);
 });
 
 test('a line goes to all, or to one, in the order in which they were typed', async () => {
