@@ -200,6 +200,32 @@ describe('the chat of a share', () => {
     expect(await server.status(), server.text).toBe(0);
   });
 
+  it('is a command of a shell, too', async () => {
+    const server = await share.serve();
+    const other = await join(phone);
+    const shell = await xferOnTerminal(['shell', 'pi', ...share.flags], share.laptop);
+    await shell.waitFor(/pi:\/> $/);
+    shell.type('chat\r');
+    await shell.waitFor(/you are laptop; here: phone[^]*> $/);
+    shell.type('from a shell\r');
+    await other.waitFor(/^laptop: from a shell$/m);
+    shell.type('/quit\r');
+    await other.waitFor(/\* laptop is gone/);
+    await shell.waitFor(/pi:\/> $/);
+    shell.type('chat\r');
+    await shell.waitFor(/here: phone[^]*here: phone[^]*> $/);
+    shell.type('\u0003');
+    await shell.waitFor(/interrupted[^]*pi:\/> $/);
+    shell.type('ls\r');
+    await shell.waitFor(/pi:\/> ls\s+pi:\/> $/);
+    shell.type('exit\r');
+    expect(await shell.status(), shell.text).toBe(0);
+    const piped = await xfer(['shell', 'pi', ...share.flags], { ...share.laptop, stdin: 'chat\nls\n' });
+    expect(await piped.status()).toBe(2);
+    expect(piped.stderr).toContain('xfer: error: chat needs a terminal here');
+    await stop(server);
+  });
+
   it('goes on while others fetch and put', async () => {
     const content = noise(16 * 2 ** 20, 'big');
     await writeFile(share.at('big'), content);

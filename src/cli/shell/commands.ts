@@ -74,6 +74,7 @@ export const COMMANDS = {
   }),
   mkdir: form('mkdir FOLDERS', 'make folders', { kind: 'far', least: 1, most: Infinity }),
   run: form('run [NAME WORDS]', 'have an action run there, or list them', { most: Infinity }),
+  chat: form('chat', 'talk with those who use this share, until /quit'),
   lls: form('lls [FOLDER]', 'list what is in a folder of this machine', { kind: 'local', most: 1 }),
   lcd: form('lcd [FOLDER]', 'go into a folder of this machine', { kind: 'local', most: 1 }),
   lpwd: form('lpwd', 'say which folder of this machine this is'),

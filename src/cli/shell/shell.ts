@@ -3,6 +3,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { devicesPath, loadConfig, XferError, type Config, type FarPath, type Share } from '../../index.js';
+import { runChat } from '../chat.js';
 import { canAsk, type Context } from '../context.js';
 import { editFar } from '../edit.js';
 import { reportFailure } from '../failure.js';
@@ -14,6 +15,7 @@ import { putFar } from '../put.js';
 import { runFar } from '../run.js';
 import { showOn } from '../show.js';
 import { runTransfer, type Hooks } from '../transfer.js';
+import { usageError } from '../usage.js';
 import { useChoices, type Outcome, type UseFlags } from '../use.js';
 import type { Word } from '../words.js';
 import { COMMANDS, isCommand, readCommand, type Command, type CommandForm } from './commands.js';
@@ -189,6 +191,8 @@ class Shell {
         );
         return ending === 0 ? status : ending;
       }
+      case 'chat':
+        return this.#chat();
       case 'lls':
         for (const { name: entry, type } of await localFolder(words[0]?.text ?? '.')) {
           stdout.write(`${showOn(stdout, entry)}${type === 'folder' ? '/' : ''}\n`);
@@ -280,6 +284,21 @@ class Shell {
     const answer = await reporter.aside(() => this.#prompts.line(question));
     if (answer === undefined || answer === '') throw error;
     return answer;
+  }
+
+  /** In a session beside this one. Ctrl-C comes back here, as `/quit` does. */
+  async #chat(): Promise<number> {
+    // The lines of a pipe are commands.
+    if (!this.#isTyped)
+      throw usageError('chat needs a terminal here', 'xfer chat --to NAME takes lines from a pipe');
+    const controller = new AbortController();
+    const signal = AbortSignal.any([this.#context.signal, controller.signal]);
+    const giveBack = this.#context.takeInterrupts(() => controller.abort());
+    try {
+      return await runChat(undefined, { ...this.#flags, to: this.#device }, { ...this.#context, signal });
+    } finally {
+      giveBack();
+    }
   }
 
   async #menu(): Promise<number> {
