@@ -540,8 +540,9 @@ const SERVE_OPPOSITES = [
 ];
 
 const SERVE_SETTINGS_HELP = `
-Without FOLDER the setting serve.folder is shared. Each of these flags may be a setting,
-such as xfer config set serve.write true; --no-write then says no, and so on.`;
+Without FOLDER the setting serve.folder is shared. What the flags from --write to
+--also-dht say may be settings, too, such as xfer config set serve.write true;
+--no-write then says no, --exec yes, and so on.`;
 
 const EXAMPLES = `
 examples:

@@ -200,6 +200,19 @@ describe('the chat of a share', () => {
     expect(await server.status(), server.text).toBe(0);
   });
 
+  it('row 58: goes on beside a device that stands still, and so does the end of the share', async () => {
+    const server = await share.serve();
+    const [laptop, other, third] = [await join(share.laptop), await join(phone), await join(phone)];
+    laptop.kill('SIGSTOP');
+    for (let count = 0; count < 30; count++) {
+      other.input.write(`${count} ${'x'.repeat(4_000)}\n`);
+      await third.waitFor(new RegExp(`^phone: ${count} x`, 'm'));
+    }
+    await stop(server);
+    for (const guest of [other, third]) expect(await guest.status(), guest.text).toBe(0);
+    laptop.kill('SIGCONT');
+  });
+
   it('is a command of a shell, too', async () => {
     const server = await share.serve();
     const other = await join(phone);
