@@ -20,6 +20,7 @@ import {
   showPath,
   type SharedPath,
 } from './shared-path.js';
+import { PieceMemory } from './source-file.js';
 import { openFoundSource, type OpenedSource } from './source.js';
 
 export type { SharedPath } from './shared-path.js';
@@ -59,6 +60,8 @@ interface Place {
 export class SharedFolder {
   readonly #location: string;
   #top: OpenFolder | undefined;
+  /** Of all who read at the same time. */
+  readonly #pieces = new PieceMemory();
 
   private constructor(location: string, top: OpenFolder) {
     this.#location = location;
@@ -187,7 +190,7 @@ export class SharedFolder {
     try {
       const roots = paths.map((at) => this.#findRoot(at, folders));
       assertDistinct(roots, false);
-      return openFoundSource(roots, [...folders.values()], endsInStaging);
+      return openFoundSource(roots, [...folders.values()], endsInStaging, this.#pieces);
     } catch (thrown) {
       for (const folder of folders.values()) folder.close();
       throw thrown;

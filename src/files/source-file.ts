@@ -43,22 +43,35 @@ export function readSmallFile(location: string, found: Found, memory: Buffer): B
   }
 }
 
-/** Memory for pieces of files, used again and again. It is shared, so that another thread may hash what lies in it. */
-export class PieceMemory {
-  readonly #free: Buffer[] = [];
+/** More is never under way on a fast line. */
+const MOST_FREE_BYTES = 16 * CHUNK_BYTES;
 
-  take(): Buffer {
-    return this.#free.pop() ?? Buffer.from(new SharedArrayBuffer(CHUNK_BYTES));
+/**
+ * Memory for pieces of files, used again and again, by one source or by many at once. It is shared, so that another thread may
+ * hash what lies in it.
+ */
+export class PieceMemory {
+  /** By their length. */
+  readonly #free = new Map<number, Buffer[]>();
+  #freeBytes = 0;
+
+  take(length: number): Buffer {
+    const found = this.#free.get(length)?.pop();
+    if (found === undefined) return Buffer.from(new SharedArrayBuffer(length));
+    this.#freeBytes -= length;
+    return found;
   }
 
   /** Takes back what `take` gave, or a part of it. */
-  give(piece: Uint8Array): void {
-    if (this.#free.length < MOST_FREE_PIECES) this.#free.push(Buffer.from(piece.buffer));
+  give({ buffer }: Uint8Array): void {
+    const length = buffer.byteLength;
+    if (this.#freeBytes + length > MOST_FREE_BYTES) return;
+    this.#freeBytes += length;
+    const free = this.#free.get(length);
+    if (free === undefined) this.#free.set(length, [Buffer.from(buffer)]);
+    else free.push(Buffer.from(buffer));
   }
 }
-
-/** More are never under way on a fast line. */
-const MOST_FREE_PIECES = 16;
 
 /**
  * Opens the file at `location` to be read from `offset` on. `path` is for messages. Throws `source-vanished`,
@@ -83,6 +96,8 @@ export function openSourceFile(
   }
 }
 
+/** Less is not read at once. */
+const SMALLEST_PIECE_BYTES = 1 << 16;
 /** Holes shorter than this travel as zero bytes, which compress well. */
 const HOLE_BYTES = 1 << 16;
 /** Longer ones travel in several, so that the peer hears of them while they are read: that takes about a second here. */
@@ -100,6 +115,7 @@ class DiskSourceFile implements SourceFile {
   readonly #isSparse: boolean;
   /** Where the next read from the disk begins. */
   #offset: number;
+  #pieceBytes = CHUNK_BYTES;
   /** Read but not handed out. */
   #rest: Buffer = NO_BYTES;
   readonly #memory: PieceMemory;
@@ -115,7 +131,8 @@ class DiskSourceFile implements SourceFile {
     this.#isSparse = stat.blocks * 512 < stat.size;
   }
 
-  async read(): Promise<Uint8Array | { readonly hole: number } | undefined> {
+  async read(worthBytes = CHUNK_BYTES): Promise<Uint8Array | { readonly hole: number } | undefined> {
+    this.#pieceBytes = pieceLength(worthBytes);
     if (!this.#isSparse) {
       const piece = await this.#nextPiece();
       return piece.length === 0 ? undefined : piece;
@@ -158,7 +175,7 @@ class DiskSourceFile implements SourceFile {
     return data;
   }
 
-  /** The next 1 MiB, less at the end, empty after it. */
+  /** The next piece, shorter at the end, empty after it. */
   async #nextPiece(): Promise<Buffer> {
     const piece = await (this.#ahead ?? this.#readPiece());
     this.#ahead = undefined;
@@ -171,8 +188,10 @@ class DiskSourceFile implements SourceFile {
   }
 
   async #readPiece(): Promise<Buffer> {
-    const wanted = Math.min(CHUNK_BYTES, this.#stat.size - this.#offset);
-    return wanted === 0 ? NO_BYTES : this.#fill(this.#memory.take().subarray(0, wanted), wanted);
+    const length = this.#pieceBytes;
+    // To the end of a leaf: one that is read in a single piece may be hashed elsewhere.
+    const wanted = Math.min(length - (this.#offset % length), this.#stat.size - this.#offset);
+    return wanted === 0 ? NO_BYTES : this.#fill(this.#memory.take(length).subarray(0, wanted), wanted);
   }
 
   async #fill(piece: Buffer, wanted: number): Promise<Buffer> {
@@ -194,6 +213,13 @@ class DiskSourceFile implements SourceFile {
       length += bytesRead;
     }
   }
+}
+
+/** A power of two, so that leaves of a file begin with a piece. */
+function pieceLength(worthBytes: number): number {
+  let length = CHUNK_BYTES;
+  while (length > worthBytes && length > SMALLEST_PIECE_BYTES) length /= 2;
+  return length;
 }
 
 /** Zero bytes at the start of a piece of a sparse file, where they are worth a hole. */

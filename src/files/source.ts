@@ -63,14 +63,16 @@ export async function openSource(options: SourceOptions): Promise<OpenedSource> 
 
 /**
  * A source of roots that were found by another way than their names, in `folders`, which it closes with itself.
- * Links are left out, and what `excludes` names.
+ * Links are left out, and what `excludes` names. Memory for pieces may be that of other sources too.
  */
 export function openFoundSource(
   roots: readonly Root[],
   folders: readonly OpenFolder[],
   excludes: PathMatcher,
+  pieces: PieceMemory,
 ): OpenedSource {
-  return new DiskSource(roots, { excludes, portable: false, follow: false, gitignore: undefined }, folders);
+  const choice = { excludes, portable: false, follow: false, gitignore: undefined };
+  return new DiskSource(roots, choice, folders, pieces);
 }
 
 interface Choice {
@@ -105,14 +107,20 @@ class DiskSource implements OpenedSource {
   #found: readonly Root[];
   #roots: FileSource['roots'] | undefined;
   #tree: ScannedTree;
-  readonly #pieces = new PieceMemory();
+  readonly #pieces: PieceMemory;
   /** For files that are read whole, one after the other. */
   #small = Buffer.alloc(0);
 
-  constructor(found: readonly Root[], choice: Choice, holding: readonly OpenFolder[] = []) {
+  constructor(
+    found: readonly Root[],
+    choice: Choice,
+    holding: readonly OpenFolder[] = [],
+    pieces = new PieceMemory(),
+  ) {
     this.#found = found;
     this.#choice = choice;
     this.#holding = holding;
+    this.#pieces = pieces;
     this.#tree = new ScannedTree(found);
   }
 

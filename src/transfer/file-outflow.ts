@@ -158,7 +158,8 @@ export class FileOutflow {
   async #sendFrom(entry: Entry, reading: Reading): Promise<void> {
     const packer = this.#packer();
     const place = { transfer: TRANSFER, entry: entry.index };
-    for (let piece = await reading.next(); piece !== undefined; piece = await reading.next()) {
+    const next = (): ReturnType<Reading['next']> => reading.next(Infinity, this.#outbox.pieceBytes);
+    for (let piece = await next(); piece !== undefined; piece = await next()) {
       const { data, length, offset, release } = piece;
       if (!(data instanceof Uint8Array)) {
         await this.#outbox.put({ ...place, kind: 'hole', offset, length });

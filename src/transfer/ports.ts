@@ -158,11 +158,12 @@ export interface FileSource {
 
 export interface SourceFile {
   /**
-   * The next piece: up to `CHUNK_BYTES` of data, or the length of a hole, or `undefined` at the end.
+   * The next piece: up to `CHUNK_BYTES` of data, or the length of a hole, or `undefined` at the end. More than `worthBytes` are
+   * no use now, so that a source that can gives about as much.
    * The data belongs to the caller; where it is in shared memory, another thread may hash it meanwhile. Throws `source-changed` when the file is not what was scanned any more, at
    * the latest with the last bytes that were scanned.
    */
-  read(): Promise<Uint8Array | { readonly hole: number } | undefined>;
+  read(worthBytes?: number): Promise<Uint8Array | { readonly hole: number } | undefined>;
   /** Takes data back that `read` gave and that nobody needs any more, to fill its memory again. */
   recycle?(data: Uint8Array): void;
   /** Fills `into` with what is at `offset`, whatever `read` gave. For files of known size. Throws as `read`. */

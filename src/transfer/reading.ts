@@ -39,10 +39,10 @@ export class Reading {
     return this.#offset;
   }
 
-  /** The next piece, none of it behind `end`; `undefined` at the end of the file. Throws `source-changed`, and what reading throws. */
-  async next(end = Infinity): Promise<Passing | undefined> {
+  /** The next piece, none of it behind `end`, and not much longer than is worth it; `undefined` at the end of the file. Throws `source-changed`, and what reading throws. */
+  async next(end = Infinity, worthBytes?: number): Promise<Passing | undefined> {
     if (this.#offset >= end) return undefined;
-    const read = this.#rest ?? (await this.#file.read());
+    const read = this.#rest ?? (await this.#file.read(worthBytes));
     const isWhole = this.#rest === undefined;
     this.#rest = undefined;
     if (read === undefined) {

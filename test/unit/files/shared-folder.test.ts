@@ -334,6 +334,21 @@ describe('source', () => {
     expect(await codeOf(() => shared.source([]))).toBe('nothing-to-send');
   });
 
+  test('lends all of its sources the same memory for pieces', async () => {
+    make({ 'share/a': 'a', 'share/b': 'b' });
+    const read = async (name: string): Promise<Uint8Array> => {
+      const source = shared.source([[name]]);
+      const file = await source.open((await scan(source)).byPath.get(name)!);
+      const piece = (await file.read()) as Uint8Array;
+      expect(String(piece)).toBe(name);
+      file.recycle?.(piece);
+      await file.close();
+      source.close();
+      return piece;
+    };
+    expect((await read('b')).buffer).toBe((await read('a')).buffer);
+  });
+
   test('row 48: reads nothing through a link that took the place of a root, or of a folder above', async () => {
     make({ 'share/a/secret': 'ours', 'share/f': 'ours' });
     const source = shared.source([['a', 'secret'], ['f']]);

@@ -26,6 +26,7 @@ import { temporaryFolder } from '../../support/temporary-folder.js';
 import { codeOf, readAll, readPieces, scan } from './collect.js';
 import { withFailing } from './faults.js';
 
+const MIB = 2 ** 20;
 const isWindows = process.platform === 'win32';
 const isLinux = process.platform === 'linux';
 const isRoot = process.getuid?.() === 0;
@@ -384,6 +385,26 @@ describe('reading', () => {
     change(at('r/a'));
     expect(await codeOf(() => source.readWhole(entry, 1000))).toMatch(/^source-changed$/);
     expect(await codeOf(() => source.open(entry))).toBe('source-changed');
+  });
+
+  test('comes in pieces as large as is worth it, none of them across the end of a leaf', async () => {
+    const content = Buffer.alloc(3 * MIB + 1, 'content');
+    writeFileSync(at('a'), content);
+    const source = await openSource({ paths: [at('a')] });
+    const file = await source.open(await entryAt(source, 'a'));
+    const lengths: number[] = [];
+    const all: Buffer[] = [];
+    for (const worth of [1, 200_000, 200_000, MIB, MIB, MIB, MIB, MIB]) {
+      const piece = (await file.read(worth)) as Uint8Array | undefined;
+      if (piece === undefined) break;
+      lengths.push(piece.length);
+      all.push(Buffer.from(piece));
+      file.recycle?.(piece);
+    }
+    await file.close();
+    // What is read ahead is as large as what was asked for last.
+    expect(lengths).toEqual([65_536, 65_536, 131_072, 131_072, MIB - 3 * 131_072, MIB, MIB, 1]);
+    expect(Buffer.concat(all).equals(content)).toBe(true);
   });
 
   test('row 32: a large file that changes while it is read is a changed source', async () => {
