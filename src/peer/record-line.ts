@@ -103,6 +103,7 @@ export class RecordLine implements Line {
       this.send([]);
     }
     this.#isIdle = true;
+    this.#incoming.rest();
   }
 
   #onClose(): void {
@@ -125,6 +126,8 @@ class MessageReader {
   /** For messages that come in several pieces, one after the other. */
   #buffer: Uint8Array | undefined;
   #filled = 0;
+  /** No message came since `rest`: what is empty is none. */
+  #isResting = false;
 
   constructor(onMessage: (message: Uint8Array) => void) {
     this.#onMessage = onMessage;
@@ -137,6 +140,12 @@ class MessageReader {
     }
   }
 
+  /** Gives memory back where no message came since the last call. */
+  rest(): void {
+    if (this.#isResting && this.#filled === 0) this.#buffer = undefined;
+    this.#isResting = true;
+  }
+
   #takeLength(data: Uint8Array, at: number): number {
     this.#length = this.#length * 256 + (data[at] ?? 0);
     this.#lengthBytes += 1;
@@ -147,11 +156,13 @@ class MessageReader {
   }
 
   #takeBody(data: Uint8Array, at: number): number {
+    this.#isResting = false;
     const end = Math.min(data.length, at + this.#length - this.#filled);
     const piece = data.subarray(at, end);
     // Each of several pieces is shorter than the message, the last one too.
     if (piece.length < this.#length) {
-      this.#buffer ??= Buffer.allocUnsafeSlow(MAX_MESSAGE_BYTES);
+      if (this.#buffer === undefined || this.#buffer.length < this.#length)
+        this.#buffer = memoryFor(this.#length);
       this.#buffer.set(piece, this.#filled);
     }
     const message = this.#filled > 0 ? this.#buffer?.subarray(0, this.#length) : piece;
@@ -168,6 +179,13 @@ class MessageReader {
     this.#lengthBytes = 0;
     this.#filled = 0;
   }
+}
+
+/** Twice as much as the largest message needed so far, at most: those that follow are seldom longer. */
+function memoryFor(length: number): Uint8Array {
+  let most = MAX_MESSAGE_BYTES;
+  while (most / 2 >= length && most / 2 >= SMALL_BYTES) most = Math.ceil(most / 2);
+  return Buffer.allocUnsafeSlow(most);
 }
 
 /** The same bytes in fewer pieces. */

@@ -69,6 +69,42 @@ describe('records over TCP', () => {
     );
   });
 
+  test('take as much memory as they need, for as long as some come', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] });
+    const [near, far] = duplexPair();
+    const memory: number[] = [];
+    const onMessage = (message: Uint8Array): void => {
+      expect(message.every((byte) => byte === 7)).toBe(true);
+      memory.push(message.buffer.byteLength);
+    };
+    const nothing = (): void => undefined;
+    new RecordLine(far, NOTHING, {
+      onMessage,
+      onDrain: nothing,
+      onEnd: nothing,
+      onError: nothing,
+      onClose: nothing,
+    });
+    const take = async (length: number): Promise<void> => {
+      const bytes = framed(Buffer.alloc(length, 7));
+      for (const half of [bytes.subarray(0, length / 2), bytes.subarray(length / 2)]) {
+        near.write(half);
+        await settled();
+      }
+    };
+    for (const length of [10_000, 500, MAX_MESSAGE_BYTES, 500]) await take(length);
+    expect(memory[0]).toBeLessThan(2 * 10_000);
+    expect(memory).toEqual([memory[0], memory[0], MAX_MESSAGE_BYTES, MAX_MESSAGE_BYTES]);
+    for (let pulse = 0; pulse < 2; pulse++) {
+      near.write(framed(NOTHING));
+      await settled();
+      vi.advanceTimersByTime(5_000);
+    }
+    await take(10_000);
+    expect(memory.at(-1)).toBe(memory[0]);
+    near.destroy();
+  });
+
   test('begin with what came before the line took over', async () => {
     const [near, far] = duplexPair();
     const { messages } = lineOver(far, framed(Buffer.from('hello')).subarray(0, 6));
