@@ -30,8 +30,14 @@ function digestOfBatch(files: Uint8Array): Uint8Array {
 
 /** Collects small files until they fill a record. */
 export class BatchWriter {
-  readonly #to = new ByteWriter(FULL_BYTES + MAX_BATCHED_BYTES + MAX_OVERHEAD_BYTES + DIGEST_BYTES);
+  readonly #to: ByteWriter;
   #count = 0;
+
+  /** @param bytes Content that it has memory for from the start. */
+  constructor(bytes = FULL_BYTES + MAX_BATCHED_BYTES) {
+    const most = Math.min(bytes, FULL_BYTES + MAX_BATCHED_BYTES);
+    this.#to = new ByteWriter(most + MAX_OVERHEAD_BYTES + DIGEST_BYTES);
+  }
 
   get count(): number {
     return this.#count;

@@ -50,7 +50,7 @@ export class Outflow {
   readonly #events: OutflowEvents;
   readonly #batchPacker: Packer;
   readonly #shared: SharedWork | undefined;
-  #batch = new BatchWriter();
+  #batch: BatchWriter;
   /** Those whose batches have left: their memory is worth keeping. */
   readonly #spareBatches: BatchWriter[] = [];
   readonly #survey: Survey;
@@ -65,6 +65,7 @@ export class Outflow {
     this.#source = source;
     this.#outbox = outbox;
     this.#events = events;
+    this.#batch = new BatchWriter(outbox.pieceBytes);
     const controller = new Controller(now);
     const hasher = shared?.hasher(own) ?? own;
     this.#shared = shared;
@@ -110,13 +111,14 @@ export class Outflow {
 
   async #sendOne(entry: Entry, leaves: number, need: Need): Promise<void> {
     const { pieceBytes } = this.#outbox;
-    const isSmall = entry.size !== undefined && entry.size <= Math.min(MAX_BATCHED_BYTES, pieceBytes);
+    const smallBytes = Math.min(MAX_BATCHED_BYTES, pieceBytes);
+    const isSmall = entry.size !== undefined && entry.size <= smallBytes;
     if (leaves > 0 || need !== undefined || !isSmall) {
       await this.#sendBatch();
       await this.#sendLarge(entry, leaves, need);
       return;
     }
-    const content = await this.#readSmall(entry);
+    const content = await this.#readSmall(entry, smallBytes);
     if (typeof content === 'string') {
       await this.#sendBatch();
       await this.#fail(entry, content);
@@ -130,9 +132,9 @@ export class Outflow {
   }
 
   /** A file's content, or why there is none. */
-  async #readSmall(entry: Entry): Promise<Uint8Array | ErrorCode> {
+  async #readSmall(entry: Entry, limit: number): Promise<Uint8Array | ErrorCode> {
     try {
-      const content = await this.#source.readWhole(entry, MAX_BATCHED_BYTES);
+      const content = await this.#source.readWhole(entry, limit);
       return content !== undefined && content.length === entry.size ? content : 'source-changed';
     } catch (error) {
       return entryFailure(error);
@@ -144,7 +146,7 @@ export class Outflow {
     const batch = this.#batch;
     const { count } = batch;
     if (count === 0) return;
-    this.#batch = this.#spareBatches.pop() ?? new BatchWriter();
+    this.#batch = this.#spareBatches.pop() ?? new BatchWriter(this.#outbox.pieceBytes);
     const record = async (body: Packed): Promise<DataRecord> => ({
       kind: 'batch',
       transfer: TRANSFER,
