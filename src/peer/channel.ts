@@ -2,14 +2,7 @@
 import type { Direction, SessionKey, Side } from '../crypto/key-schedule.js';
 import { XferError, toXferError, type ErrorCode } from '../errors.js';
 import type { ControlMessage } from '../transfer/messages.js';
-import {
-  CHUNK_BYTES,
-  type Channel,
-  type Compression,
-  type DataRecord,
-  type Path,
-  type Received,
-} from '../transfer/ports.js';
+import type { Channel, Compression, DataRecord, Path, Received } from '../transfer/ports.js';
 import { decodeRecord, encodeRecord } from '../transfer/records.js';
 import type { Connection } from './connection.js';
 import { Incoming, type LaneMessage } from './incoming.js';
@@ -136,7 +129,7 @@ export class SealedChannel implements Channel {
   }
 
   pieceBytes(): number {
-    return this.#outgoing.pacer?.pieceBytes() ?? CHUNK_BYTES;
+    return this.#outgoing.pieceBytes();
   }
 
   send(item: ControlMessage | DataRecord, onDone?: () => void): Promise<void> {

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { SEAL_OVERHEAD_BYTES } from '../crypto/record-cipher.js';
 import { XferError } from '../errors.js';
 import type { ControlMessage } from '../transfer/messages.js';
-import type { DataRecord } from '../transfer/ports.js';
+import { CHUNK_BYTES, type DataRecord } from '../transfer/ports.js';
 import { costOf, encodeRecord, type ItemRecord } from '../transfer/records.js';
 import { Credit } from './credit.js';
 import type { Pacer } from './pacer.js';
@@ -25,6 +25,10 @@ interface Kept {
 
 /** More is not kept, however much credit there is: a peer that acknowledges nothing would have all our memory. */
 const MAX_KEPT_BYTES = 2 ** 25;
+/** So many records have room in what the peer has open. */
+const RECORDS_OPEN = 8;
+/** Costs with its entries, and beside a manifest, less than the first credit. */
+const SMALLEST_PIECE_BYTES = 1 << 16;
 /** A lane that delivers nothing for so long is none, though it is not dead. Its items go another way. */
 const STUCK_MS = 60_000;
 
@@ -40,6 +44,8 @@ export class Outgoing {
   #dataBytes = 0;
   #spent = 0;
   #spendable = Credit.FIRST_BYTES;
+  /** The most that the peer had open at once. */
+  #mostOpen = Credit.FIRST_BYTES;
   #creditArrived: Deferred<void> | undefined;
   /** Not acknowledged yet, in their order. */
   #kept: Kept[] = [];
@@ -64,6 +70,12 @@ export class Outgoing {
     return this.#dataBytes;
   }
 
+  /** As `Channel.pieceBytes`: where the peer has little open, small records, or each would wait for all before it. */
+  pieceBytes(): number {
+    const room = Math.max(SMALLEST_PIECE_BYTES, Math.floor(this.#mostOpen / RECORDS_OPEN));
+    return Math.min(this.pacer?.pieceBytes() ?? CHUNK_BYTES, room, CHUNK_BYTES);
+  }
+
   /** As `Channel.send`. */
   send(item: ControlMessage | DataRecord, onDone?: () => void): Promise<void> {
     const sent = this.#sending.then(() => this.#sendNext(item, onDone));
@@ -77,6 +89,7 @@ export class Outgoing {
     const first = this.#kept.findIndex(({ sequence }) => sequence >= acknowledged);
     this.#forget(first === -1 ? this.#kept.length : first);
     this.#spendable = Math.max(this.#spendable, granted);
+    this.#mostOpen = Math.max(this.#mostOpen, this.#spendable - this.#spent);
     this.#creditArrived?.resolve();
     this.#creditArrived = undefined;
   }

@@ -33,8 +33,8 @@ interface Arrival<W> {
 /** How long the peer may take to say that it is over with a transfer that this side gave up. */
 const GIVEN_UP_MS = 10_000;
 
-/** A window takes the largest record, whatever it costs beside its content: one that did not fit would wait for ever. */
-const SMALLEST_WINDOW_BYTES = 2 * CHUNK_BYTES;
+/** A window takes several of the smallest records: what is larger than the first credit is a part of what was open at most. */
+const SMALLEST_WINDOW_BYTES = 1 << 19;
 /** Read, packed, sealed and sent ahead of each other. */
 const PIECES_UNDER_WAY = 8;
 const SMALLEST_PIECE_BYTES = 1 << 16;

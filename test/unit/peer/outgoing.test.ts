@@ -49,6 +49,23 @@ function setUp(isPairingFast = false): {
   return { pairing, lane, paths, outgoing, lose };
 }
 
+describe('records', () => {
+  test('are an eighth of the most that the peer had open, and of content no less than 64 KiB', async () => {
+    const { outgoing } = setUp();
+    expect(outgoing.pieceBytes()).toBe(2 ** 16);
+    outgoing.takeCredit(2 ** 21, 0);
+    expect(outgoing.pieceBytes()).toBe(2 ** 18);
+    await outgoing.send(chunk(1, 2 ** 20));
+    // Much was granted in all by now, and no more is open.
+    outgoing.takeCredit(2 ** 21 + 2 ** 19, 1);
+    expect(outgoing.pieceBytes()).toBe(2 ** 18);
+    outgoing.takeCredit(2 ** 24, 1);
+    expect(outgoing.pieceBytes()).toBe(2 ** 20);
+    outgoing.pacer = new Pacer(80_000);
+    expect(outgoing.pieceBytes()).toBeLessThan(2 ** 14);
+  });
+});
+
 describe('what goes out over lanes', () => {
   beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }));
   afterEach(() => void vi.useRealTimers());
