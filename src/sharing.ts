@@ -14,7 +14,7 @@ import { Exchange, SHARE_WORDS } from './transfer/exchange.js';
 import type { Channel, ConflictPolicy } from './transfer/ports.js';
 
 /** What all sessions of a share together let their devices have under way, in bytes. */
-const ALL_WINDOWS_BYTES = 1 << 25;
+const ALL_WINDOWS_BYTES = 1 << 24;
 
 /**
  * Lets a device use a folder, until it goes. One that comes with `xfer send` puts into the folder what it sends, and one with

@@ -43,33 +43,27 @@ export function readSmallFile(location: string, found: Found, memory: Buffer): B
   }
 }
 
-/** More is never under way on a fast line. */
-const MOST_FREE_BYTES = 16 * CHUNK_BYTES;
+/** So many may a peer leave unacknowledged, and all of them may come back at once. */
+const MOST_FREE_CHUNKS = 32;
 
 /**
- * Memory for pieces of files, used again and again, by one source or by many at once. It is shared, so that another thread may
- * hash what lies in it.
+ * Memory for pieces of files, by one source or by many at once. That of whole chunks is used again and again, and shared, so that
+ * another thread may hash what lies in it. What nobody gives back is forgotten.
  */
 export class PieceMemory {
-  /** By their length. */
-  readonly #free = new Map<number, Buffer[]>();
-  #freeBytes = 0;
+  readonly #chunks: Buffer[] = [];
 
   take(length: number): Buffer {
-    const found = this.#free.get(length)?.pop();
-    if (found === undefined) return Buffer.from(new SharedArrayBuffer(length));
-    this.#freeBytes -= length;
-    return found;
+    const chunk = this.#chunks.pop();
+    if (length === CHUNK_BYTES) return chunk ?? Buffer.from(new SharedArrayBuffer(CHUNK_BYTES));
+    // Where pieces are short there are many who need memory, and one chunk less is kept for later.
+    return Buffer.allocUnsafeSlow(length);
   }
 
   /** Takes back what `take` gave, or a part of it. */
   give({ buffer }: Uint8Array): void {
-    const length = buffer.byteLength;
-    if (this.#freeBytes + length > MOST_FREE_BYTES) return;
-    this.#freeBytes += length;
-    const free = this.#free.get(length);
-    if (free === undefined) this.#free.set(length, [Buffer.from(buffer)]);
-    else free.push(Buffer.from(buffer));
+    const isChunk = buffer.byteLength === CHUNK_BYTES;
+    if (isChunk && this.#chunks.length < MOST_FREE_CHUNKS) this.#chunks.push(Buffer.from(buffer));
   }
 }
 
