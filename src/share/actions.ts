@@ -272,15 +272,15 @@ function isExecutable(location: string): boolean {
 }
 
 function whyUnsafeFolders(folder: string): string | undefined {
-  const stat = statSync(folder);
-  // Only the owner of what is in a sticky folder may change that.
-  const why = (stat.mode & STICKY) === 0 ? whyOpen(folder, stat) : undefined;
+  const { mode, uid, gid } = statSync(folder);
+  // Only the owner of what is in a sticky folder may change that, and the folder's.
+  const why = whyOpen(folder, { mode: (mode & STICKY) === 0 ? mode : 0, uid, gid });
   const above = path.dirname(folder);
   return why ?? (above === folder ? undefined : whyUnsafeFolders(above));
 }
 
 /** Who else may change it. */
-function whyOpen(at: string, { mode, uid, gid }: Stats): string | undefined {
+function whyOpen(at: string, { mode, uid, gid }: Pick<Stats, 'mode' | 'uid' | 'gid'>): string | undefined {
   if (uid !== 0 && uid !== process.getuid?.()) return `and ${at} belongs to another user`;
   // The group of root is as good as root.
   const isOpen = (mode & OTHERS_WRITE) !== 0 || ((mode & GROUP_WRITES) !== 0 && gid !== 0);

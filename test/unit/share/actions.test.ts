@@ -1,4 +1,12 @@
-import { chmodSync, mkdirSync, readFileSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  readFileSync,
+  realpathSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
@@ -171,6 +179,12 @@ describe('what a device may have run', () => {
     // Where everybody may put something, and change nothing of others.
     chmodSync(at('bin'), 0o1777);
     await opened({ one: { program: file } });
+    // But for who has the folder.
+    if (process.getuid?.() === 0) {
+      chownSync(at('bin'), 1, 1);
+      await refused(file, `${at('bin')} belongs to another user`);
+      chownSync(at('bin'), 0, 0);
+    }
     // By a link that anybody could change.
     mkdirSync(at('open'));
     symlinkSync('/bin/true', at('open', 'one'));
