@@ -1,6 +1,9 @@
 /** Dials to who may be the other side: several at once, so that nobody who cannot be reached holds up the others. */
 import type { AttemptOutcome, Candidate, Candidates } from './candidates.js';
+import b4a from 'b4a';
+import type { Topic } from '../crypto/code.js';
 import type { Connection } from './connection.js';
+import type { DhtNode, DhtPeer } from './dht.js';
 
 const DIALS_AT_ONCE = 8;
 /** As many, so that everybody who tells of somebody has one dial: a liar that answers first holds up nobody else. */
@@ -15,6 +18,25 @@ export type Connect<T> = (value: T, signal: AbortSignal) => Promise<Connection>;
 
 /** What follows a dial that led to somebody. Never rejects. */
 export type Attempt = (connection: Connection) => Promise<AttemptOutcome>;
+
+/** One look-up: whoever a node tells of may be dialled at once, for the next node may be silent. Never rejects. */
+export async function lookUp(
+  dht: DhtNode,
+  topic: Topic,
+  candidates: Candidates<DhtPeer>,
+  signal: AbortSignal,
+  onTold: () => void,
+): Promise<void> {
+  try {
+    for await (const { teller, peers } of dht.told(topic)) {
+      if (signal.aborted) return;
+      for (const peer of peers) candidates.add(b4a.toString(peer.publicKey, 'hex'), peer, teller);
+      onTold();
+    }
+  } catch {
+    // One that fails is no news: the next may not.
+  }
+}
 
 export class Dials {
   readonly #signal: AbortSignal;

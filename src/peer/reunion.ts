@@ -4,7 +4,6 @@
  */
 import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import b4a from 'b4a';
 import type { Topic } from '../crypto/code.js';
 import { equalBytes } from '../crypto/digest.js';
 import type { SessionKey, Side } from '../crypto/key-schedule.js';
@@ -20,7 +19,7 @@ import { Candidates } from './candidates.js';
 import type { Paired, SealedChannel } from './channel.js';
 import type { Connection } from './connection.js';
 import type { Bootstrap, DhtNode, DhtPeer } from './dht.js';
-import { Dials, type Attempt } from './dials.js';
+import { Dials, lookUp, type Attempt } from './dials.js';
 import { dialOnce, listen, type Listener, type ReunionTaker } from './direct.js';
 import { hello } from './hello.js';
 import type { LanPlace, LanTask } from './lan.js';
@@ -310,15 +309,7 @@ export class Reunion {
     };
     const isOver = (): boolean => signal.aborted;
     while (!isOver()) {
-      try {
-        for await (const { teller, peers } of dht.told(topic)) {
-          if (isOver()) return;
-          for (const peer of peers) candidates.add(b4a.toString(peer.publicKey, 'hex'), peer, teller);
-          dial();
-        }
-      } catch {
-        // The next look-up may not fail.
-      }
+      await lookUp(dht, topic, candidates, signal, dial);
       dial();
       await sleep(RETRY_MS, undefined, { signal }).catch(() => undefined);
     }

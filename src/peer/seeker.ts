@@ -8,7 +8,7 @@ import type { Authenticated } from './authenticate.js';
 import { Candidates, type AttemptOutcome } from './candidates.js';
 import type { Connection, Transport } from './connection.js';
 import type { DhtNode, DhtPeer } from './dht.js';
-import { Dials, type Attempt } from './dials.js';
+import { Dials, lookUp, type Attempt } from './dials.js';
 import { dial, dialOnce } from './direct.js';
 import type { LanPlace, LanTask } from './lan.js';
 import {
@@ -127,7 +127,13 @@ class Seeker {
         }
         if (!this.#meeting.isOver) onEvent({ type: 'dht-ready' });
         while (!this.#meeting.isOver) {
-          await Promise.all(this.#quest.topics().map((topic) => this.#lookUp(dht, topic)));
+          await Promise.all(
+            this.#quest
+              .topics()
+              .map((topic) =>
+                lookUp(dht, topic, this.#candidates, this.#meeting.signal, () => this.#dialFound(dht)),
+              ),
+          );
           this.#unexplored.delete('dht');
           // Those that could not be reached are tried again.
           this.#dialFound(dht);
@@ -139,19 +145,6 @@ class Seeker {
         this.#quest.onTransportClosed('dht');
       },
     );
-  }
-
-  /** One look-up: whoever a node tells of is dialled at once, for the next node may be silent. */
-  async #lookUp(dht: DhtNode, topic: Topic): Promise<void> {
-    try {
-      for await (const { teller, peers } of dht.told(topic)) {
-        if (this.#meeting.isOver) return;
-        for (const peer of peers) this.#candidates.add(b4a.toString(peer.publicKey, 'hex'), peer, teller);
-        this.#dialFound(dht);
-      }
-    } catch {
-      // One that fails is no news: the next may not.
-    }
   }
 
   #dialFound(dht: DhtNode): void {
