@@ -36,6 +36,9 @@ const ABOUT_PATHS: readonly ErrorCode[] = [
   'action-failed',
 ];
 
+/** What the side that asks may hear. */
+type Answer = Exclude<Word, { type: 'request' | 'proof' }>;
+
 /** Takes a piece of what runs, and is done when there is room for more. */
 export type OnOutput = (stream: Stream, bytes: Uint8Array) => Promise<void>;
 
@@ -103,18 +106,14 @@ export class RemoteShare {
     return this.#inTurn(async () => {
       const request = await this.#say(ask);
       const actions: ListedAction[] = [];
-      for (;;) {
-        const word = await this.#next(request);
-        if (word.type === 'reply') {
-          if (word.problem !== undefined) throw this.#problem(word.problem, ask, word.path);
-          return actions;
-        }
+      await this.#untilReply(request, ask, (word) => {
         if (word.type !== 'actions' || word.actions.length === 0) throw this.#breach('no list of actions');
         actions.push(...word.actions);
         if (actions.length > MAX_LISTED_ACTIONS) {
           throw this.#ended(new XferError('limit', { detail: MAX_LISTED_ACTIONS }));
         }
-      }
+      });
+      return actions;
     });
   }
 
@@ -227,12 +226,7 @@ export class RemoteShare {
   /** What was listed before the reply. Throws what the reply says. */
   async #answerTo(request: number, ask: Ask): Promise<ListedItem[]> {
     const items: ListedItem[] = [];
-    for (;;) {
-      const word = await this.#next(request);
-      if (word.type === 'reply') {
-        if (word.problem !== undefined) throw this.#problem(word.problem, ask, word.path);
-        return items;
-      }
+    await this.#untilReply(request, ask, (word) => {
       if (word.type !== 'listing') throw this.#breach('an answer that nobody asked for');
       // One that lists nothing would never reach the limit.
       const isAsked =
@@ -240,10 +234,27 @@ export class RemoteShare {
       if (!isAsked || word.items.length === 0) throw this.#breach('a listing that nobody asked for');
       for (const item of word.items) items.push(item);
       if (items.length > MAX_ENTRIES) throw this.#ended(new XferError('limit', { detail: MAX_ENTRIES }));
+    });
+    return items;
+  }
+
+  /** Hands over what comes before the reply. Throws what `take` throws, and what the reply says. */
+  async #untilReply(
+    request: number,
+    ask: Ask,
+    take: (word: Exclude<Answer, { type: 'reply' }>) => void,
+  ): Promise<void> {
+    for (;;) {
+      const word = await this.#next(request);
+      if (word.type === 'reply') {
+        if (word.problem !== undefined) throw this.#problem(word.problem, ask, word.path);
+        return;
+      }
+      take(word);
     }
   }
 
-  async #next(request: number): Promise<Exclude<Word, { type: 'request' | 'proof' }>> {
+  async #next(request: number): Promise<Answer> {
     const word = await this.#exchange.next();
     if (word === undefined) throw new XferError('peer-gone');
     if (word.type === 'request' || word.type === 'proof' || word.request !== request) {
