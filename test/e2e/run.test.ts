@@ -1,10 +1,10 @@
 import { chmod, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
-import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { machine, pairMachines, runOn } from '../support/devices.js';
 import { ServedFolder, stop } from '../support/served-folder.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
+import { isRunning } from '../support/processes.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 import { xfer, xferOnTerminal, type XferProcess } from '../support/xfer-process.js';
 
@@ -49,16 +49,6 @@ async function expectRefusal(words: readonly string[], status: number, error: st
   expect(await process.status(), process.text).toBe(status);
   expect(process.stderr).toContain(`xfer: error: ${error}`);
   expect(process.stderr).toContain('xfer: hint: ');
-}
-
-/** Whether a process still does something: one that ended and was not looked at is gone. */
-function isRunning(pid: number): boolean {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return !/^[ZX]/.test(stat.slice(stat.lastIndexOf(')') + 2));
-  } catch {
-    return false;
-  }
 }
 
 /** Fails where a process does not go. */

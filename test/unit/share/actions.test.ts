@@ -1,12 +1,4 @@
-import {
-  chmodSync,
-  chownSync,
-  mkdirSync,
-  readFileSync,
-  realpathSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
@@ -19,6 +11,7 @@ import { NO_RIGHTS } from '../../../src/share/rights.js';
 import { Exchange, SHARE_WORDS } from '../../../src/transfer/exchange.js';
 import type { ShareMessage } from '../../../src/transfer/share-messages.js';
 import { MemoryChannel, ScriptedPeer } from '../../support/memory-channel.js';
+import { isRunning } from '../../support/processes.js';
 import { temporaryFolder } from '../../support/temporary-folder.js';
 
 let folder = '';
@@ -253,16 +246,6 @@ class Hostile {
   /** Waits for something that a program writes. */
   async written(): Promise<string> {
     return Buffer.from((await this.peer.hear('output')).bytes).toString();
-  }
-}
-
-/** Whether a process still does something. */
-function isRunning(pid: number): boolean {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return !/^[ZX]/.test(stat.slice(stat.lastIndexOf(')') + 2));
-  } catch {
-    return false;
   }
 }
 
