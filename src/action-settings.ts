@@ -2,6 +2,7 @@
 import { parseDuration } from './duration.js';
 import { XferError } from './errors.js';
 import { parseSize } from './rate.js';
+import { MAX_ACTION_NAME_BYTES, MAX_LISTED_ACTIONS, MAX_WORDS } from './transfer/share-messages.js';
 
 /** One action, as it stands in the file. */
 export interface ActionSettings {
@@ -22,14 +23,11 @@ export interface ActionSettings {
 const USUAL_TIMEOUT = '60s';
 const USUAL_OUTPUT = '1MiB';
 
-export const MAX_ACTIONS = 64;
-/** Most words that a device says. */
-export const MAX_PARAMETERS = 16;
 /** Most arguments that a program gets. */
 const MAX_ARGUMENTS = 256;
 
 /** Of an action and of a parameter. */
-const NAME = /^[a-z][a-z0-9-]{0,31}$/;
+const NAME = new RegExp(`^[a-z][a-z0-9-]{0,${MAX_ACTION_NAME_BYTES - 1}}$`);
 const PLACEHOLDER = /\{([a-z][a-z0-9-]*)\}/g;
 const CONTROL = /\p{Cc}/u;
 
@@ -40,7 +38,8 @@ class Wrong extends Error {}
 export function checkActions(table: unknown): string | undefined {
   try {
     const actions = Object.entries(demandTable('actions', table));
-    if (actions.length > MAX_ACTIONS) throw new Wrong(`actions has more than ${MAX_ACTIONS} of them`);
+    if (actions.length > MAX_LISTED_ACTIONS)
+      throw new Wrong(`actions has more than ${MAX_LISTED_ACTIONS} of them`);
     for (const [name, action] of actions) checkAction(name, action);
     return undefined;
   } catch (error) {
@@ -101,12 +100,12 @@ function checkAction(name: string, action: unknown): void {
   }
 }
 
-const NAMED = 'by no name: one has small letters, digits and dashes, begins with a letter and has at most 32';
+const NAMED = `by no name: one has small letters, digits and dashes, begins with a letter and has at most ${MAX_ACTION_NAME_BYTES}`;
 
 function checkParameters(at: string, parameters: unknown, given: readonly string[]): void {
   const patterns = Object.entries(demandTable(`${at}.parameters`, parameters));
-  if (patterns.length > MAX_PARAMETERS) {
-    throw new Wrong(`${at}.parameters has more than ${MAX_PARAMETERS} of them`);
+  if (patterns.length > MAX_WORDS) {
+    throw new Wrong(`${at}.parameters has more than ${MAX_WORDS} of them`);
   }
   const used = new Set(
     given.flatMap((argument) => Array.from(argument.matchAll(PLACEHOLDER), ([, name]) => name)),
@@ -126,10 +125,13 @@ function checkParameters(at: string, parameters: unknown, given: readonly string
 }
 
 function demandTable(key: string, value: unknown): Record<string, unknown> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value) || value instanceof Date) {
-    throw new Wrong(`${key} must be a table`);
-  }
-  return value as Record<string, unknown>;
+  if (!isTable(value)) throw new Wrong(`${key} must be a table`);
+  return value;
+}
+
+/** Whether a value of the file is a table, by whatever names are in it. */
+export function isTable(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date);
 }
 
 /** A text with a NUL could be given to no program. */

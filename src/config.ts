@@ -4,7 +4,7 @@ import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { isIP, isIPv6 } from 'node:net';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import envPaths from 'env-paths';
-import { checkActions, type ActionSettings } from './action-settings.js';
+import { checkActions, isTable, type ActionSettings } from './action-settings.js';
 import { parseDuration, parsePatience } from './duration.js';
 import { XferError } from './errors.js';
 import { parseRate } from './rate.js';
@@ -424,10 +424,6 @@ function* entriesOf(table: object, prefix = ''): Generator<Entry> {
     if (isOneName && TABLES.includes(key) && isTable(value)) yield* entriesOf(value, `${key}.`);
     else yield { key, value, isOneName };
   }
-}
-
-function isTable(value: unknown): value is object {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date);
 }
 
 function pathOf(key: string): readonly string[] {

@@ -24,7 +24,11 @@ export const LAYERS = [
   { where: 'errors.ts', may: [], builtins: [] },
   { where: 'rate.ts', may: ['errors.ts'], builtins: [] },
   { where: 'duration.ts', may: ['errors.ts'], builtins: [] },
-  { where: 'action-settings.ts', may: ['errors.ts', 'rate.ts', 'duration.ts'], builtins: [] },
+  {
+    where: 'action-settings.ts',
+    may: ['errors.ts', 'rate.ts', 'duration.ts', 'transfer/share-messages.ts'],
+    builtins: [],
+  },
   { where: 'crypto/', may: ['errors.ts'], builtins: ['crypto', 'util', 'buffer'] },
   {
     where: 'transfer/',
