@@ -203,13 +203,29 @@ describe('at a terminal a person', () => {
     await terminal.waitFor(/xfer: error: [\s\S]*pi:\/> $/);
     expect(await readdir(here)).not.toContain('big');
     terminal.type('cat notes.txt\r');
-    await terminal.waitFor(/first\r\n/);
+    await terminal.waitFor(/first\r\n[^]*pi:\/> $/);
     terminal.type('half a line\u0003pwd\r');
     await terminal.waitFor(/\r\n\/\r\n/);
     terminal.type('\u0003');
     await terminal.waitFor(/Ctrl-C again/);
     terminal.type('\u0003');
     expect(await terminal.status()).toBe(0);
+    await stop(server);
+  });
+
+  it('comes back from a question with Ctrl-C', async () => {
+    const server = await served.serve();
+    const terminal = await atTerminal();
+    terminal.type('menu\r');
+    await terminal.waitFor(/Enter to go back to the prompt: $/);
+    terminal.type('\u0003');
+    await terminal.waitFor(/Ctrl-C again, .*\r\npi:\/> $/);
+    terminal.type('cat notes.txt\r');
+    await terminal.waitFor(/first\r\n[^]*pi:\/> $/);
+    terminal.kill('SIGINT');
+    await terminal.waitFor(/first\r\n[^]*Ctrl-C again, [^]*pi:\/> $/);
+    terminal.kill('SIGINT');
+    expect(await terminal.status(), terminal.text).toBe(0);
     await stop(server);
   });
 

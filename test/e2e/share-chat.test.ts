@@ -140,7 +140,8 @@ describe('the chat of a share', () => {
     await shell.waitFor(/typed 42/);
     expect(other.stdout).not.toContain('typed');
     shell.type('fg\r');
-    await shell.waitFor(/fg\r\n\S/);
+    // The shell names the program before it hands the terminal over.
+    await shell.untilOtherInFront();
     shell.type('\u0003');
     for (const guest of [laptop, other]) expect(await guest.status(), guest.text).toBe(0);
     shell.type('exit\r');

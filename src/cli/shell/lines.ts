@@ -23,10 +23,23 @@ export class TypedLines implements Lines {
   /** What came at once with a line before, as where several are pasted. */
   readonly #waiting: string[] = [];
   #begun = '';
+  #isInterrupted = false;
+  /** What Ctrl-C does at the prompt, while there is one. */
+  #press: (() => void) | undefined;
 
   constructor(context: Pick<Context, 'stdin' | 'stderr' | 'signal'>, complete: Completer) {
     this.#context = context;
     this.#complete = complete;
+  }
+
+  /** As Ctrl-C at the prompt: the next one, where there is none just now. */
+  interrupt(): void {
+    if (this.#press !== undefined) {
+      this.#press();
+      return;
+    }
+    this.#isInterrupted = true;
+    this.#waiting.length = 0;
   }
 
   async next(prompt: string): Promise<string | undefined> {
@@ -58,20 +71,25 @@ export class TypedLines implements Lines {
     };
     signal.addEventListener('abort', close, { once: true });
     try {
+      const isInterrupted = this.#isInterrupted;
+      this.#isInterrupted = false;
+      // The terminal has shown the key.
+      if (isInterrupted) stderr.write(`\n${AGAIN}\n`);
       terminal.setPrompt(prompt);
       terminal.prompt();
       terminal.write(this.#begun);
       this.#begun = '';
-      return await this.#lineOf(terminal);
+      return await this.#lineOf(terminal, isInterrupted ? 1 : 0);
     } finally {
+      this.#press = undefined;
       signal.removeEventListener('abort', close);
       terminal.close();
     }
   }
 
-  #lineOf(terminal: Interface): Promise<string | undefined> {
+  /** @param presses How often Ctrl-C was pressed before. */
+  #lineOf(terminal: Interface, presses: number): Promise<string | undefined> {
     const { stderr } = this.#context;
-    let presses = 0;
     return new Promise((resolve) => {
       let first: string | undefined;
       terminal.on('line', (line) => {
@@ -80,13 +98,14 @@ export class TypedLines implements Lines {
           return;
         }
         first = line;
+        this.#press = undefined;
         // What was pasted comes in one piece.
         setImmediate(() => {
           this.#begun = terminal.line;
           resolve(line);
         });
       });
-      terminal.on('SIGINT', () => {
+      this.#press = () => {
         presses = terminal.line === '' ? presses + 1 : 0;
         stderr.write('^C\n');
         if (presses > 1) {
@@ -97,7 +116,8 @@ export class TypedLines implements Lines {
         terminal.write(null, { ctrl: true, name: 'e' });
         terminal.write(null, { ctrl: true, name: 'u' });
         terminal.prompt();
-      });
+      };
+      terminal.on('SIGINT', () => this.interrupt());
       terminal.on('close', () => {
         if (first !== undefined) return;
         stderr.write('\n');

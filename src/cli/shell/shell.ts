@@ -79,8 +79,20 @@ class Shell {
 
   /** Does what the lines say. Gives back the status of the last command that failed, where nobody types them. */
   async run(): Promise<number> {
-    const lines = this.#openLines();
-    if (this.#isTyped) this.#say(BEGINNING);
+    if (!this.#isTyped) return this.#obey(new PipedLines(this.#context));
+    const lines = this.#typedLines();
+    const giveBack = this.#context.takeInterrupts(() => lines.interrupt());
+    try {
+      this.#say(BEGINNING);
+      const status = await this.#obey(lines);
+      return this.#context.signal.aborted ? status : 0;
+    } finally {
+      giveBack();
+    }
+  }
+
+  /** Gives back the status of the last command that failed. */
+  async #obey(lines: Lines): Promise<number> {
     let status = 0;
     while (!this.#isLeaving && !this.#context.signal.aborted) {
       const line = await lines.next(`${this.#device}:/${this.#shown(this.#at.join('/'))}> `);
@@ -88,12 +100,10 @@ class Shell {
       const ending = await this.#do(line);
       if (ending !== 0) status = ending;
     }
-    if (this.#context.signal.aborted) return 130;
-    return this.#isTyped ? 0 : status;
+    return this.#context.signal.aborted ? 130 : status;
   }
 
-  #openLines(): Lines {
-    if (!this.#isTyped) return new PipedLines(this.#context);
+  #typedLines(): TypedLines {
     return new TypedLines(this.#context, async (line) => {
       const far = async (path: string): Promise<readonly Listed[]> =>
         this.#session.isOpen ? this.#folders.in(this.#place({ text: path, glob: undefined }).path) : [];
