@@ -1,4 +1,5 @@
 /** Events for a listener that may throw. */
+import { setMaxListeners } from 'node:events';
 import { toXferError, type XferError } from './errors.js';
 import type { MeetingOptions, XferEvent } from './options.js';
 
@@ -22,6 +23,8 @@ export async function withGuardedEvents<T>(
   };
   const { signal } = options;
   const follow = (): void => over.abort(signal?.reason);
+  // One signal may end any number of sessions, each of which listens.
+  if (signal !== undefined) setMaxListeners(0, signal);
   // A listener keeps a signal of `AbortSignal.timeout` alive; `AbortSignal.any` alone does not.
   signal?.addEventListener('abort', follow, { once: true });
   if (signal?.aborted === true) follow();

@@ -40,6 +40,8 @@ async function serving(...flags: readonly string[]): Promise<XferProcess> {
 async function stop(server: XferProcess): Promise<void> {
   server.kill('SIGTERM');
   expect(await server.status(), server.stderr).toBe(0);
+  // Such as that of Node about many listeners.
+  expect(server.stderr).not.toContain('Warning');
 }
 
 async function device(name: string): Promise<Machine> {
