@@ -1,6 +1,7 @@
 /** A share of another machine, as this side uses it: docs/protocol.md section 12. */
 import type { OwnerProof } from '../crypto/owner.js';
 import { isErrorCode, XferError, type ErrorCode } from '../errors.js';
+import { atLast } from '../transfer/conduct.js';
 import { Exchange, SHARE_WORDS, type TransferChannel, type Word } from '../transfer/exchange.js';
 import { peerError } from '../transfer/inbox.js';
 import { MAX_ENTRIES, type Channel, type ConflictPolicy } from '../transfer/ports.js';
@@ -211,6 +212,11 @@ export class RemoteShare {
       }
       try {
         return await move(channel);
+      } catch (error) {
+        // Whoever was stopped does not wait for all that is on a slow line.
+        if (hasStopped(error)) await atLast(channel.over);
+        if (hasStopped(error) && !channel.isOver) await this.leave(error);
+        throw error;
       } finally {
         await channel.over;
       }
@@ -297,6 +303,11 @@ export class RemoteShare {
     }
     return isErrorCode(error.detail) ? this.#problem(error.detail, ask, 0) : undefined;
   }
+}
+
+/** Whether this is why the whole session ends. */
+function hasStopped(error: unknown): error is XferError {
+  return error instanceof XferError && (error.code === 'interrupted' || error.code === 'device-removed');
 }
 
 function pathIn(ask: Ask, index: number): FarPath {

@@ -227,7 +227,9 @@ export class TransferChannel implements Channel {
     return this.#over.promise;
   }
 
+  /** Throws after the end, too: what this side still has at work then would be more than the peer takes. */
   send(item: ControlMessage | DataRecord, onDone?: () => void): Promise<void> {
+    if (this.#hasEnded) return Promise.reject(this.#failure ?? new XferError('interrupted'));
     const sent = this.#sending.then(() => this.#sendNext(item, onDone));
     this.#sending = sent.catch(() => undefined);
     return sent;

@@ -202,6 +202,8 @@ describe('at a terminal a person', () => {
     terminal.type('\u0003');
     await terminal.waitFor(/xfer: error: [\s\S]*pi:\/> $/);
     expect(await readdir(here)).not.toContain('big');
+    // The share is told, and takes nothing that follows for a breach.
+    expect(terminal.text).not.toContain('the connection is lost');
     terminal.type('cat notes.txt\r');
     await terminal.waitFor(/first\r\n[^]*pi:\/> $/);
     terminal.type('half a line\u0003pwd\r');

@@ -262,6 +262,18 @@ describe('transfers of an exchange', () => {
     expect(await other.next()).toMatchObject({ request: 2 });
   });
 
+  it('say nothing after their end', async () => {
+    const { exchange, peer, channel } = scripted();
+    const transfer = exchange.begin(1);
+    await transfer.send(chunk);
+    const ended = transfer.end();
+    await expect(transfer.send(chunk)).rejects.toMatchObject({ code: 'interrupted' });
+    await ended;
+    expect(channel.sent).toEqual([chunk, { type: 'over', request: 1 }]);
+    await peer.say({ type: 'over', request: 1 });
+    await transfer.over;
+  });
+
   it('end with the session', async () => {
     const { one, other, channels } = exchanges();
     const transfer = one.begin(1);
