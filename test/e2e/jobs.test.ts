@@ -79,9 +79,15 @@ it('several clients at once, with progress on both ends and a chat beside it', a
   await expectSameTree(served.folder, here);
 });
 
-it('upload, download and editing from the far side, with an error for what exists or is missing', async () => {
+it('upload, download, editing and commands from the far side, with an error for what exists or is missing', async () => {
+  const home = served.pi.env['XFER_HOME']!;
+  await mkdir(home, { recursive: true });
+  await writeFile(
+    path.join(home, 'config.toml'),
+    `[actions.count]\nprogram = "/usr/bin/wc"\narguments = ["-c", "${served.at('a.txt')}"]\ndevices = ["laptop"]\n`,
+  );
   await writeFile(inHere('a.txt'), 'mine');
-  const server = await served.serve('--write', '--delete');
+  const server = await served.serve('--write', '--delete', '--run');
   await succeed('put', inHere('a.txt'), 'pi:');
   for (const [args, error] of [
     [['put', inHere('a.txt'), 'pi:'], 'pi:a.txt exists already'],
@@ -99,6 +105,7 @@ it('upload, download and editing from the far side, with an error for what exist
   expect(await editing.status(), editing.stderr).toBe(0);
   await succeed('get', 'pi:a.txt', inHere('copy.txt'));
   expect(await readFile(inHere('copy.txt'), 'utf8')).toBe('ours');
+  expect(await succeed('run', 'pi', 'count')).toBe(`4 ${served.at('a.txt')}\n`);
   await stop(server);
 });
 
