@@ -3,25 +3,34 @@ import { Writable } from 'node:stream';
 import { toXferError, XferError, type ErrorCode } from '../index.js';
 import type { Output } from './context.js';
 import { explain } from './explain.js';
+import { FarText } from './far-output.js';
 
 /** Errors that say by themselves how much is good, or that a person caused. */
 const KEPT: ReadonlySet<ErrorCode> = new Set(['output-closed', 'interrupted']);
 
-/** Passes bytes on and counts them: each of them was authenticated before it came here. */
+/** Passes bytes on, to a terminal as harmless text, and counts them: each of them was authenticated before it came here. */
 export class CountedOutput extends Writable {
   readonly #output: Output;
+  readonly #text: FarText | undefined;
   #bytes = 0;
 
   constructor(output: Output) {
     super();
     this.#output = output;
+    this.#text = output.isTTY === true ? new FarText() : undefined;
   }
 
   override _write(piece: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
-    this.#output.write(piece, (error) => {
+    this.#output.write(this.#text?.take(piece) ?? piece, (error) => {
       if (error === null || error === undefined) this.#bytes += piece.length;
       done(error);
     });
+  }
+
+  /** Nothing more comes, and the output stays open. */
+  endText(): void {
+    const rest = this.#text?.end() ?? '';
+    if (rest !== '') this.#output.write(rest);
   }
 
   /** Why a transfer failed whose first bytes went out already: it is incomplete, however it came about. */

@@ -1,37 +1,48 @@
-/** What a program of another machine writes, on its way to the output of this one. */
+/** What another machine writes, on its way to the output of this one. */
 import type { Output } from './context.js';
 import { writeWhole } from './reporter.js';
 import { showText } from './show.js';
 
-/** Passes bytes on as they are to a file or a pipe, and as harmless text to a terminal. */
-export class FarOutput {
-  readonly #output: Output;
+/** Bytes as harmless text, whatever pieces they come in. */
+export class FarText {
   readonly #decoder = new TextDecoder();
   /** Half of an end of a line, as some systems have it. */
   #kept = '';
 
+  /** What can be shown so far. */
+  take(bytes: Uint8Array): string {
+    const all = this.#kept + this.#decoder.decode(bytes, { stream: true });
+    this.#kept = all.endsWith('\r') ? '\r' : '';
+    return showText(all.slice(0, all.length - this.#kept.length));
+  }
+
+  /** The rest, where nothing more comes. */
+  end(): string {
+    const rest = this.#kept + this.#decoder.decode();
+    this.#kept = '';
+    return showText(rest);
+  }
+}
+
+/** Passes bytes on as they are to a file or a pipe, and as harmless text to a terminal. */
+export class FarOutput {
+  readonly #output: Output;
+  readonly #text: FarText | undefined;
+
   constructor(output: Output) {
     this.#output = output;
+    this.#text = output.isTTY === true ? new FarText() : undefined;
   }
 
   /** Resolves when there is room for more. Throws `output-closed` where nobody reads it, and `disk-full`. */
   async write(bytes: Uint8Array): Promise<void> {
-    if (this.#output.isTTY === true) await this.#writeText(this.#decoder.decode(bytes, { stream: true }));
-    else await writeWhole(this.#output, bytes);
+    const shown = this.#text?.take(bytes) ?? bytes;
+    if (shown.length > 0) await writeWhole(this.#output, shown);
   }
 
   /** Nothing more comes. */
   async end(): Promise<void> {
-    if (this.#output.isTTY !== true) return;
-    const rest = this.#kept + this.#decoder.decode();
-    this.#kept = '';
-    if (rest !== '') await writeWhole(this.#output, showText(rest));
-  }
-
-  async #writeText(text: string): Promise<void> {
-    const all = this.#kept + text;
-    this.#kept = all.endsWith('\r') ? '\r' : '';
-    const whole = all.slice(0, all.length - this.#kept.length);
-    if (whole !== '') await writeWhole(this.#output, showText(whole));
+    const rest = this.#text?.end() ?? '';
+    if (rest !== '') await writeWhole(this.#output, rest);
   }
 }

@@ -124,6 +124,8 @@ export async function moveTo(
     const refusal = context.signal.aborted ? undefined : consent.refusal;
     if (refusal?.code === 'dry-run') return undefined;
     throw refusal ?? output?.explain(error) ?? error;
+  } finally {
+    output?.endText();
   }
 }
 

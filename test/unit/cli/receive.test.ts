@@ -108,6 +108,22 @@ describe('--stdout', () => {
     expect(err).toContain('xfer: error: the other side is gone: the first 5 bytes (5 B) are good\n');
   });
 
+  test('row 55: is harmless on a terminal, to the last byte', async () => {
+    const world = makeWorld({
+      terminal: true,
+      library: {
+        receive: async ({ decide, output }) => {
+          await decide(makeOffer({ kind: 'pipe' }), stillWatch);
+          const bytes = Buffer.from('é\u001b[2J\r\nb\r');
+          for (const byte of bytes) await new Promise((done) => output?.write(Buffer.of(byte), done));
+          return { ...outcome, paths: [] };
+        },
+      },
+    });
+    await runReceive(CODE, { stdout: true, yes: true }, world.context);
+    expect(world.stdout.text).toBe('é\\u{1b}[2J\nb\\u{d}');
+  });
+
   test('keeps the status of Ctrl-C', async () => {
     expect(await stream(new XferError('interrupted'))).toMatchObject({ status: 130 });
   });
