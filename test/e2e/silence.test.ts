@@ -2,11 +2,12 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { introduceMachines, machine } from '../support/devices.js';
 import { startPrivateDht } from '../support/private-dht.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 import { expectArrival, startRun } from '../support/transfer-run.js';
 import { expectSameTree, fillSampleTree, noise } from '../support/trees.js';
-import { xfer } from '../support/xfer-process.js';
+import { xfer, type StartOptions, type XferProcess } from '../support/xfer-process.js';
 
 const MIB = 2 ** 20;
 const PATIENT = ['--patience', '10m'];
@@ -42,26 +43,47 @@ describe('a peer that is frozen', () => {
 });
 
 describe('over the DHT', () => {
-  it('two sides whose lanes and pairing are gone meet again', async () => {
-    const dht = await startPrivateDht();
-    try {
-      const over = { bootstrap: dht.bootstrap };
-      const sender = await xfer(['send', from, '--limit', '4M'], over);
-      const receiver = await xfer(['receive', await sender.code(), '--yes', '--out', to], over);
-      await receiver.waitFor(/receiving +\d+ %/);
-      // Both stand still for so long that each of them misses the other.
-      for (const side of [sender, receiver]) side.kill('SIGSTOP');
-      await new Promise((resolve) => setTimeout(resolve, 500));
-      sender.kill('SIGCONT');
-      await sender.waitFor(/the connection is lost/);
-      receiver.kill('SIGCONT');
-      expect(
-        await Promise.all([sender.status(60_000), receiver.status(60_000)]),
-        `${sender.stderr}\n${receiver.stderr}`,
-      ).toEqual([0, 0]);
-      await expectSameTree(path.join(to, 'mixed'), from);
-    } finally {
-      await dht.close();
-    }
-  }, 120_000);
+  it.each<[string, (over: StartOptions) => Promise<[XferProcess, XferProcess]>]>([
+    [
+      'that met by a code',
+      async (over) => {
+        const sender = await xfer(['send', from, '--limit', '4M'], over);
+        return [sender, await xfer(['receive', await sender.code(), '--yes', '--out', to], over)];
+      },
+    ],
+    [
+      'that know each other',
+      async (over) => {
+        const [laptop, pi] = [await machine(over), await machine(over)];
+        await introduceMachines(laptop, pi, { name: 'pi', otherName: 'laptop' });
+        const receiver = await xfer(['receive', '--wait', '--yes', '--out', to], pi);
+        const sender = await xfer(['send', from, '--to', 'pi', '--limit', '4M'], laptop);
+        void sender.ended.then(() => receiver.kill('SIGTERM'));
+        return [sender, receiver];
+      },
+    ],
+  ])(
+    'two sides %s, and whose lanes and pairing are gone, meet again',
+    async (_how, start) => {
+      const dht = await startPrivateDht();
+      try {
+        const [sender, receiver] = await start({ bootstrap: dht.bootstrap });
+        await receiver.waitFor(/receiving +\d+ %/);
+        // Both stand still for so long that each of them misses the other.
+        for (const side of [sender, receiver]) side.kill('SIGSTOP');
+        await new Promise((resolve) => setTimeout(resolve, 500));
+        sender.kill('SIGCONT');
+        await sender.waitFor(/the connection is lost/);
+        receiver.kill('SIGCONT');
+        expect(
+          await Promise.all([sender.status(60_000), receiver.status(60_000)]),
+          `${sender.stderr}\n${receiver.stderr}`,
+        ).toEqual([0, 0]);
+        await expectSameTree(path.join(to, 'mixed'), from);
+      } finally {
+        await dht.close();
+      }
+    },
+    120_000,
+  );
 });
