@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import type { Context } from './context.js';
 import { quoteWord } from './other-side.js';
-import type { Actions } from './program.js';
+import type { Actions } from './commands/spec.js';
 
 /** The actions of the program. The library comes with the first that needs it. */
 export function lazyActions(surroundings: Omit<Context, 'library'>): Actions {

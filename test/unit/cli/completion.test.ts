@@ -2,7 +2,9 @@ import { execFileSync } from 'node:child_process';
 import { describe, expect, test } from 'vitest';
 import { completeCode } from '../../../src/cli/code-input.js';
 import { completions, completionScript, type CommandShape } from '../../../src/cli/completion.js';
-import { runProgram, SHELLS, type Actions } from '../../../src/cli/program.js';
+import { SHELLS } from '../../../src/cli/commands/own.js';
+import type { Actions } from '../../../src/cli/commands/spec.js';
+import { runProgram } from '../../../src/cli/program.js';
 import { Collected } from './world.js';
 
 /** The tree of the real program. */

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { runProgram, type Actions } from '../../../src/cli/program.js';
+import type { Actions } from '../../../src/cli/commands/spec.js';
+import { runProgram } from '../../../src/cli/program.js';
 import { Collected } from './world.js';
 
 /** What the action was called with, or what was refused. */
