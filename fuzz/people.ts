@@ -2,14 +2,9 @@
 import { isIP } from 'node:net';
 import { isDeepStrictEqual } from 'node:util';
 import { stringify } from 'smol-toml';
-import {
-  bootstrapNodes,
-  parseConfig,
-  parseDuration,
-  parseEndpoint,
-  parsePatience,
-  relayKeys,
-} from '../src/config.js';
+import { bootstrapNodes, parseConfig, relayKeys } from '../src/config.js';
+import { parseDuration, parsePatience } from '../src/duration.js';
+import { parseEndpoint } from '../src/endpoint.js';
 import { matchGlobs, pathMatcher } from '../src/files/filter.js';
 import { Gitignore } from '../src/files/gitignore.js';
 import { formatAddress } from '../src/peer/address.js';

@@ -1,6 +1,6 @@
 /** To look for a device that is remembered. */
 import { expireMsOf, waysToMeet } from './code-meeting.js';
-import { parseEndpoint } from './config.js';
+import { parseEndpoint } from './endpoint.js';
 import { Removal } from './device-removal.js';
 import type { DeviceTarget, MeetingOptions } from './options.js';
 import type { Endpoint, PairedChannel, PeerEvent } from './peer/connect.js';

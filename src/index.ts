@@ -51,28 +51,19 @@ export type { RelayLimits, RelayState } from './share/relay.js';
 export type { ConflictPolicy, Path, Skipped } from './transfer/ports.js';
 export { ERROR_CODES, isErrorCode, toXferError, XferError, type XferErrorOptions } from './errors.js';
 export { completeWord, formatCode, parseCode, type Code } from './crypto/code.js';
+export { bootstrapNodes, loadConfig, relayKeys, saveSetting } from './config.js';
+export { parseDuration, parsePatience } from './duration.js';
+export { DEFAULT_PORT, parseEndpoint } from './endpoint.js';
+export { configPath, devicesPath, ownerPasswordPath, registerPath, relayKeyPath } from './folders.js';
 export {
-  bootstrapNodes,
   CONFIG_KEYS,
-  configPath,
-  devicesPath,
-  ownerPasswordPath,
-  DEFAULT_PORT,
   isConfigKey,
-  loadConfig,
-  registerPath,
-  relayKeyPath,
-  relayKeys,
-  parseDuration,
-  parseEndpoint,
-  parsePatience,
   rightsAsText,
-  saveSetting,
   settingsIn,
   type Config,
   type ConfigKey,
   type ServeSettings,
-} from './config.js';
+} from './settings.js';
 export { formatAddress } from './peer/address.js';
 export { proxyFor, proxyOf } from './proxy-choice.js';
 export { TryLimit } from './share/try-limit.js';

@@ -1,6 +1,6 @@
 /** Which proxy leads to an address, by the variables of the environment that say so to every program. */
 import { BlockList, isIP, isIPv4 } from 'node:net';
-import { parseEndpoint } from './config.js';
+import { parseEndpoint } from './endpoint.js';
 import { Secret } from './crypto/secret.js';
 import { XferError } from './errors.js';
 import type { Login, Proxy } from './peer/connect.js';

@@ -2,15 +2,11 @@ import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promise
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import {
-  bootstrapNodes,
-  configPath,
-  loadConfig,
-  parseDuration,
-  parseEndpoint,
-  saveSetting,
-  settingsIn,
-} from '../../src/config.js';
+import { bootstrapNodes, loadConfig, saveSetting } from '../../src/config.js';
+import { parseDuration } from '../../src/duration.js';
+import { parseEndpoint } from '../../src/endpoint.js';
+import { configPath } from '../../src/folders.js';
+import { settingsIn } from '../../src/settings.js';
 
 let home: string;
 let env: NodeJS.ProcessEnv;
