@@ -1,6 +1,6 @@
 /**
  * Everything that can go wrong and that a person or a script is told about. The texts stand in
- * `cli/explain.ts`, one per code; on the wire an error is its code only.
+ * `cli/texts/`, one per code; on the wire an error is its code only.
  */
 export const ERROR_CODES = [
   // What the person asked for cannot be started.
