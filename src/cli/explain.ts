@@ -59,7 +59,7 @@ export function explainKept(
     ? 'send it again, into the same place: it goes on from here'
     : 'start again with a new code and receive into the same place: it goes on from here';
   return {
-    sentence: error.code === 'interrupted' ? 'interrupted' : sentence,
+    sentence,
     exitCode,
     hint: first === undefined ? hint : `${first}, then ${hint}`,
   };

@@ -17,7 +17,7 @@ const CTRL_C = '\u0003';
 
 const MINE: Ending = {
   status: 130,
-  error: 'interrupted, nothing unfinished was kept',
+  error: 'interrupted',
   hint: 'start again on both sides with a new code',
 };
 const THEIRS: Ending = {

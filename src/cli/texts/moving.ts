@@ -90,7 +90,7 @@ export const MOVING = {
     exitCode: 1,
   },
   interrupted: {
-    sentence: 'interrupted, nothing unfinished was kept',
+    sentence: 'interrupted',
     advice: 'start again on both sides with a new code',
     exitCode: 130,
   },
