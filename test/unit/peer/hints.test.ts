@@ -1,6 +1,6 @@
 import type { NetworkInterfaceInfo } from 'node:os';
 import { describe, expect, test } from 'vitest';
-import { hintsOf, worthDialling } from '../../../src/peer/hints.js';
+import { hintsOf, isOnLink, worthDialling } from '../../../src/peer/hints.js';
 
 /** An address of an interface, as the system lists it. */
 function on(cidr: string, internal = false): NetworkInterfaceInfo {
@@ -41,11 +41,12 @@ describe('what this side says', () => {
     const many = Array.from({ length: 20 }, (_, index) => on(`10.0.${String(index)}.1/24`));
     const hosts = hintsOf(40_000, undefined, false, [...many, on('2001:db8::1/64')]).map(({ host }) => host);
     expect(hosts).toHaveLength(8);
-    expect(hosts).toContain('2001:db8::1');
+    expect(hosts.slice(0, 3)).toEqual(['10.0.0.1', '2001:db8::1', '10.0.1.1']);
   });
 
   test('nothing where its port is one that no peer would dial', () => {
-    expect(hintsOf(80, undefined, false, HOME)).toEqual([]);
+    expect(hintsOf(1023, undefined, false, HOME)).toEqual([]);
+    expect(hintsOf(1024, undefined, false, HOME)).toHaveLength(3);
   });
 });
 
@@ -96,6 +97,12 @@ describe('what of the peer this side dials', () => {
     expect(dialled(host)).toEqual([]);
   });
 
+  test('no network that is only within this machine, or of which nothing is known', () => {
+    const inside = [on('10.0.0.1/8', true), { ...on('192.168.2.1/24'), cidr: null }];
+    const hints = ['10.0.0.2', '192.168.2.2'].map((host) => ({ host, port: 40_000 }));
+    expect(worthDialling(hints, false, inside)).toEqual([]);
+  });
+
   test('loopback where the pairing came over it', () => {
     expect(dialled('127.0.0.1', true)).toEqual(['127.0.0.1']);
     expect(dialled('::1', true)).toEqual(['::1']);
@@ -124,5 +131,20 @@ describe('what of the peer this side dials', () => {
     expect(dialledOf(['2a00:1450::1', '2A00:1450:0::1', '2a00:1450:0:0:0:0:0.0.0.1'])).toEqual([
       '2a00:1450::1',
     ]);
+  });
+});
+
+describe('a network that this machine is attached to', () => {
+  test.each([
+    ['192.168.1.77', true],
+    ['::ffff:192.168.1.77', true],
+    ['2001:db8:7::77', true],
+    ['fe80::99%eth0', true],
+    ['192.168.2.77', false],
+    ['2001:db8:8::77', false],
+    ['127.0.0.1', false],
+    ['printer.local', false],
+  ])('%s: %s', (host, isAttached) => {
+    expect(isOnLink(host, HOME)).toBe(isAttached);
   });
 });

@@ -1,5 +1,9 @@
 import { describe, expect, it, test } from 'vitest';
-import { checkRights, NO_RIGHTS, parseRights } from '../../../src/share/rights.js';
+import { checkRights, NO_RIGHTS, parseRights, RIGHTS } from '../../../src/share/rights.js';
+
+it('nobody has a right that was not given', () => {
+  expect(RIGHTS.filter((right) => NO_RIGHTS[right] !== false)).toEqual([]);
+});
 
 describe('rights, as people write them,', () => {
   test.each([
