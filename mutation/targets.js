@@ -40,7 +40,7 @@ export const TARGETS = {
   'src/share/actions.ts': ['test/unit/share/actions.test.ts'],
   'src/action-settings.ts': ['test/unit/action-settings.test.ts'],
   'src/transfer/conduct.ts': ['test/unit/transfer/conduct.test.ts'],
-  'src/transfer/exchange.ts': ['test/unit/transfer/exchange.test.ts'],
+  'src/transfer/exchange.ts': ['test/unit/transfer/exchange.test.ts', 'test/unit/share/remote-share.test.ts'],
   'src/transfer/review.ts': [
     'test/unit/transfer/review.test.ts',
     'test/unit/transfer/hostile-sender.test.ts',

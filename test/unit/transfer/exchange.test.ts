@@ -96,6 +96,39 @@ describe('an exchange', () => {
     expect(channel.isDestroyed).toBe(true);
   });
 
+  it('says at once that nothing more comes, and why, while words still wait', async () => {
+    const ended = scripted();
+    await ended.peer.say({ type: 'request', request: 1, ask: ASK });
+    await ended.peer.channel.end();
+    const failed = scripted();
+    await failed.peer.say({ type: 'error', code: 'disk-full' });
+    for (const [{ exchange }, code] of [
+      [ended, 'peer-gone'],
+      [failed, 'peer-failed'],
+    ] as const) {
+      await vi.waitFor(() => expect(exchange.gone.aborted).toBe(true));
+      expect(exchange.gone.reason).toMatchObject({ code });
+    }
+    expect(await ended.exchange.next()).toMatchObject({ request: 1 });
+    expect(await ended.exchange.next()).toBeUndefined();
+  });
+
+  it('drops its channel with a reason', () => {
+    const { exchange, channel } = scripted();
+    exchange.destroy(new XferError('protocol'));
+    expect(channel.isDestroyed).toBe(true);
+  });
+
+  it('knows nothing of a transfer whose request was refused', async () => {
+    const { exchange, peer } = scripted();
+    exchange.begin(1);
+    exchange.cancel();
+    expect(exchange.begin(2).path).toBe('direct');
+    exchange.cancel();
+    await peer.say(chunk);
+    await expect(exchange.next()).rejects.toMatchObject({ code: 'protocol' });
+  });
+
   it.each([
     ['what belongs to a transfer while there is none', chunk],
     ['the end of a transfer that is none', { type: 'over', request: 1 } as const],
@@ -154,7 +187,7 @@ describe('an exchange', () => {
     const sent = vi.spyOn(channel, 'send').mockImplementation(async (_item, onDone) => {
       done.push(onDone ?? (() => undefined));
     });
-    const transfer = new Exchange(channel, SHARE_WORDS, () => 250).begin(1);
+    const transfer = new Exchange(channel, SHARE_WORDS, () => 200).begin(1);
     const body = { compression: 'stored', rawLength: 100, bytes: new Uint8Array(100) } as const;
     const batch = { kind: 'batch', transfer: 1, count: 1, body } as const;
     const settled = vi.fn();
@@ -171,7 +204,11 @@ describe('an exchange', () => {
   });
 
   it('sends what is larger than all of it alone', async () => {
-    const { one, other } = exchanges();
+    const channels = MemoryChannel.pair();
+    const [one, other] = channels.map((channel) => new Exchange(channel, SHARE_WORDS, () => 1_000)) as [
+      Exchange,
+      Exchange,
+    ];
     const [out, into] = [one.begin(1), other.begin(1)];
     const [sent] = await Promise.all([
       send(out, new MemorySource({ 'b.bin': new Uint8Array(3 << 20) })),
@@ -285,12 +322,48 @@ describe('transfers of an exchange', () => {
     await expect(transfer.send(chunk)).rejects.toMatchObject({ code: 'peer-gone' });
   });
 
-  it('end the session where the peer broke the rules', async () => {
-    const { exchange, channel } = scripted();
+  it.each(['protocol', 'limit', 'integrity', 'internal', 'stalled', 'peer-gone'] as const)(
+    'end the session where the peer is not to be trusted or not there: %s',
+    async (code) => {
+      const { exchange, channel } = scripted();
+      const transfer = exchange.begin(1);
+      transfer.destroy(new XferError(code));
+      expect(channel.isDestroyed).toBe(true);
+      await expect(transfer.over).rejects.toMatchObject({ code });
+    },
+  );
+
+  it('end once, and for the first reason', async () => {
+    const { exchange, channel, peer } = scripted();
     const transfer = exchange.begin(1);
+    transfer.destroy();
     transfer.destroy(new XferError('integrity'));
-    expect(channel.isDestroyed).toBe(true);
-    await expect(transfer.over).rejects.toMatchObject({ code: 'integrity' });
+    await Promise.all([transfer.end(), transfer.end()]);
+    await expect(transfer.receive()).rejects.toMatchObject({ code: 'interrupted' });
+    await peer.say({ type: 'over', request: 1 });
+    await transfer.over;
+    transfer.destroy(new XferError('integrity'));
+    expect(channel.sent).toEqual([{ type: 'over', request: 1 }]);
+    expect(channel.isDestroyed).toBe(false);
+  });
+
+  it('that are over do not hear of the end of the session', async () => {
+    const { exchange, peer } = scripted();
+    const transfer = exchange.begin(1);
+    await transfer.end();
+    await peer.say({ type: 'over', request: 1 });
+    await transfer.over;
+    peer.channel.destroy();
+    await expect(exchange.next()).rejects.toMatchObject({ code: 'peer-gone' });
+    expect(await transfer.receive()).toBeUndefined();
+  });
+
+  it('end with a peer that ends before they are over', async () => {
+    const { exchange, peer } = scripted();
+    const transfer = exchange.begin(1);
+    await peer.channel.end();
+    await expect(transfer.over).rejects.toMatchObject({ code: 'peer-gone' });
+    await expect(transfer.receive()).rejects.toMatchObject({ code: 'peer-gone' });
   });
 
   describe('that are given up', () => {
