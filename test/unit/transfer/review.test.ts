@@ -1,10 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import type { OfferedRoot } from '../../../src/transfer/messages.js';
+import type { Offer } from '../../../src/transfer/offer.js';
 import { ManifestEncoder } from '../../../src/transfer/manifest.js';
 import { ROOT, type Entry, type ManifestPart } from '../../../src/transfer/ports.js';
 import { MAX_KEPT_BYTES, Review } from '../../../src/transfer/review.js';
 import { MemorySink } from '../../support/memory-sink.js';
-import { stored, transfer } from './offers.js';
+import { file, folder, number, opening, stored, transfer } from './offers.js';
 
 const entry = (index: number, type: Entry['type'], name: string): Entry => ({
   index,
@@ -57,4 +59,152 @@ test('a part that was forgotten is not counted', async () => {
     if (bytes > MAX_KEPT_BYTES + 2 ** 20) break;
   }
   expect(reviewed.complete).toBe(false);
+});
+
+const ENTRIES = number([
+  folder('docs'),
+  file('.profile', 13),
+  file('tail.', 17),
+  file('a.txt', 3, { parent: 0 }),
+  file('b.txt', 11, { parent: 0, mode: 0o755 }),
+  file('con', 7, { parent: 0 }),
+  folder('sub', { parent: 0 }),
+  file('run.sh', 5, { parent: 6, mode: 0o654 }),
+  file('skip.txt', 1000, { parent: 6, mode: 0o755 }),
+]);
+const [DOCS, PROFILE, TAIL, A, B, CON, SUB, RUN, SKIP] = ENTRIES as [
+  Entry,
+  Entry,
+  Entry,
+  Entry,
+  Entry,
+  Entry,
+  Entry,
+  Entry,
+  Entry,
+];
+
+/** All of these, examined, where some are there already and one is not wanted. */
+async function examined(
+  entries: readonly Entry[] = ENTRIES,
+  existing: readonly string[] = ['docs', 'docs/a.txt', '.profile'],
+): Promise<{ reviewed: Review; asked: [string, boolean][]; parts: Entry[] }> {
+  const [said, part] = opening(entries);
+  const asked: [string, boolean][] = [];
+  const sink = new MemorySink({ existing, before: ['docs/b.txt'], refused: ['con'], capacity: 4096 });
+  const reviewed = new Review(said as Offer & { type: 'offer' }, sink, {
+    wants: (path, isFolder) => {
+      asked.push([path, isFolder]);
+      return !path.endsWith('skip.txt');
+    },
+    intoHome: () => true,
+  });
+  const parts = await reviewed.entriesOf(await reviewed.examine(part));
+  await reviewed.measure();
+  return { reviewed, asked, parts };
+}
+
+describe('a review of an offer', () => {
+  test('says what would come, and what of it needs a person', async () => {
+    const { reviewed } = await examined();
+    const roots: OfferedRoot[] = [
+      { name: 'docs', type: 'folder', size: undefined },
+      { name: '.profile', type: 'file', size: 13 },
+      { name: 'tail.', type: 'file', size: 17 },
+    ];
+    expect(reviewed.summary()).toEqual({
+      kind: 'files',
+      roots,
+      files: 5,
+      folders: 2,
+      bytes: 3 + 7 + 5 + 13 + 17,
+      arrivedFiles: 1,
+      arrivedBytes: 11,
+      complete: false,
+      skippedBySender: 0,
+      conflicts: ['.profile', 'docs/a.txt'],
+      conflictCount: 2,
+      refused: [{ path: 'docs/con', reason: 'name-refused' }],
+      refusedCount: 1,
+      executables: ['docs/sub/run.sh'],
+      executableCount: 1,
+      dotNames: ['.profile'],
+      freeBytes: 4096,
+      isAllNew: false,
+      intoHome: true,
+    });
+  });
+
+  test('remembers of each entry what was found, and whether it is wanted', async () => {
+    const { reviewed, asked, parts } = await examined();
+    expect(parts).toEqual(ENTRIES);
+    expect(asked).toEqual([
+      ['docs', true],
+      ['.profile', false],
+      ['tail.', false],
+      ['docs/a.txt', false],
+      ['docs/b.txt', false],
+      ['docs/con', false],
+      ['docs/sub', true],
+      ['docs/sub/run.sh', false],
+      ['docs/sub/skip.txt', false],
+    ]);
+    expect(ENTRIES.map((one) => reviewed.prospectOf(one))).toEqual([
+      { status: 'merges' },
+      { status: 'exists' },
+      { status: 'new' },
+      { status: 'exists' },
+      { status: 'arrived' },
+      { status: 'refused', reason: 'name-refused' },
+      { status: 'new' },
+      { status: 'new' },
+      { status: 'new' },
+    ]);
+    expect(ENTRIES.filter((one) => !reviewed.wants(one))).toEqual([SKIP]);
+    expect([DOCS, SUB, RUN, CON].map((one) => reviewed.rootOf(one))).toEqual([DOCS, DOCS, DOCS, DOCS]);
+    expect([PROFILE, TAIL].map((one) => reviewed.rootOf(one))).toEqual([PROFILE, TAIL]);
+    expect([A, B].map((one) => reviewed.pathOf(one))).toEqual(['docs/a.txt', 'docs/b.txt']);
+  });
+
+  test('knows when nothing that would come is here yet', async () => {
+    const isAllNew = async (...existing: readonly string[]): Promise<boolean> =>
+      (await examined(ENTRIES, existing)).reviewed.summary().isAllNew;
+    expect(await isAllNew()).toBe(true);
+    // Below a root that is new nothing is.
+    expect(await isAllNew('tail.')).toBe(false);
+    expect(await isAllNew('docs')).toBe(false);
+  });
+
+  test('names so many of a kind and counts all', async () => {
+    const many = number(Array.from({ length: 150 }, (_, at) => file(`f${100 + at}`, 1, { mode: 0o755 })));
+    const { reviewed } = await examined(
+      many,
+      many.map(({ name }) => name),
+    );
+    const { conflicts, conflictCount, executables, executableCount } = reviewed.summary();
+    expect([conflicts.length, conflictCount, executables.length, executableCount]).toEqual([
+      100, 150, 100, 150,
+    ]);
+    expect(conflicts.at(-1)).toBe('f199');
+  });
+
+  test('is complete with the end of the list, which says what the sender left out', async () => {
+    const { reviewed } = await examined();
+    const [, part, end] = opening(ENTRIES);
+    expect(() => reviewed.finish({ ...end, skipped: 2, missing: 3 })).toThrow(
+      expect.objectContaining({ code: 'protocol' }),
+    );
+    expect(reviewed.missingAtSender).toBe(0);
+    reviewed.finish({ ...end, skipped: 3, missing: 2 });
+    expect(reviewed.missingAtSender).toBe(2);
+    expect(reviewed.summary()).toMatchObject({ complete: true, skippedBySender: 3 });
+    expect(() => reviewed.finish(end)).toThrow(expect.objectContaining({ code: 'protocol' }));
+    await expect(reviewed.examine({ ...part, part: 1 })).rejects.toMatchObject({ code: 'protocol' });
+  });
+
+  test('takes parts in their order', async () => {
+    const { reviewed } = await examined();
+    const [, part] = opening(ENTRIES);
+    await expect(reviewed.examine(part)).rejects.toMatchObject({ code: 'protocol' });
+  });
 });
