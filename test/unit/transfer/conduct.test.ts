@@ -1,68 +1,108 @@
-import { describe, expect, it } from 'vitest';
+import { getEventListeners } from 'node:events';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { XferError, type ErrorCode } from '../../../src/errors.js';
-import { conduct, interruption } from '../../../src/transfer/conduct.js';
-import { MemoryChannel } from '../../support/memory-channel.js';
+import { conduct } from '../../../src/transfer/conduct.js';
+import { deferred } from '../../../src/transfer/deferred.js';
+import type { Inbox } from '../../../src/transfer/inbox.js';
+import { MemoryChannel, ScriptedPeer } from '../../support/memory-channel.js';
+import { settle } from '../../support/turns.js';
 
-/** One side that fails with this error, and what it said of it. */
-async function failing(code: ErrorCode, breaches: readonly ErrorCode[] = []): Promise<MemoryChannel> {
+/** One side whose work is the test's, and the peer. */
+function side(work: (inbox: Inbox) => Promise<string>, abort = new AbortController()) {
   const [channel, far] = MemoryChannel.pair();
-  void far.end();
-  const running = conduct(channel, new AbortController().signal, breaches, () =>
-    Promise.reject(new XferError(code)),
+  const outcome = conduct(channel, abort.signal, ['protocol'], work);
+  outcome.catch(() => {});
+  let isOver = false;
+  outcome.then(
+    () => (isOver = true),
+    () => (isOver = true),
   );
-  await expect(running).rejects.toMatchObject({ code });
-  return channel;
+  return { channel, peer: new ScriptedPeer(far), outcome, abort, isOver: () => isOver };
 }
 
-describe('one side of a transfer that cannot go on', () => {
-  it('tells the peer why', async () => {
-    const { sent, isEnded, isDestroyed } = await failing('disk-full');
-    expect(sent).toEqual([{ type: 'error', code: 'disk-full' }]);
-    expect([isEnded, isDestroyed]).toEqual([true, true]);
+const failing = (code: ErrorCode) => side(() => Promise.reject(new XferError(code)));
+const listeners = ({ signal }: AbortController): number => getEventListeners(signal, 'abort').length;
+
+describe('a side of a transfer', () => {
+  beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }));
+  afterEach(() => void vi.useRealTimers());
+
+  it('that goes well is left as it is, and its signal too', async () => {
+    const work = deferred<string>();
+    const { channel, outcome, abort } = side(() => work.promise);
+    expect(listeners(abort)).toBe(1);
+    work.resolve('all is there');
+    expect(await outcome).toBe('all is there');
+    expect(listeners(abort)).toBe(0);
+    abort.abort();
+    await settle();
+    expect(channel).toMatchObject({ sent: [], isEnded: false, isDestroyed: false });
   });
 
-  it.each(['peer-failed', 'peer-interrupted', 'peer-gone', 'stalled'] as const)(
-    'says nothing to a peer that knows, or is not there: %s',
+  it('that fails says why, and waits a second for the end of the peer', async () => {
+    const { channel, peer, outcome, isOver, abort } = failing('disk-full');
+    expect(await peer.hearAll()).toEqual([{ type: 'error', code: 'disk-full' }]);
+    await peer.say({ type: 'counting', transfer: 1, entries: 0, bytes: 0 });
+    await vi.advanceTimersByTimeAsync(999);
+    expect([channel.isDestroyed, isOver()]).toEqual([false, false]);
+    await vi.advanceTimersByTimeAsync(1);
+    await expect(outcome).rejects.toMatchObject({ code: 'disk-full' });
+    expect([channel.isDestroyed, listeners(abort)]).toEqual([true, 0]);
+  });
+
+  it('that fails goes at once where the peer ended', async () => {
+    const { channel, peer, outcome } = failing('disk-full');
+    await peer.channel.end();
+    await expect(outcome).rejects.toMatchObject({ code: 'disk-full' });
+    expect(channel.isDestroyed).toBe(true);
+  });
+
+  it.each(['protocol', 'peer-failed', 'peer-interrupted', 'peer-gone', 'stalled'] as const)(
+    'says nothing after %s',
     async (code) => {
-      const { sent, isEnded, isDestroyed } = await failing(code);
-      expect(sent).toEqual([]);
-      expect([isEnded, isDestroyed]).toEqual([false, true]);
+      const { channel, outcome } = failing(code);
+      await expect(outcome).rejects.toMatchObject({ code });
+      expect(channel).toMatchObject({ sent: [], isEnded: false, isDestroyed: true });
     },
   );
 
-  it('says nothing to a peer that broke the rules', async () => {
-    const { sent, isEnded } = await failing('limit', ['protocol', 'limit']);
-    expect(sent).toEqual([]);
-    expect(isEnded).toBe(false);
+  it('only ends after a no, which was said', async () => {
+    const { channel, peer, outcome } = failing('declined');
+    expect(await peer.hearAll()).toEqual([]);
+    await peer.channel.end();
+    await expect(outcome).rejects.toMatchObject({ code: 'declined' });
+    expect(channel.isDestroyed).toBe(true);
   });
 
-  it('says nothing more after a no', async () => {
-    const { sent, isEnded } = await failing('declined');
-    expect(sent).toEqual([]);
-    expect(isEnded).toBe(true);
-  });
-});
-
-describe('a signal', () => {
-  it.each([
-    ['while it runs', false],
-    ['before it runs', true],
-  ])('ends a side that waits for a person, %s', async (_when, isBefore) => {
-    const [channel, far] = MemoryChannel.pair();
-    const stop = new AbortController();
-    if (isBefore) stop.abort();
-    const running = conduct(channel, stop.signal, [], () => new Promise(() => undefined));
-    stop.abort();
-    await far.end();
-    await expect(running).rejects.toMatchObject({ code: 'interrupted' });
-    expect(channel.sent).toEqual([{ type: 'error', code: 'interrupted' }]);
+  it.each<[string, unknown, ErrorCode]>([
+    ['somebody', undefined, 'interrupted'],
+    ['another failure', new XferError('disk-full'), 'interrupted'],
+    ['what only looks like the removal of a device', { code: 'device-removed' }, 'interrupted'],
+    ['the removal of the device', new XferError('device-removed', { subject: 'desk' }), 'device-removed'],
+  ])('is stopped by %s, and over when its work is', async (_, reason, code) => {
+    const work = deferred<string>();
+    const { channel, peer, outcome, abort, isOver } = side(() => work.promise);
+    abort.abort(reason);
+    expect(await peer.hearAll()).toEqual([{ type: 'error', code }]);
+    await peer.channel.end();
+    await settle();
+    // Nothing of it is at work when whoever started it cleans up.
+    expect([channel.isDestroyed, isOver()]).toEqual([true, false]);
+    work.reject(new Error('its channel is gone'));
+    const error: unknown = await outcome.catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code });
+    expect(error === reason).toBe(code === 'device-removed');
   });
 
-  it('says whether a device was removed, or somebody stopped it', () => {
-    const removed = new XferError('device-removed', { subject: 'phone' });
-    expect(interruption(AbortSignal.abort(removed))).toBe(removed);
-    expect(interruption(AbortSignal.abort(new XferError('internal')))).toMatchObject({ code: 'interrupted' });
-    expect(interruption(AbortSignal.abort('device-removed'))).toMatchObject({ code: 'interrupted' });
-    expect(interruption(AbortSignal.abort())).toMatchObject({ code: 'interrupted' });
+  it('is stopped where its work never ends, and before it began', async () => {
+    const stopped = new AbortController();
+    stopped.abort();
+    const { peer, outcome, isOver } = side(() => new Promise(() => {}), stopped);
+    await peer.channel.end();
+    await settle();
+    await vi.advanceTimersByTimeAsync(999);
+    expect(isOver()).toBe(false);
+    await vi.advanceTimersByTimeAsync(1);
+    await expect(outcome).rejects.toMatchObject({ code: 'interrupted' });
   });
 });
