@@ -40,19 +40,14 @@ export const TARGETS = {
   'src/share/actions.ts': ['test/unit/share/actions.test.ts'],
   'src/action-settings.ts': ['test/unit/action-settings.test.ts'],
   'src/transfer/conduct.ts': ['test/unit/transfer/conduct.test.ts'],
-  'src/transfer/exchange.ts': ['test/unit/transfer/exchange.test.ts', 'test/unit/share/remote-share.test.ts'],
-  'src/transfer/review.ts': [
-    'test/unit/transfer/review.test.ts',
-    'test/unit/transfer/hostile-sender.test.ts',
-  ],
+  'src/transfer/exchange.ts': ['test/unit/transfer/exchange.test.ts'],
+  'src/transfer/review.ts': ['test/unit/transfer/review.test.ts'],
   'src/transfer/sender.ts': [
-    'test/unit/transfer/transfer.test.ts',
-    'test/unit/transfer/resume.test.ts',
+    'test/unit/transfer/sender.test.ts',
     'test/unit/transfer/hostile-receiver.test.ts',
   ],
   'src/transfer/receiver.ts': [
-    'test/unit/transfer/transfer.test.ts',
-    'test/unit/transfer/resume.test.ts',
+    'test/unit/transfer/receiver.test.ts',
     'test/unit/transfer/hostile-sender.test.ts',
   ],
   'src/transfer/want.ts': ['test/unit/transfer/want.test.ts', 'test/unit/transfer/manifest.test.ts'],

@@ -1,13 +1,15 @@
 import { createHash } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { XferError } from '../../../src/errors.js';
-import { Exchange, SHARE_WORDS, type TransferChannel } from '../../../src/transfer/exchange.js';
+import { Exchange, SHARE_WORDS, type TransferChannel, type Word } from '../../../src/transfer/exchange.js';
 import { receiveFiles } from '../../../src/transfer/receiver.js';
 import { sendFiles } from '../../../src/transfer/sender.js';
 import { MemoryChannel, ScriptedPeer } from '../../support/memory-channel.js';
 import { MemorySink } from '../../support/memory-sink.js';
 import { MemorySource } from '../../support/memory-source.js';
 import { yes } from '../../support/memory-transfer.js';
+import { noise } from '../../support/trees.js';
+import { settle } from '../../support/turns.js';
 
 const ASK = { action: 'list', path: [] } as const;
 const chunk = { type: 'counting', transfer: 1, entries: 0, bytes: 0 } as const;
@@ -53,6 +55,61 @@ describe('an exchange', () => {
     expect(await other.next()).toBeUndefined();
   });
 
+  const part = new Uint8Array(32);
+  it.each<Word>([
+    { type: 'request', request: 1, ask: ASK },
+    { type: 'listing', request: 1, items: [{ name: 'a', type: 'file', size: 1, mtimeMs: 0, mode: 0o644 }] },
+    { type: 'reply', request: 1, problem: undefined, path: 0 },
+    { type: 'challenge', request: 1, salt: part.subarray(16), point: part },
+    { type: 'proof', request: 1, point: part, tag: new Uint8Array(64) },
+    { type: 'actions', request: 1, actions: [{ name: 'backup', parameters: [] }] },
+    { type: 'output', request: 1, stream: 'stdout', bytes: part },
+    { type: 'ended', request: 1, ending: { how: 'exit', status: 0 } },
+  ])('hands over between and in transfers: $type', async (word) => {
+    const { one, other } = exchanges();
+    const transfer = other.begin(1);
+    await one.say(word);
+    expect(await other.next()).toMatchObject({ type: word.type, request: 1 });
+    await one.end();
+    await expect(transfer.receive()).rejects.toMatchObject({ code: 'peer-gone' });
+  });
+
+  it.each([
+    ['ends', (channel: MemoryChannel) => channel.end(), 'peer-gone'],
+    [
+      'gives up',
+      (channel: MemoryChannel) => channel.send({ type: 'error', code: 'disk-full' }),
+      'peer-failed',
+    ],
+  ])('tells at once that the peer %s, though words still wait', async (_, go, code) => {
+    const { exchange, peer } = scripted();
+    await peer.say({ type: 'request', request: 1, ask: ASK });
+    await settle();
+    expect(exchange.gone.aborted).toBe(false);
+    await go(peer.channel);
+    await settle();
+    expect(exchange.gone.reason).toMatchObject({ code });
+    expect(await exchange.next()).toMatchObject({ request: 1 });
+  });
+
+  it('may take a transfer back that was refused', async () => {
+    const { exchange, peer } = scripted();
+    exchange.begin(1);
+    exchange.cancel();
+    expect(exchange.begin(2).path).toBe('direct');
+    exchange.cancel();
+    await peer.say(chunk);
+    await expect(exchange.next()).rejects.toMatchObject({ code: 'protocol' });
+  });
+
+  it('can be dropped, with the transfer in it', async () => {
+    const { exchange, channel } = scripted();
+    const transfer = exchange.begin(1);
+    exchange.destroy(new XferError('stalled'));
+    expect(channel.isDestroyed).toBe(true);
+    await expect(transfer.over).rejects.toMatchObject({ code: 'stalled' });
+  });
+
   it('lets no more words wait than the credit allows', async () => {
     const { exchange, channel, peer } = scripted();
     let sent = 0;
@@ -94,39 +151,6 @@ describe('an exchange', () => {
     await exchange.leave(new XferError('device-removed'));
     expect(await peer.hear('error')).toEqual({ type: 'error', code: 'device-removed' });
     expect(channel.isDestroyed).toBe(true);
-  });
-
-  it('says at once that nothing more comes, and why, while words still wait', async () => {
-    const ended = scripted();
-    await ended.peer.say({ type: 'request', request: 1, ask: ASK });
-    await ended.peer.channel.end();
-    const failed = scripted();
-    await failed.peer.say({ type: 'error', code: 'disk-full' });
-    for (const [{ exchange }, code] of [
-      [ended, 'peer-gone'],
-      [failed, 'peer-failed'],
-    ] as const) {
-      await vi.waitFor(() => expect(exchange.gone.aborted).toBe(true));
-      expect(exchange.gone.reason).toMatchObject({ code });
-    }
-    expect(await ended.exchange.next()).toMatchObject({ request: 1 });
-    expect(await ended.exchange.next()).toBeUndefined();
-  });
-
-  it('drops its channel with a reason', () => {
-    const { exchange, channel } = scripted();
-    exchange.destroy(new XferError('protocol'));
-    expect(channel.isDestroyed).toBe(true);
-  });
-
-  it('knows nothing of a transfer whose request was refused', async () => {
-    const { exchange, peer } = scripted();
-    exchange.begin(1);
-    exchange.cancel();
-    expect(exchange.begin(2).path).toBe('direct');
-    exchange.cancel();
-    await peer.say(chunk);
-    await expect(exchange.next()).rejects.toMatchObject({ code: 'protocol' });
   });
 
   it.each([
@@ -204,17 +228,13 @@ describe('an exchange', () => {
   });
 
   it('sends what is larger than all of it alone', async () => {
-    const channels = MemoryChannel.pair();
-    const [one, other] = channels.map((channel) => new Exchange(channel, SHARE_WORDS, () => 1_000)) as [
-      Exchange,
-      Exchange,
-    ];
-    const [out, into] = [one.begin(1), other.begin(1)];
+    const [channel, far] = MemoryChannel.pair();
+    const [exchange, other] = [new Exchange(channel, SHARE_WORDS, () => 100), new Exchange(far, SHARE_WORDS)];
     const [sent] = await Promise.all([
-      send(out, new MemorySource({ 'b.bin': new Uint8Array(3 << 20) })),
-      receive(into, new MemorySink()),
+      send(exchange.begin(1), new MemorySource({ 'b.bin': noise(1 << 20, 'b') })),
+      receive(other.begin(1), new MemorySink()),
     ]);
-    expect(sent.files).toBe(1);
+    expect(sent.bytes).toBe(1 << 20);
   });
 
   it('lets records through that are a part of what is open, however many share a window', async () => {
@@ -323,7 +343,7 @@ describe('transfers of an exchange', () => {
   });
 
   it.each(['protocol', 'limit', 'integrity', 'internal', 'stalled', 'peer-gone'] as const)(
-    'end the session where the peer is not to be trusted or not there: %s',
+    'end the session where it is not to be trusted any more: %s',
     async (code) => {
       const { exchange, channel } = scripted();
       const transfer = exchange.begin(1);
@@ -333,37 +353,18 @@ describe('transfers of an exchange', () => {
     },
   );
 
-  it('end once, and for the first reason', async () => {
-    const { exchange, channel, peer } = scripted();
+  it('that are over stay so, whatever becomes of them and of the session', async () => {
+    const { exchange, peer, channel } = scripted();
     const transfer = exchange.begin(1);
-    transfer.destroy();
-    transfer.destroy(new XferError('integrity'));
-    await Promise.all([transfer.end(), transfer.end()]);
-    await expect(transfer.receive()).rejects.toMatchObject({ code: 'interrupted' });
-    await peer.say({ type: 'over', request: 1 });
-    await transfer.over;
-    transfer.destroy(new XferError('integrity'));
-    expect(channel.sent).toEqual([{ type: 'over', request: 1 }]);
-    expect(channel.isDestroyed).toBe(false);
-  });
-
-  it('that are over do not hear of the end of the session', async () => {
-    const { exchange, peer } = scripted();
-    const transfer = exchange.begin(1);
+    await transfer.end();
     await transfer.end();
     await peer.say({ type: 'over', request: 1 });
     await transfer.over;
-    peer.channel.destroy();
+    transfer.destroy(new XferError('integrity'));
+    expect(channel).toMatchObject({ isDestroyed: false, sent: [{ type: 'over', request: 1 }] });
+    channel.destroy();
     await expect(exchange.next()).rejects.toMatchObject({ code: 'peer-gone' });
     expect(await transfer.receive()).toBeUndefined();
-  });
-
-  it('end with a peer that ends before they are over', async () => {
-    const { exchange, peer } = scripted();
-    const transfer = exchange.begin(1);
-    await peer.channel.end();
-    await expect(transfer.over).rejects.toMatchObject({ code: 'peer-gone' });
-    await expect(transfer.receive()).rejects.toMatchObject({ code: 'peer-gone' });
   });
 
   describe('that are given up', () => {
@@ -383,6 +384,18 @@ describe('transfers of an exchange', () => {
       await transfer.over;
       vi.advanceTimersByTime(60_000);
       expect(channel.isDestroyed).toBe(false);
+    });
+
+    it('are given up once, for the first reason', async () => {
+      const { exchange, peer, channel } = scripted();
+      const transfer = exchange.begin(1);
+      transfer.destroy();
+      transfer.destroy(new XferError('integrity'));
+      expect(channel.isDestroyed).toBe(false);
+      await expect(transfer.receive()).rejects.toMatchObject({ code: 'interrupted' });
+      await peer.say({ type: 'over', request: 1 });
+      await transfer.over;
+      expect(channel.sent).toEqual([{ type: 'over', request: 1 }]);
     });
 
     it('end the session where the peer never ends them', async () => {

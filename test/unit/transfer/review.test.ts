@@ -61,6 +61,20 @@ test('a part that was forgotten is not counted', async () => {
   expect(reviewed.complete).toBe(false);
 });
 
+test('row 52: folders are counted though their parts were forgotten', async () => {
+  const reviewed = review();
+  let bytes = 0;
+  const taking = async (): Promise<void> => {
+    for (const part of endless('folder')) {
+      reviewed.forget(await reviewed.examine(part));
+      bytes += part.body.bytes.length;
+      if (bytes > MAX_KEPT_BYTES) return;
+    }
+  };
+  await expect(taking()).rejects.toMatchObject({ code: 'limit' });
+  expect(bytes).toBeGreaterThan(MAX_KEPT_BYTES / 2);
+});
+
 const ENTRIES = number([
   folder('docs'),
   file('.profile', 13),

@@ -1,0 +1,312 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { LEAF_BYTES } from '../../../src/crypto/digest.js';
+import { XferError } from '../../../src/errors.js';
+import type { OfferSummary, OfferWatch } from '../../../src/transfer/events.js';
+import { ManifestEncoder } from '../../../src/transfer/manifest.js';
+import type { ControlMessage } from '../../../src/transfer/messages.js';
+import type { Entry, ManifestPart } from '../../../src/transfer/ports.js';
+import { receiveFiles } from '../../../src/transfer/receiver.js';
+import { batchOf } from '../../support/hostile-world.js';
+import { MemoryChannel, ScriptedPeer, type Item } from '../../support/memory-channel.js';
+import { MemorySink } from '../../support/memory-sink.js';
+import { MemorySource } from '../../support/memory-source.js';
+import { ending, receiveFromScript, transfer as run, yes, type Side } from '../../support/memory-transfer.js';
+import { noise } from '../../support/trees.js';
+import { settle } from '../../support/turns.js';
+import { file, folder, number, opening, partOf, rootsOf, transfer } from './offers.js';
+
+const A = Buffer.from('aaa');
+const sent = (files: number, bytes: number): Item => ({ type: 'sent', transfer, files, bytes });
+const eventsOf = ({ events }: Side, type: string): unknown[] => events.filter((event) => event.type === type);
+const saidBy = ({ channel }: Side, ...types: ControlMessage['type'][]): Item[] =>
+  channel.sent.filter((item) => 'type' in item && types.includes(item.type));
+
+async function part(peer: ScriptedPeer): Promise<void> {
+  await peer.channel.end();
+  await peer.hearAll();
+}
+
+/** An offer of files whose list comes in a part for each. */
+function inParts(names: readonly string[]): { offer: Item; parts: ManifestPart[]; end: Item } {
+  const entries = names.map((name) => file(name, 3));
+  const [offer] = opening(entries);
+  const encoder = new ManifestEncoder();
+  const parts = number(entries).map((entry: Entry, index) => {
+    encoder.add({ entries: [entry], skipped: [] });
+    return partOf(encoder.takeAll()[0]!, index);
+  });
+  const { entries: count, files, bytes } = encoder.totals;
+  const digest = encoder.digest();
+  const end: Item = { type: 'manifest-end', transfer, entries: count, files, bytes, skipped: 0, missing: 0, digest }; // prettier-ignore
+  return { offer, parts, end };
+}
+
+describe('a receiver', () => {
+  it('tells of what comes by its roots, and of folders with all that is in them', async () => {
+    const entries = [
+      folder('d'),
+      folder('e'),
+      file('f', 3),
+      file('a', 3, { parent: 0 }),
+      file('b', 3, { parent: 0 }),
+    ];
+    let now = 5_000;
+    const [side, peer] = receiveFromScript(new MemorySink({ capacity: 77 }), { now: () => now });
+    await peer.say(...opening(entries));
+    expect(await peer.hear('answer')).toMatchObject({ accepted: true, reason: undefined });
+    expect(await peer.hear('want')).toEqual({
+      type: 'want',
+      transfer,
+      part: 0,
+      runs: [[0, 5]],
+      held: [],
+      older: [],
+    });
+    now += 2_000;
+    await peer.say(batchOf([[2, A], [3, A], [4, A]]), sent(3, 9)); // prettier-ignore
+    expect(await peer.hear('received')).toMatchObject({ files: 3, bytes: 9, missing: 0 });
+    await part(peer);
+    expect(await side.outcome).toMatchObject({ files: 3, bytes: 9, elapsedMs: 2_000, missingCount: 0 });
+    expect(side.events[0]).toEqual({ type: 'offer', kind: 'files', roots: rootsOf(entries) });
+    expect(eventsOf(side, 'counting')).toEqual([{ type: 'counting', entries: 5, bytes: 9, done: true }]);
+    expect(eventsOf(side, 'file-received')).toEqual([
+      { type: 'file-received', path: 'f', size: 3 },
+      { type: 'file-received', path: 'd', size: 6 },
+      { type: 'file-received', path: 'e', size: 0 },
+    ]);
+    expect(saidBy(side, 'progress').map((item) => (item as { state: string }).state)).toEqual(['asking', 'receiving', 'receiving', 'verifying']); // prettier-ignore
+    expect(eventsOf(side, 'progress').at(-1)).toEqual({
+      type: 'progress',
+      progress: { files: 3, bytes: 9, totalFiles: 3, totalBytes: 9, totalKnown: true },
+    });
+    expect(side.channel).toMatchObject({ isEnded: true, isDestroyed: false });
+  });
+
+  it('knows the whole once it wants all of a complete list', async () => {
+    const { offer, parts, end } = inParts(['a', 'b']);
+    const [side, peer] = receiveFromScript(new MemorySink(), { early: true, now: () => 0 });
+    await peer.say(offer);
+    await peer.hear('answer');
+    await peer.say(parts[0]!, parts[1]!, end, batchOf([[0, A], [1, A]]), sent(2, 6)); // prettier-ignore
+    await part(peer);
+    await side.outcome;
+    const known = eventsOf(side, 'progress').map((event) => (event as { progress: object }).progress);
+    expect(known[0]).toEqual({ files: 0, bytes: 0, totalFiles: 0, totalBytes: 0, totalKnown: false });
+    expect(known.at(-1)).toEqual({ files: 2, bytes: 6, totalFiles: 2, totalBytes: 6, totalKnown: true });
+    expect(saidBy(side, 'want')).toMatchObject([{ part: 0 }, { part: 1 }]);
+  });
+
+  it('tells what is here of a file, and counts it', async () => {
+    const files = {
+      a: noise(2 * LEAF_BYTES + 1, 'a'),
+      b: noise(LEAF_BYTES + 7, 'b'),
+      c: Buffer.from('the same'),
+      d: noise(600_000, 'd'),
+      i: { n: Buffer.from('this too') },
+    };
+    const older = Buffer.concat([files.d.subarray(0, 300_000), noise(200, 'e'), files.d.subarray(300_200)]);
+    const sink = new MemorySink({
+      held: { a: files.a.subarray(0, LEAF_BYTES), b: noise(LEAF_BYTES, 'x') },
+      older: { c: files.c, d: older, 'i/n': files.i.n },
+    });
+    const decide = async () => ({ accept: true, conflicts: 'update' }) as const;
+    const { receiver } = run(new MemorySource(files), sink, { decide });
+    const outcome = await receiver.outcome;
+    const [updated] = eventsOf(receiver, 'file-updated') as [{ path: string; bytes: number }];
+    expect(updated.path).toBe('d');
+    expect(eventsOf(receiver, 'file-continued')).toEqual([
+      { type: 'file-continued', path: 'a', bytes: LEAF_BYTES },
+    ]);
+    expect(eventsOf(receiver, 'file-restarted')).toEqual([{ type: 'file-restarted', path: 'b' }]);
+    expect(eventsOf(receiver, 'file-started')).toEqual(
+      (['a', 'b', 'd'] as const).map((path) => ({ type: 'file-started', path, size: files[path].length })),
+    );
+    expect(outcome).toMatchObject({ files: 3, alreadyFiles: 2, alreadyBytes: 16, missingCount: 0 });
+    expect(eventsOf(receiver, 'file-received')).toContainEqual({ type: 'file-received', path: 'c', size: 8 });
+    const total = files.a.length + files.b.length + files.d.length + 16;
+    expect(eventsOf(receiver, 'progress').at(-1)).toEqual({
+      type: 'progress',
+      progress: { files: 5, bytes: total, totalFiles: 5, totalBytes: total, totalKnown: true },
+    });
+  });
+
+  it('adds what the sender misses to what it misses itself, and tells it its own alone', async () => {
+    const [offer, list, end] = opening([file('a', 3), file('bad', 3)]);
+    const [side, peer] = receiveFromScript(new MemorySink({ refused: ['bad'] }));
+    await peer.say(offer, list, { ...end, skipped: 3, missing: 2 });
+    await peer.hear('want');
+    await peer.say(batchOf([[0, A]]), sent(1, 3)); // prettier-ignore
+    expect(await peer.hear('received')).toMatchObject({ files: 1, bytes: 3, missing: 1 });
+    await part(peer);
+    expect(await side.outcome).toMatchObject({ files: 1, missingCount: 3 });
+  });
+
+  it.each([
+    ['fewer files', 0, 3],
+    ['more bytes', 1, 4],
+  ])('row 45: breaks off where the sender says that it sent %s', async (_, files, bytes) => {
+    const [side, peer] = receiveFromScript(new MemorySink());
+    await peer.say(...opening([file('a', 3)]));
+    await peer.hear('want');
+    await peer.say(batchOf([[0, A]]), sent(files, bytes)); // prettier-ignore
+    expect(await ending(side)).toBe('protocol');
+  });
+
+  it('row 46: takes no end of the transfer for that of the list', async () => {
+    const { offer, parts } = inParts(['a', 'b']);
+    const [side, peer] = receiveFromScript(new MemorySink(), { early: true });
+    await peer.say(offer);
+    await peer.hear('answer');
+    await peer.say(parts[0]!, batchOf([[0, A]]), sent(1, 3)); // prettier-ignore
+    expect(await ending(side)).toBe('protocol');
+  });
+
+  it('may choose by the offer where it goes', async () => {
+    const sink = new MemorySink();
+    const [channel, far] = MemoryChannel.pair();
+    const asked: OfferSummary[] = [];
+    const choose = vi.fn(async () => sink);
+    const { signal } = new AbortController();
+    const outcome = receiveFiles(channel, choose, {
+      decide: (summary) => (asked.push(summary), yes()),
+      early: false,
+      intoHome: () => true,
+      onEvent: () => undefined,
+      signal,
+    });
+    const peer = new ScriptedPeer(far);
+    const items = opening([file('a', 3)]);
+    await peer.say(...items);
+    await peer.hear('want');
+    await peer.say(batchOf([[0, A]]), sent(1, 3));
+    await part(peer);
+    expect(await outcome).toMatchObject({ files: 1 });
+    expect(choose).toHaveBeenCalledExactlyOnceWith(items[0]);
+    expect([...sink.arrived.keys()]).toEqual(['a']);
+    expect(asked).toMatchObject([{ intoHome: true }]);
+  });
+});
+
+describe('who thinks about an offer', () => {
+  it('hears of better figures every 250 ms, and of the last ones at once', async () => {
+    const { offer, parts, end } = inParts(['a', 'b', 'c', 'd', 'e']);
+    let now = 1_000;
+    const heard: OfferSummary[] = [];
+    let watched: OfferWatch | undefined;
+    const [side, peer] = receiveFromScript(new MemorySink({ capacity: 9 }), {
+      early: true,
+      now: () => now,
+      decide: (summary, watch) => {
+        heard.push(summary);
+        watch.onUpdate((update) => heard.push(update));
+        watched = watch;
+        return new Promise(() => {});
+      },
+    });
+    const later = async (afterMs: number, item: Item): Promise<void> => {
+      now += afterMs;
+      await peer.say(item);
+      await settle();
+    };
+    await later(0, offer);
+    await later(0, parts[0]!);
+    await later(249, parts[1]!);
+    await later(1, parts[2]!);
+    await later(100, parts[3]!);
+    await later(150, { type: 'counting', transfer, entries: 9, bytes: 8 });
+    await later(100, parts[4]!);
+    expect(heard.map(({ files, complete }) => [files, complete])).toEqual([[0, false], [1, false], [3, false], [4, false]]); // prettier-ignore
+    await later(1, end);
+    expect(heard.at(-1)).toMatchObject({ files: 5, complete: true, freeBytes: 9 });
+    expect(heard).toHaveLength(5);
+    expect(eventsOf(side, 'counting')).toEqual([
+      { type: 'counting', entries: 9, bytes: 8, done: false },
+      { type: 'counting', entries: 5, bytes: 15, done: true },
+    ]);
+    expect(watched?.signal.aborted).toBe(false);
+    await peer.channel.end();
+    expect(await ending(side)).toBe('incomplete');
+    expect(watched?.signal.aborted).toBe(true);
+  });
+
+  it('is asked once, and with the room that there is', async () => {
+    let asked = 0;
+    const decide = async (summary: OfferSummary) => {
+      asked++;
+      expect(summary.freeBytes).toBe(9);
+      return yes();
+    };
+    const { receiver } = run(new MemorySource({ a: A, b: A }), new MemorySink({ capacity: 9 }), { decide });
+    expect(await ending(receiver)).toBe('ok');
+    expect(asked).toBe(1);
+  });
+});
+
+describe('a receiver that ends without the files', () => {
+  beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }));
+  afterEach(() => void vi.useRealTimers());
+
+  it('says no, and stays for the end of the sender, but not for ever', async () => {
+    const [side, peer] = receiveFromScript(new MemorySink(), { decide: async () => ({ accept: false, reason: 'dry-run' }) }); // prettier-ignore
+    let isOver = false;
+    side.outcome.catch(() => (isOver = true));
+    await peer.say(...opening([file('a', 3)]));
+    expect(await peer.hear('answer')).toEqual({
+      type: 'answer',
+      transfer,
+      accepted: false,
+      reason: 'dry-run',
+    });
+    await vi.advanceTimersByTimeAsync(9_999);
+    expect([isOver, side.channel.isEnded]).toEqual([false, false]);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(await ending(side)).toBe('dry-run');
+    expect(eventsOf(side, 'declined')).toEqual([{ type: 'declined', reason: 'dry-run' }]);
+  });
+
+  it('ends after the sender where it said no', async () => {
+    const [side, peer] = receiveFromScript(new MemorySink(), { decide: async () => ({ accept: false }) });
+    await peer.say(...opening([file('a', 3)]));
+    await part(peer);
+    expect(await ending(side)).toBe('declined');
+    expect(side.channel).toMatchObject({ isEnded: true, isDestroyed: false });
+  });
+
+  it.each([
+    ['protocol', false],
+    ['limit', false],
+    ['declined', false],
+    ['disk-full', true],
+    ['interrupted', true],
+  ] as const)('after %s keeps what it has: %s', async (code, keeps) => {
+    const sink = new MemorySink();
+    const begin = sink.create.bind(sink);
+    sink.create = async (entry) => ({
+      ...(await begin(entry)),
+      write: () => Promise.reject(new XferError(code)),
+    });
+    const [side, peer] = receiveFromScript(sink);
+    await peer.say(...opening([file('a', 100_000)]));
+    await peer.hear('want');
+    const body = { compression: 'stored', rawLength: 5, bytes: Buffer.from('begin') } as const;
+    await peer.say({ kind: 'chunk', transfer, entry: 0, offset: 0, body });
+    await part(peer).catch(() => {});
+    await expect(side.outcome).rejects.toMatchObject({ code });
+    expect(sink.keeps).toBe(keeps);
+    expect(eventsOf(side, 'kept')).toEqual(keeps ? [{ type: 'kept', bytes: 0 }] : []);
+    const isBreach = code === 'protocol' || code === 'limit';
+    expect(saidBy(side, 'error')).toEqual(isBreach || code === 'declined' ? [] : [{ type: 'error', code }]);
+    expect(side.channel.isEnded).toBe(!isBreach);
+  });
+
+  it('tells of nothing more by itself', async () => {
+    const [side, peer] = receiveFromScript(new MemorySink(), { now: () => 0 });
+    await peer.say(...opening([file('a', 3), file('b', 3)]));
+    await peer.hear('want');
+    await peer.say(batchOf([[0, A]])); // prettier-ignore
+    await settle();
+    await part(peer);
+    expect(await ending(side)).toBe('incomplete');
+    expect(vi.getTimerCount()).toBe(0);
+  });
+});
