@@ -55,8 +55,7 @@ export class Paths {
 
   /** Where data goes next: where there is room, if anywhere. */
   get next(): RecordPath {
-    const usesPairing = this.#isPairingFast || this.#lanes.size === 0;
-    const paths = [...(usesPairing ? [this.pairing] : []), ...this.#lanes];
+    const paths = [...(this.#isPairingFast ? [this.pairing] : []), ...this.#lanes];
     return paths.find(({ hasRoom }) => hasRoom) ?? paths[0] ?? this.pairing;
   }
 

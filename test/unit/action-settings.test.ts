@@ -63,7 +63,8 @@ describe('actions in the settings', () => {
     ['[backup]\nprogram = "/bin/true"\ndevices = []', 'actions.backup.devices must be'],
     ['[backup]\nprogram = "/bin/true"\ndevices = "laptop"', 'actions.backup.devices must be'],
     [backup('arguments = "x"'), 'actions.backup.arguments must be'],
-    [backup('arguments = [1]'), 'actions.backup.arguments must be'],
+    ['[backup]\nprogram = "/bin/true"\ndevices = ["laptop", 1]', 'actions.backup.devices must be'],
+    [backup('arguments = ["x", 1]'), 'actions.backup.arguments must be'],
     [backup('arguments = ["a\\u0000"]'), 'actions.backup.arguments must be'],
     [backup('arguments = ["{target}"]'), 'actions.backup.arguments has {target}, which is no parameter'],
     [backup('shell = true'), "actions.backup knows no 'shell'"],
@@ -87,17 +88,35 @@ describe('actions in the settings', () => {
     expect(wrongWith(text)).toContain(wrong);
   });
 
-  it('row 77: are no more than there may be', () => {
-    const many = Object.fromEntries(
-      Array.from({ length: 65 }, (_, index) => [`a${index}`, { program: '/bin/true', devices: ['laptop'] }]),
-    );
-    expect(checkActions(many)).toContain('more than 64');
-    const names = Array.from({ length: 17 }, (_, index) => `p${index}`);
-    const parameters = names.map((name) => `${name} = "a"`).join(', ');
-    const given = names.map((name) => `"{${name}}"`).join(', ');
-    expect(wrongWith(backup(`arguments = [${given}]\nparameters = { ${parameters} }`))).toContain(
-      'more than 16',
-    );
+  it('row 77: are no more, have no more and are called no longer than they may', () => {
+    const numbered = (count: number): string[] => Array.from({ length: count }, (_, index) => `a${index}`);
+    const many = (count: number): string | undefined =>
+      checkActions(
+        Object.fromEntries(
+          numbered(count).map((name) => [name, { program: '/bin/true', devices: ['laptop'] }]),
+        ),
+      );
+    expect(many(64)).toBeUndefined();
+    expect(many(65)).toContain('more than 64');
+    const withParameters = (names: readonly string[]): string | undefined => {
+      const parameters = names.map((name) => `${name} = "a"`).join(', ');
+      const given = names.map((name) => `"{${name}}"`).join(', ');
+      return wrongWith(backup(`arguments = [${given}]\nparameters = { ${parameters} }`));
+    };
+    expect(withParameters(numbered(16))).toBeUndefined();
+    expect(withParameters(numbered(17))).toContain('more than 16');
+    const withArguments = (count: number): string | undefined =>
+      wrongWith(
+        backup(
+          `arguments = [${numbered(count)
+            .map((name) => `"${name}"`)
+            .join(', ')}]`,
+        ),
+      );
+    expect(withArguments(256)).toBeUndefined();
+    expect(withArguments(257)).toContain('at most 256');
+    expect(withParameters(['a'.repeat(32)])).toBeUndefined();
+    expect(withParameters(['a'.repeat(33)])).toContain('is called by no name');
   });
 
   it('row 77: are never a crash, whatever stands there', () => {

@@ -11,7 +11,8 @@ test('what was never tried comes before what failed, and what refused never agai
   candidates.add('b', 2, 'node');
   candidates.add('a', 3, 'node');
   expect(candidates.hasOpen).toBe(true);
-  const second = candidates.next(5_000)!;
+  // Whatever chance says.
+  const second = candidates.next(5_000, false, () => 0.99)!;
   expect(second.id).toBe('b');
   candidates.settle(second, 'refused', 5_000);
   expect(candidates.next(5_000)).toMatchObject({ id: 'a', value: 3 });
@@ -35,6 +36,9 @@ test('one that fails is tried ever later, up to 10 s', () => {
 test('row 17: no number of announcements takes more than so much memory', () => {
   const candidates = new Candidates<number>();
   for (let index = 0; index < 10_000; index++) candidates.add(String(index), index, 'node');
+  expect(candidates.size).toBe(4_000);
+  // What is told again takes no more of it.
+  for (let time = 0; time < 100; time++) candidates.add('9999', time, 'node');
   expect(candidates.size).toBe(4_000);
 });
 
@@ -65,6 +69,7 @@ test('row 17: what two tell of is known until both are forgotten, and is not for
     tried = candidates.next(0, false, () => 0)!;
   }
   for (let index = 0; index < 10_000; index++) candidates.add(`lie ${index}`, index, 'liar');
+  expect(candidates.size).toBe(4_000);
   candidates.settle(tried, 'failed', 0);
   const again: Candidate<number>[] = [];
   for (;;) {
@@ -76,12 +81,33 @@ test('row 17: what two tell of is known until both are forgotten, and is not for
   expect(again).toContainEqual({ id: 'both', value: 2 });
 });
 
+test('row 17: who says the same again and again makes nobody forgotten', () => {
+  const candidates = new Candidates<number>();
+  candidates.add('host', 0, 'honest');
+  for (let index = 0; index < 10_000; index++) candidates.add('lie', index, 'liar');
+  expect(candidates.size).toBe(2);
+});
+
+test('row 17: one that is forgotten while it is tried is not missed', () => {
+  const candidates = new Candidates<number>();
+  candidates.add('tried', 0, 'teller');
+  const tried = candidates.next(0)!;
+  for (let index = 0; index < 4_000; index++) candidates.add(String(index), index, `teller ${index}`);
+  candidates.linger(tried);
+  candidates.settle(tried, 'failed', 0);
+  expect(candidates.size).toBe(4_000);
+  expect(candidates.next(1_000_000, false, () => 0)?.id).toBe('0');
+});
+
 test('row 17: whoever tells of many gets no more tries than who tells of one', () => {
   const candidates = new Candidates<number>();
   for (let index = 0; index < 1_000; index++) candidates.add(`lie ${index}`, index, 'liar');
   candidates.add('host', 0, 'honest');
   expect(candidates.next(0, false, () => 0.49)?.id).toMatch(/^lie/);
   expect(candidates.next(0, false, () => 0.5)).toEqual({ id: 'host', value: 0 });
+  // Nor is it tried in the order it was told.
+  const chances = [0, 0.999];
+  expect(candidates.next(0, false, () => chances.shift()!)?.id).toBe('lie 999');
 });
 
 test('row 17: one that failed comes again before what others made up meanwhile', () => {

@@ -1,6 +1,6 @@
-import type { NetworkInterfaceInfo } from 'node:os';
+import { networkInterfaces, type NetworkInterfaceInfo } from 'node:os';
 import { describe, expect, test } from 'vitest';
-import { hintsOf, isOnLink, worthDialling } from '../../../src/peer/hints.js';
+import { hintsOf, interfaceAddresses, isOnLink, worthDialling } from '../../../src/peer/hints.js';
 
 /** An address of an interface, as the system lists it. */
 function on(cidr: string, internal = false): NetworkInterfaceInfo {
@@ -38,15 +38,26 @@ describe('what this side says', () => {
   });
 
   test('at most eight, of both families', () => {
-    const many = Array.from({ length: 20 }, (_, index) => on(`10.0.${String(index)}.1/24`));
-    const hosts = hintsOf(40_000, undefined, false, [...many, on('2001:db8::1/64')]).map(({ host }) => host);
-    expect(hosts).toHaveLength(8);
-    expect(hosts.slice(0, 3)).toEqual(['10.0.0.1', '2001:db8::1', '10.0.1.1']);
+    const of = (pattern: string): NetworkInterfaceInfo[] =>
+      Array.from({ length: 20 }, (_, index) => on(pattern.replace('N', String(index))));
+    for (const [many, single] of [
+      [of('10.0.N.1/24'), on('2001:db8::1/64')],
+      [of('2001:db8:N::1/64'), on('10.0.0.1/24')],
+    ] as const) {
+      const hosts = hintsOf(40_000, undefined, false, [...many, single]).map(({ host }) => host);
+      expect(hosts).toHaveLength(8);
+      expect(hosts).toContain(single.address);
+    }
   });
 
   test('nothing where its port is one that no peer would dial', () => {
-    expect(hintsOf(1023, undefined, false, HOME)).toEqual([]);
+    for (const port of [80, 1023]) expect(hintsOf(port, undefined, false, HOME)).toEqual([]);
     expect(hintsOf(1024, undefined, false, HOME)).toHaveLength(3);
+  });
+
+  test('what the machine has, where nothing else is given', () => {
+    const own = Object.values(networkInterfaces()).flatMap((addresses) => addresses!);
+    expect(interfaceAddresses()).toEqual(own);
   });
 });
 
@@ -84,6 +95,7 @@ describe('what of the peer this side dials', () => {
     ['link-local, IPv6', 'fe80::1'],
     ['with a zone', 'fe80::1%eth0'],
     ['global with a zone', '2a00:1450:4001::1%eth0'],
+    ['a protocol’s own', '192.0.0.8'],
     ['multicast', '224.0.0.251'],
     ['multicast, IPv6', 'ff02::fb'],
     ['broadcast', '255.255.255.255'],
@@ -97,10 +109,11 @@ describe('what of the peer this side dials', () => {
     expect(dialled(host)).toEqual([]);
   });
 
-  test('no network that is only within this machine, or of which nothing is known', () => {
-    const inside = [on('10.0.0.1/8', true), { ...on('192.168.2.1/24'), cidr: null }];
-    const hints = ['10.0.0.2', '192.168.2.2'].map((host) => ({ host, port: 40_000 }));
-    expect(worthDialling(hints, false, inside)).toEqual([]);
+  test('no address of what is only within this machine, or has no network', () => {
+    const odd: NetworkInterfaceInfo[] = [on('10.1.2.3/24', true), { ...on('10.2.2.3/24'), cidr: null }];
+    const hints = ['10.1.2.77', '10.2.2.77', '192.168.1.77'].map((host) => ({ host, port: 4_000 }));
+    const worth = worthDialling(hints, false, [...odd, ...HOME]);
+    expect(worth.map(({ host }) => host)).toEqual(['192.168.1.77']);
   });
 
   test('loopback where the pairing came over it', () => {
@@ -108,6 +121,8 @@ describe('what of the peer this side dials', () => {
     expect(dialled('::1', true)).toEqual(['::1']);
     expect(dialled('0:0:0:0:0:0:0:1', true)).toEqual(['::1']);
     expect(dialled('::ffff:7f00:1', true)).toEqual(['127.0.0.1']);
+    // Still no name: somebody else says what it means.
+    expect(dialled('localhost', true)).toEqual([]);
   });
 
   test('no port of a system service', () => {
@@ -139,12 +154,14 @@ describe('a network that this machine is attached to', () => {
     ['192.168.1.77', true],
     ['::ffff:192.168.1.77', true],
     ['2001:db8:7::77', true],
-    ['fe80::99%eth0', true],
+    ['fe80::77', true],
+    ['169.254.7.7', true],
     ['192.168.2.77', false],
     ['2001:db8:8::77', false],
+    ['203.0.113.7', false],
     ['127.0.0.1', false],
     ['printer.local', false],
-  ])('%s: %s', (host, isAttached) => {
-    expect(isOnLink(host, HOME)).toBe(isAttached);
+  ])('has %s: %s', (host, isThere) => {
+    expect(isOnLink(host, HOME)).toBe(isThere);
   });
 });

@@ -1,23 +1,35 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { SEAL_OVERHEAD_BYTES } from '../../../src/crypto/record-cipher.js';
 import { XferError } from '../../../src/errors.js';
+import { Credit } from '../../../src/peer/credit.js';
 import { Outgoing } from '../../../src/peer/outgoing.js';
 import { Pacer } from '../../../src/peer/pacer.js';
 import { Paths } from '../../../src/peer/paths.js';
 import type { RecordPath } from '../../../src/peer/record-path.js';
+import type { ControlMessage } from '../../../src/transfer/messages.js';
 import type { Chunk } from '../../../src/transfer/ports.js';
+import { decodeRecord, ENTRY_COST, type WireRecord } from '../../../src/transfer/records.js';
+
+const VERIFIED: ControlMessage = { type: 'verified' };
+const LANES: ControlMessage = { type: 'lanes', count: 2 };
+const HINTS: ControlMessage = { type: 'hints', hints: [{ host: '192.0.2.1', port: 4000 }] };
 
 /** A path that keeps what it is given, as it was at that moment. */
 class FakePath {
   readonly sent: Buffer[] = [];
   hasRoom = true;
   isOver = false;
-  readonly destroy = vi.fn(() => {
+  readonly destroy = vi.fn((_error?: Error) => {
     this.isOver = true;
     this.hasRoom = false;
   });
 
   send(pieces: readonly Uint8Array[]): void {
     if (!this.isOver) this.sent.push(Buffer.concat(pieces));
+  }
+
+  get records(): WireRecord[] {
+    return this.sent.map(decodeRecord);
   }
 
   get path(): RecordPath {
@@ -30,7 +42,25 @@ function chunk(fill: number, length = 1000): Chunk {
   return { kind: 'chunk', transfer: 1, entry: 0, offset: 0, body };
 }
 
-function setUp(isPairingFast = false): {
+/** Whether a promise is settled as soon as nothing else is left to do. */
+async function isSettled(promise: Promise<unknown>): Promise<boolean> {
+  let settled = false;
+  const settle = (): void => void (settled = true);
+  void promise.then(settle, settle);
+  await new Promise(setImmediate);
+  return settled;
+}
+
+const control = (sequence: number, message: ControlMessage): WireRecord => ({
+  kind: 'control',
+  sequence,
+  message,
+});
+
+function setUp(
+  isPairingFast = false,
+  beforeControl: () => void = () => undefined,
+): {
   pairing: FakePath;
   lane: FakePath;
   paths: Paths;
@@ -40,7 +70,7 @@ function setUp(isPairingFast = false): {
   const [pairing, lane] = [new FakePath(), new FakePath()];
   const paths = new Paths(pairing.path, isPairingFast);
   paths.addLane(lane.path);
-  const outgoing = new Outgoing(paths, () => undefined);
+  const outgoing = new Outgoing(paths, beforeControl);
   const lose = (lost: FakePath): Promise<void> => {
     lost.destroy();
     paths.removeLane(lost.path);
@@ -63,6 +93,172 @@ describe('records', () => {
     expect(outgoing.pieceBytes()).toBe(2 ** 20);
     outgoing.pacer = new Pacer(80_000);
     expect(outgoing.pieceBytes()).toBeLessThan(2 ** 14);
+  });
+});
+
+describe('what goes out', () => {
+  test('is numbered, messages by the pairing connection and data over lanes, and counted', async () => {
+    const before: number[] = [];
+    const { pairing, lane, outgoing } = setUp(false, () => before.push(pairing.sent.length));
+    await Promise.all([outgoing.send(VERIFIED), outgoing.send(chunk(1)), outgoing.send(LANES)]);
+    expect(pairing.records).toEqual([control(0, VERIFIED), control(2, LANES)]);
+    expect(lane.records).toMatchObject([{ kind: 'chunk', sequence: 1 }]);
+    expect(before).toEqual([0, 1]);
+    expect(outgoing.items).toBe(3);
+    await outgoing.send(chunk(2));
+    const lengths = lane.sent.map(({ length }) => length + SEAL_OVERHEAD_BYTES);
+    expect(outgoing.dataBytes).toBe(lengths[0]! + lengths[1]!);
+  });
+
+  test('is within the credit, to its last byte', async () => {
+    const { lane, outgoing } = setUp();
+    await outgoing.send(chunk(0, 100));
+    const more = lane.sent[0]!.length - 100 + SEAL_OVERHEAD_BYTES + ENTRY_COST;
+    // Each chunk's header is as long, but for what its length takes.
+    const rest = Credit.FIRST_BYTES - 100 - more;
+    const last = outgoing.send(chunk(1, rest - more - 2));
+    expect(await isSettled(last)).toBe(true);
+    expect(lane.sent[1]!.length + SEAL_OVERHEAD_BYTES + ENTRY_COST).toBe(rest);
+    const next = outgoing.send(chunk(2, 100));
+    expect(await isSettled(next)).toBe(false);
+    outgoing.takeCredit(Credit.FIRST_BYTES + 100 + more - 1, 0);
+    expect(await isSettled(next)).toBe(false);
+    outgoing.takeCredit(Credit.FIRST_BYTES + 100 + more, 0);
+    expect(await isSettled(next)).toBe(true);
+    expect(lane.sent).toHaveLength(3);
+  });
+
+  test('is never acknowledged before it was sent', async () => {
+    const { outgoing } = setUp();
+    await outgoing.send(VERIFIED);
+    expect(() => outgoing.takeCredit(0, 2)).toThrow(
+      expect.objectContaining({ code: 'protocol', subject: 'acknowledged' }) as Error,
+    );
+    outgoing.takeCredit(0, 1);
+  });
+
+  test('waits for a limit', async () => {
+    const { lane, outgoing } = setUp();
+    // A clock that stands: what was sent already takes one millisecond more.
+    outgoing.pacer = new Pacer(1_000_000, () => 0);
+    outgoing.pacer.take(101_000);
+    const sending = outgoing.send(chunk(1));
+    for (let turn = 0; turn < 100; turn++) await Promise.resolve();
+    expect(lane.sent).toEqual([]);
+    await sending;
+    expect(lane.sent).toHaveLength(1);
+  });
+
+  test('fails with the channel: what waits for credit, and all after it', async () => {
+    const { pairing, lane, outgoing } = setUp();
+    const waiting = outgoing.send(chunk(1, 2 ** 20));
+    const behind = outgoing.send(VERIFIED);
+    expect(await isSettled(waiting)).toBe(false);
+    outgoing.fail(new XferError('integrity'));
+    for (const sent of [waiting, behind, outgoing.send(VERIFIED), outgoing.finish()])
+      await expect(sent).rejects.toMatchObject({ code: 'integrity' });
+    expect([...pairing.sent, ...lane.sent]).toEqual([]);
+  });
+
+  test('does not go where the channel failed while it waited for room', async () => {
+    const { lane, paths, outgoing } = setUp();
+    lane.hasRoom = false;
+    const sending = outgoing.send(chunk(1));
+    expect(await isSettled(sending)).toBe(false);
+    outgoing.fail(new XferError('integrity'));
+    paths.close();
+    await expect(sending).rejects.toMatchObject({ code: 'integrity' });
+    expect(lane.sent).toEqual([]);
+  });
+});
+
+describe('the end', () => {
+  test('waits until all has arrived, and nothing goes after it', async () => {
+    const { pairing, lane, outgoing } = setUp();
+    await outgoing.send(VERIFIED);
+    await outgoing.send(chunk(1));
+    const finished = outgoing.finish();
+    expect(await isSettled(finished)).toBe(false);
+    await expect(outgoing.send(VERIFIED)).rejects.toMatchObject({ code: 'internal' });
+    outgoing.takeCredit(0, 1);
+    expect(await isSettled(finished)).toBe(false);
+    outgoing.takeCredit(0, 2);
+    await finished;
+    expect([pairing.sent.length, lane.sent.length]).toEqual([1, 1]);
+  });
+
+  test('waits for nothing where nothing is under way', async () => {
+    await setUp().outgoing.finish();
+    const { outgoing } = setUp();
+    await outgoing.send(VERIFIED);
+    outgoing.takeCredit(0, 1);
+    await outgoing.finish();
+  });
+
+  test('waits no longer than the peer is there, and repeats nothing that took the same way', async () => {
+    const { pairing, outgoing } = setUp();
+    await outgoing.send(VERIFIED);
+    await outgoing.send(chunk(1));
+    const finished = outgoing.finish();
+    expect(await isSettled(finished)).toBe(false);
+    outgoing.peerEnded();
+    await finished;
+    expect(pairing.records).toMatchObject([control(0, VERIFIED), { kind: 'chunk', sequence: 1 }]);
+  });
+});
+
+describe('over another connection', () => {
+  /** A session that said all there is to say, and lost its ways. */
+  async function lost(): Promise<ReturnType<typeof setUp> & { next: FakePath }> {
+    const session = setUp();
+    await session.outgoing.send(HINTS);
+    await session.outgoing.send(VERIFIED);
+    await session.outgoing.send(chunk(7));
+    await session.outgoing.send(LANES);
+    session.paths.removeLane(session.lane.path);
+    const next = new FakePath();
+    session.paths.replacePairing(next.path, true);
+    return { ...session, next };
+  }
+  const NOTHING: ControlMessage = { type: 'hints', hints: [] };
+
+  test('all goes again that did not arrive, as it was, but for what was said of lanes', async () => {
+    const { pairing, lane, next, outgoing } = await lost();
+    const before = [pairing.sent.length, lane.sent.length];
+    await outgoing.sendAllAgain();
+    expect(next.records).toEqual([
+      control(0, NOTHING),
+      control(1, VERIFIED),
+      lane.records[0],
+      control(3, NOTHING),
+    ]);
+    expect([pairing.sent.length, lane.sent.length]).toEqual(before);
+  });
+
+  test('what arrives meanwhile does not go', async () => {
+    const { next, paths, outgoing } = await lost();
+    next.hasRoom = false;
+    const again = outgoing.sendAllAgain();
+    outgoing.takeCredit(0, 3);
+    next.hasRoom = true;
+    paths.wake();
+    await again;
+    expect(next.records).toEqual([control(3, NOTHING)]);
+  });
+
+  test.each<[string, (outgoing: Outgoing, paths: Paths, third: FakePath) => void]>([
+    ['that one is lost too', (_, paths, third) => paths.replacePairing(third.path, true)],
+    ['the channel fails', (outgoing) => outgoing.fail(new XferError('integrity'))],
+  ])('nothing goes any more where %s', async (_, end) => {
+    const { next, paths, outgoing } = await lost();
+    const third = new FakePath();
+    next.hasRoom = false;
+    const again = outgoing.sendAllAgain();
+    end(outgoing, paths, third);
+    next.hasRoom = true;
+    paths.wake();
+    await again;
+    expect([...next.sent, ...third.sent]).toEqual([]);
   });
 });
 
@@ -120,10 +316,31 @@ describe('what goes out over lanes', () => {
     await outgoing.send(chunk(2));
     vi.advanceTimersByTime(55_000);
     outgoing.takeCredit(0, 0);
+    await outgoing.send(chunk(3));
     expect(lane.destroy).not.toHaveBeenCalled();
     vi.advanceTimersByTime(10_000);
-    expect(lane.destroy).toHaveBeenCalledOnce();
+    expect(lane.destroy).toHaveBeenCalledExactlyOnceWith(expect.objectContaining({ code: 'peer-gone' }));
     expect(other.destroy).not.toHaveBeenCalled();
+  });
+
+  test('leaves the pairing connection to who watches that', async () => {
+    const { pairing, outgoing } = setUp();
+    await outgoing.send(VERIFIED);
+    vi.advanceTimersByTime(200_000);
+    expect(pairing.destroy).not.toHaveBeenCalled();
+  });
+
+  test('is not sent again where the channel failed', async () => {
+    const { pairing, lane, paths, outgoing, lose } = setUp();
+    await outgoing.send(chunk(1));
+    pairing.hasRoom = false;
+    const again = lose(lane);
+    outgoing.fail(new XferError('integrity'));
+    paths.close();
+    await again;
+    expect(pairing.sent).toEqual([]);
+    // Nor is anything watched.
+    expect(vi.getTimerCount()).toBe(0);
   });
 
   test('leaves no lane that delivers, however slowly', async () => {
