@@ -17,7 +17,7 @@ export class CountedOutput extends Writable {
   constructor(output: Output) {
     super();
     this.#output = output;
-    this.#text = output.isTTY === true ? new FarText() : undefined;
+    this.#text = FarText.on(output);
   }
 
   override _write(piece: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {

@@ -9,6 +9,11 @@ export class FarText {
   /** Half of an end of a line, as some systems have it. */
   #kept = '';
 
+  /** For a terminal; a file or a pipe gets the bytes as they are. */
+  static on({ isTTY }: Output): FarText | undefined {
+    return isTTY === true ? new FarText() : undefined;
+  }
+
   /** What can be shown so far. */
   take(bytes: Uint8Array): string {
     const all = this.#kept + this.#decoder.decode(bytes, { stream: true });
@@ -31,7 +36,7 @@ export class FarOutput {
 
   constructor(output: Output) {
     this.#output = output;
-    this.#text = output.isTTY === true ? new FarText() : undefined;
+    this.#text = FarText.on(output);
   }
 
   /** Resolves when there is room for more. Throws `output-closed` where nobody reads it, and `disk-full`. */
