@@ -23,7 +23,8 @@ export class TypedLines implements Lines {
   /** What came at once with a line before, as where several are pasted. */
   readonly #waiting: string[] = [];
   #begun = '';
-  #isInterrupted = false;
+  /** How often Ctrl-C was pressed since the last line. */
+  #presses = 0;
   /** What Ctrl-C does at the prompt, while there is one. */
   #press: (() => void) | undefined;
 
@@ -38,7 +39,7 @@ export class TypedLines implements Lines {
       this.#press();
       return;
     }
-    this.#isInterrupted = true;
+    this.#presses = 1;
     this.#waiting.length = 0;
   }
 
@@ -71,15 +72,13 @@ export class TypedLines implements Lines {
     };
     signal.addEventListener('abort', close, { once: true });
     try {
-      const isInterrupted = this.#isInterrupted;
-      this.#isInterrupted = false;
       // The terminal has shown the key.
-      if (isInterrupted) stderr.write(`\n${AGAIN}\n`);
+      if (this.#presses > 0) stderr.write(`\n${AGAIN}\n`);
       terminal.setPrompt(prompt);
       terminal.prompt();
       terminal.write(this.#begun);
       this.#begun = '';
-      return await this.#lineOf(terminal, isInterrupted ? 1 : 0);
+      return await this.#lineOf(terminal);
     } finally {
       this.#press = undefined;
       signal.removeEventListener('abort', close);
@@ -87,8 +86,7 @@ export class TypedLines implements Lines {
     }
   }
 
-  /** @param presses How often Ctrl-C was pressed before. */
-  #lineOf(terminal: Interface, presses: number): Promise<string | undefined> {
+  #lineOf(terminal: Interface): Promise<string | undefined> {
     const { stderr } = this.#context;
     return new Promise((resolve) => {
       let first: string | undefined;
@@ -98,6 +96,7 @@ export class TypedLines implements Lines {
           return;
         }
         first = line;
+        this.#presses = 0;
         this.#press = undefined;
         // What was pasted comes in one piece.
         setImmediate(() => {
@@ -106,13 +105,13 @@ export class TypedLines implements Lines {
         });
       });
       this.#press = () => {
-        presses = terminal.line === '' ? presses + 1 : 0;
+        this.#presses = terminal.line === '' ? this.#presses + 1 : 0;
         stderr.write('^C\n');
-        if (presses > 1) {
+        if (this.#presses > 1) {
           resolve(undefined);
           return;
         }
-        if (presses === 1) stderr.write(`${AGAIN}\n`);
+        if (this.#presses === 1) stderr.write(`${AGAIN}\n`);
         terminal.write(null, { ctrl: true, name: 'e' });
         terminal.write(null, { ctrl: true, name: 'u' });
         terminal.prompt();
