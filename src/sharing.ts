@@ -1,4 +1,5 @@
 /** The side of a session that shares a folder. */
+import { setMaxListeners } from 'node:events';
 import { OwnerCheck } from './crypto/owner.js';
 import { loadPairingSodium } from './crypto/sodium.js';
 import { toXferError, XferError } from './errors.js';
@@ -70,6 +71,8 @@ export function share(device: string, options: ShareOptions & MeetingOptions, me
       session.watch.pause();
       const exchange = new Exchange(session.channel, SHARE_WORDS, windowBytes);
       const drain = (): void => exchange.interrupt(new XferError('interrupted'));
+      // Each session listens to it.
+      setMaxListeners(0, draining);
       draining.addEventListener('abort', drain, { once: true });
       try {
         await answerRequests(exchange, access, session.signal);

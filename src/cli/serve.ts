@@ -1,5 +1,4 @@
 /** `xfer serve` */
-import { setMaxListeners } from 'node:events';
 import { hostname } from 'node:os';
 import {
   checkRights,
@@ -90,8 +89,6 @@ export async function runServe(
   const talk = typed === undefined ? undefined : new OwnerTalk(rooms, typed, (text) => sayIn(own, text));
   const tries = new TryLimit();
   const [draining, over] = [new AbortController(), new AbortController()];
-  // Each session listens to it.
-  setMaxListeners(0, draining.signal);
   let count = 0;
   let open = 0;
   const endIfDrained = (): void => {
