@@ -214,8 +214,10 @@ export class RemoteShare {
         return await move(channel);
       } catch (error) {
         // Whoever was stopped does not wait for all that is on a slow line.
-        if (hasStopped(error)) await atLast(channel.over);
-        if (hasStopped(error) && !channel.isOver) await this.leave(error);
+        if (hasStopped(error)) {
+          await atLast(channel.over);
+          if (!channel.isOver) await this.leave(error);
+        }
         throw error;
       } finally {
         await channel.over;
