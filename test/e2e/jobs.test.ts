@@ -80,10 +80,8 @@ it('several clients at once, with progress on both ends and a chat beside it', a
 });
 
 it('upload, download, editing and commands from the far side, with an error for what exists or is missing', async () => {
-  const home = served.pi.env['XFER_HOME']!;
-  await mkdir(home, { recursive: true });
   await writeFile(
-    path.join(home, 'config.toml'),
+    served.settings,
     `[actions.count]\nprogram = "/usr/bin/wc"\narguments = ["-c", "${served.at('a.txt')}"]\ndevices = ["laptop"]\n`,
   );
   await writeFile(inHere('a.txt'), 'mine');

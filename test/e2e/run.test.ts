@@ -1,4 +1,4 @@
-import { chmod, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { chmod, readFile, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { machine, pairMachines, runOn } from '../support/devices.js';
@@ -26,9 +26,7 @@ async function program(name: string, script: string, folder = programs): Promise
 
 /** Writes the settings of the owner. */
 async function settings(text: string): Promise<void> {
-  const home = served.pi.env['XFER_HOME']!;
-  await mkdir(home, { recursive: true });
-  await writeFile(path.join(home, 'config.toml'), text);
+  await writeFile(served.settings, text);
 }
 
 /** An action in the settings, of the laptop alone. */

@@ -14,7 +14,7 @@ let file: string;
 beforeEach(async () => {
   share = await ServedFolder.make();
   here = await temporaryFolder();
-  file = path.join(share.pi.env['XFER_HOME']!, 'config.toml');
+  file = share.settings;
   await writeFile(path.join(here, 'note'), 'a');
 });
 

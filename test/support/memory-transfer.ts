@@ -1,11 +1,13 @@
 /** A whole transfer over memory. */
 import { createHash } from 'node:crypto';
+import { LEAF_BYTES } from '../../src/crypto/digest.js';
 import { toXferError } from '../../src/errors.js';
 import type { Decision, TransferEvent, TransferOutcome } from '../../src/transfer/events.js';
 import type { FileSink, FileSource } from '../../src/transfer/ports.js';
 import { receiveFiles, type ReceiverOptions } from '../../src/transfer/receiver.js';
 import { sendFiles, type SenderOptions } from '../../src/transfer/sender.js';
 import { MemoryChannel, ScriptedPeer } from './memory-channel.js';
+import { noise } from './trees.js';
 
 export interface Side {
   readonly channel: MemoryChannel;
@@ -61,6 +63,22 @@ function receive(channel: MemoryChannel, sink: FileSink, options: Partial<Receiv
   const outcome = receiveFiles(channel, sink, { ...defaults, ...options });
   outcome.catch(() => {});
   return { channel, outcome, events };
+}
+
+/** Files of which a receiver has a beginning, a wrong one, all, and an older copy. */
+export function partlyThere() {
+  const files = {
+    a: noise(2 * LEAF_BYTES + 1, 'a'),
+    b: noise(LEAF_BYTES + 7, 'b'),
+    c: Buffer.from('the same'),
+    d: noise(600_000, 'd'),
+  };
+  const older = Buffer.concat([files.d.subarray(0, 300_000), noise(200, 'e'), files.d.subarray(300_200)]);
+  const there = {
+    held: { a: files.a.subarray(0, LEAF_BYTES), b: noise(LEAF_BYTES, 'x') },
+    older: { c: files.c, d: older },
+  };
+  return { files, there };
 }
 
 /** How a side ended: `ok`, or the error's code with its detail. */

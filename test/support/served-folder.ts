@@ -31,6 +31,11 @@ export class ServedFolder {
     return path.join(this.folder, name);
   }
 
+  /** The file of its machine's settings. */
+  get settings(): string {
+    return path.join(this.pi.env['XFER_HOME']!, 'config.toml');
+  }
+
   get port(): number {
     return Number(this.#address.split(':')[1]);
   }

@@ -1,11 +1,12 @@
 /** Starts the built program as a person or a script does, with nothing of this machine's configuration. */
 import { spawn, type ChildProcessByStdio } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { chown } from 'node:fs/promises';
 import path from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import * as pty from '@lydell/node-pty';
 import { afterEach, expect } from 'vitest';
+import { groupInFront } from './processes.js';
 import { temporaryFolder } from './temporary-folder.js';
 
 export const PROGRAM = path.resolve(import.meta.dirname, '../../dist/cli/main.js');
@@ -197,18 +198,8 @@ export class XferTerminal extends Running {
 
   /** Resolves when another program than the one that was started has the terminal, as after `fg` in a shell. */
   async untilOtherInFront(): Promise<void> {
-    // pid (name) state ppid pgrp session tty_nr tpgid …, and a shell leads its own group.
-    await expect
-      .poll(
-        () => {
-          const fields = readFileSync(`/proc/${this.pid}/stat`, 'utf8')
-            .replace(/^.*\) /s, '')
-            .split(' ');
-          return Number(fields[5]);
-        },
-        { timeout: PATIENCE_MS },
-      )
-      .not.toBe(this.pid);
+    // A shell leads its own group.
+    await expect.poll(() => groupInFront(this.pid), { timeout: PATIENCE_MS }).not.toBe(this.pid);
   }
 
   type(keys: string): void {

@@ -5,6 +5,7 @@ import type { Connection } from '../../../src/peer/connection.js';
 import type { DhtNode, DhtPeer } from '../../../src/peer/dht.js';
 import { Dials, lookUp } from '../../../src/peer/dials.js';
 import { deferred, type Deferred } from '../../../src/transfer/deferred.js';
+import { settle } from '../../support/turns.js';
 
 /** As long as a dial may take before it makes room. */
 const DIAL_MS = 5_000;
@@ -54,11 +55,6 @@ class Place {
     });
   }
 
-  /** Lets everything happen that follows what happened. */
-  async settle(): Promise<void> {
-    await new Promise(setImmediate);
-  }
-
   /** How many dials were given up. */
   get givenUp(): number {
     return this.dialled.filter(({ signal }) => signal.aborted).length;
@@ -88,7 +84,7 @@ describe('dials', () => {
     expect(place.dials.isBusy).toBe(true);
     // One that fails makes room for one, by itself.
     place.dialled[8]!.answer.reject(new Error('nobody there'));
-    await place.settle();
+    await settle(1);
     expect(place.dialled).toHaveLength(33);
   });
 
@@ -99,7 +95,7 @@ describe('dials', () => {
     place.start();
     expect(place.dialled).toHaveLength(1);
     place.dialled[0]!.answer.reject(new Error('nobody there'));
-    await place.settle();
+    await settle(1);
     expect(place.dials.isBusy).toBe(false);
     expect(place.dialled).toHaveLength(1);
     vi.advanceTimersByTime(1_000);
@@ -114,12 +110,12 @@ describe('dials', () => {
     place.start();
     place.rooms = 8;
     place.dialled[0]!.answer.resolve(CONNECTION);
-    await place.settle();
+    await settle(1);
     expect(place.tried).toEqual([CONNECTION]);
     expect(place.dialled).toHaveLength(8);
     place.attempts[0]!.resolve('refused');
     for (const { answer } of place.dialled.slice(1)) answer.reject(new Error('nobody there'));
-    await place.settle();
+    await settle(1);
     expect(place.dials.isBusy).toBe(false);
     place.rooms = Infinity;
     vi.advanceTimersByTime(1_000_000);
@@ -134,11 +130,11 @@ describe('dials', () => {
     place.rooms = 1;
     place.start();
     place.dialled[0]!.answer.resolve(CONNECTION);
-    await place.settle();
+    await settle(1);
     expect(place.dialled).toHaveLength(1);
     place.rooms = 2;
     place.attempts[0]!.resolve('failed');
-    await place.settle();
+    await settle(1);
     expect(place.dialled).toHaveLength(2);
   });
 
@@ -151,16 +147,16 @@ describe('dials', () => {
     expect([place.dialled.length, place.givenUp]).toEqual([16, 0]);
     // As many go on as may, so these end.
     vi.advanceTimersByTime(DIAL_MS);
-    await place.settle();
+    await settle(1);
     expect([place.dialled.length, place.givenUp]).toEqual([24, 8]);
     expect(place.dialled.slice(0, 8).map(({ signal }) => signal.aborted)).toEqual(Array(8).fill(false));
     // One of the slow ones answers after all; the next that is slow takes its place.
     place.dialled[0]!.answer.resolve(CONNECTION);
-    await place.settle();
+    await settle(1);
     expect(place.tried).toHaveLength(1);
     expect(place.dialled).toHaveLength(24);
     vi.advanceTimersByTime(DIAL_MS);
-    await place.settle();
+    await settle(1);
     expect([place.dialled.length, place.givenUp]).toEqual([32, 15]);
   });
 
@@ -168,7 +164,7 @@ describe('dials', () => {
     place.tell(1);
     place.start();
     place.dialled[0]!.answer.resolve(CONNECTION);
-    await place.settle();
+    await settle(1);
     expect(vi.getTimerCount()).toBe(0);
     expect(place.dials.isBusy).toBe(false);
   });
@@ -178,7 +174,7 @@ describe('dials', () => {
     place.start();
     place.stop.abort();
     expect(place.givenUp).toBe(8);
-    await place.settle();
+    await settle(1);
     place.start();
     expect(place.dialled).toHaveLength(8);
     expect(place.dials.isBusy).toBe(false);

@@ -154,13 +154,17 @@ describe('a network that this machine is attached to', () => {
     ['192.168.1.77', true],
     ['::ffff:192.168.1.77', true],
     ['2001:db8:7::77', true],
+    ['fd12:3456::77', true],
     ['fe80::77', true],
+    ['fe80::1%eth0', true],
     ['169.254.7.7', true],
     ['192.168.2.77', false],
     ['2001:db8:8::77', false],
+    ['fd99::2', false],
     ['203.0.113.7', false],
     ['127.0.0.1', false],
     ['printer.local', false],
+    ['nonsense', false],
   ])('has %s: %s', (host, isThere) => {
     expect(isOnLink(host, HOME)).toBe(isThere);
   });

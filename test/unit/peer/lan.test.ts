@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { lanNameFor, parseCode, topicOf } from '../../../src/crypto/code.js';
 import { loadHashing } from '../../../src/crypto/sodium.js';
-import { isOnLink } from '../../../src/peer/hints.js';
 import { portsIn } from '../../../src/peer/lan.js';
 
 const name = '00112233445566778899aabbccddeeff._xfer._tcp.local';
@@ -38,27 +37,5 @@ describe('the name of a topic on the local network', () => {
     expect(lanNameFor(topic)).not.toContain(Buffer.from(topic).toString('hex').slice(0, 16));
     expect(lanNameFor(topic)).toMatch(/^[0-9a-f]{32}\._xfer\._tcp\.local$/);
     expect(lanNameFor(topicOf(parseCode('418-apple-tiger')))).not.toBe(lanNameFor(topic));
-  });
-});
-
-describe('an address', () => {
-  const interfaces = [
-    { address: '10.77.0.1', cidr: '10.77.0.1/24', internal: false },
-    { address: 'fd00::1', cidr: 'fd00::1/64', internal: false },
-    { address: '127.0.0.1', cidr: '127.0.0.1/8', internal: true },
-  ] as unknown as Parameters<typeof isOnLink>[1];
-
-  it.each([
-    ['10.77.0.200', true],
-    ['10.77.1.1', false],
-    ['203.0.113.5', false],
-    ['127.0.0.1', false],
-    ['fe80::1%eth0', true],
-    ['fd00::2', true],
-    ['fd01::2', false],
-    ['169.254.3.4', true],
-    ['nonsense', false],
-  ])('%s is of this network: %s', (address, expected) => {
-    expect(isOnLink(address, interfaces)).toBe(expected);
   });
 });

@@ -9,6 +9,7 @@ import type { RecordPath } from '../../../src/peer/record-path.js';
 import type { ControlMessage } from '../../../src/transfer/messages.js';
 import type { Chunk } from '../../../src/transfer/ports.js';
 import { decodeRecord, ENTRY_COST, type WireRecord } from '../../../src/transfer/records.js';
+import { settle } from '../../support/turns.js';
 
 const VERIFIED: ControlMessage = { type: 'verified' };
 const LANES: ControlMessage = { type: 'lanes', count: 2 };
@@ -45,9 +46,9 @@ function chunk(fill: number, length = 1000): Chunk {
 /** Whether a promise is settled as soon as nothing else is left to do. */
 async function isSettled(promise: Promise<unknown>): Promise<boolean> {
   let settled = false;
-  const settle = (): void => void (settled = true);
-  void promise.then(settle, settle);
-  await new Promise(setImmediate);
+  const done = (): void => void (settled = true);
+  void promise.then(done, done);
+  await settle(1);
   return settled;
 }
 

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { Paths } from '../../../src/peer/paths.js';
 import type { RecordPath } from '../../../src/peer/record-path.js';
+import { settle } from '../../support/turns.js';
 
 /** As much of a path as the choice of one needs. */
 function path(hasRoom = true): RecordPath & { hasRoom: boolean } {
@@ -12,7 +13,7 @@ function waiter(paths: Paths): () => Promise<boolean> {
   let hasRoom = false;
   void paths.room().then(() => (hasRoom = true));
   return async () => {
-    await new Promise(setImmediate);
+    await settle(1);
     return hasRoom;
   };
 }

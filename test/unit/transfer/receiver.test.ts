@@ -10,8 +10,14 @@ import { batchOf } from '../../support/hostile-world.js';
 import { MemoryChannel, ScriptedPeer, type Item } from '../../support/memory-channel.js';
 import { MemorySink } from '../../support/memory-sink.js';
 import { MemorySource } from '../../support/memory-source.js';
-import { ending, receiveFromScript, transfer as run, yes, type Side } from '../../support/memory-transfer.js';
-import { noise } from '../../support/trees.js';
+import {
+  ending,
+  partlyThere,
+  receiveFromScript,
+  transfer as run,
+  yes,
+  type Side,
+} from '../../support/memory-transfer.js';
 import { settle } from '../../support/turns.js';
 import { file, folder, number, opening, partOf, rootsOf, transfer } from './offers.js';
 
@@ -97,20 +103,11 @@ describe('a receiver', () => {
   });
 
   it('tells what is here of a file, and counts it', async () => {
-    const files = {
-      a: noise(2 * LEAF_BYTES + 1, 'a'),
-      b: noise(LEAF_BYTES + 7, 'b'),
-      c: Buffer.from('the same'),
-      d: noise(600_000, 'd'),
-      i: { n: Buffer.from('this too') },
-    };
-    const older = Buffer.concat([files.d.subarray(0, 300_000), noise(200, 'e'), files.d.subarray(300_200)]);
-    const sink = new MemorySink({
-      held: { a: files.a.subarray(0, LEAF_BYTES), b: noise(LEAF_BYTES, 'x') },
-      older: { c: files.c, d: older, 'i/n': files.i.n },
-    });
+    const { files, there } = partlyThere();
+    const within = Buffer.from('this too');
+    const sink = new MemorySink({ ...there, older: { ...there.older, 'i/n': within } });
     const decide = async () => ({ accept: true, conflicts: 'update' }) as const;
-    const { receiver } = run(new MemorySource(files), sink, { decide });
+    const { receiver } = run(new MemorySource({ ...files, i: { n: within } }), sink, { decide });
     const outcome = await receiver.outcome;
     const [updated] = eventsOf(receiver, 'file-updated') as [{ path: string; bytes: number }];
     expect(updated.path).toBe('d');

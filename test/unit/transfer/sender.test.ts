@@ -6,7 +6,13 @@ import type { Skipped } from '../../../src/transfer/ports.js';
 import type { Item, ScriptedPeer } from '../../support/memory-channel.js';
 import { MemorySink } from '../../support/memory-sink.js';
 import { MemoryPipe, MemorySource, type Tree } from '../../support/memory-source.js';
-import { ending, sendToScript, transfer as run, type Side } from '../../support/memory-transfer.js';
+import {
+  ending,
+  partlyThere,
+  sendToScript,
+  transfer as run,
+  type Side,
+} from '../../support/memory-transfer.js';
 import { noise } from '../../support/trees.js';
 import { settle } from '../../support/turns.js';
 
@@ -113,17 +119,8 @@ describe('a sender', () => {
   });
 
   it('tells what the receiver has of a file, and counts it', async () => {
-    const files = {
-      a: noise(2 * LEAF_BYTES + 1, 'a'),
-      b: noise(LEAF_BYTES + 7, 'b'),
-      c: Buffer.from('the same'),
-      d: noise(600_000, 'd'),
-    };
-    const older = Buffer.concat([files.d.subarray(0, 300_000), noise(200, 'e'), files.d.subarray(300_200)]);
-    const sink = new MemorySink({
-      held: { a: files.a.subarray(0, LEAF_BYTES), b: noise(LEAF_BYTES, 'x') },
-      older: { c: files.c, d: older },
-    });
+    const { files, there } = partlyThere();
+    const sink = new MemorySink(there);
     const decide = async () => ({ accept: true, conflicts: 'update' }) as const;
     const { sender, receiver } = run(new MemorySource(files), sink, { decide });
     const outcome = await sender.outcome;
