@@ -70,6 +70,8 @@ class SessionLines implements SessionLog {
   readonly #device: string;
   readonly #screen: Screen;
   readonly #now: () => number;
+  /** Of the transfer that goes on. */
+  #drawn: Screen | undefined;
   #speed = new Speed();
   #doing: 'sending' | 'receiving' = 'sending';
 
@@ -109,6 +111,7 @@ class SessionLines implements SessionLog {
 
   action(action: ShareAction): void {
     this.#speed = new Speed();
+    this.#undraw();
     this.#say(sentenceOf(action));
   }
 
@@ -137,12 +140,12 @@ class SessionLines implements SessionLog {
 
   gone(): void {
     this.#say('gone');
-    this.#screen.close();
+    this.#undraw();
   }
 
   failed(error: XferError): void {
     this.#say(`gone: ${explain(error).sentence}`);
-    this.#screen.close();
+    this.#undraw();
   }
 
   #draw(progress: Progress): void {
@@ -154,7 +157,13 @@ class SessionLines implements SessionLog {
       path: undefined,
       file: undefined,
     };
-    this.#screen.status({ kind: this.#doing, draw: (width) => formatProgress(line, width) });
+    this.#drawn ??= this.#marked(`${this.#device}: `);
+    this.#drawn.status({ kind: this.#doing, draw: (width) => formatProgress(line, width) });
+  }
+
+  #undraw(): void {
+    this.#drawn?.close();
+    this.#drawn = undefined;
   }
 
   #say(text: string): void {
