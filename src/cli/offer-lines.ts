@@ -3,7 +3,7 @@ import type { OfferSummary, OfferedRoot, Skipped } from '../index.js';
 import { brief } from './explain.js';
 import { countOf, formatSize } from './figures.js';
 import { displayWidth } from './display-width.js';
-import { cut, show } from './show.js';
+import { cut, show, wrap } from './show.js';
 
 /** Lines of one kind before the rest is only counted. */
 const SHOWN = 10;
@@ -11,7 +11,7 @@ const SHOWN = 10;
 /** The offer in lines of at most `width` columns. */
 export function offerLines(offer: OfferSummary, width: number): string[] {
   return [
-    cut(heading(offer), width),
+    ...wrap(heading(offer), width),
     ...listed(offer.roots, offer.roots.length, (root) => rootLine(root, width)),
     ...arrivedLines(offer, width),
     ...section('exists here already:', offer.conflicts, offer.conflictCount, width),

@@ -25,10 +25,11 @@ async function piped(...lines: readonly string[]): Promise<XferProcess> {
   return xfer(['shell', 'pi', ...served.flags], { env, cwd: here, stdin: lines.join('\n') });
 }
 
-async function atTerminal(env: Readonly<Record<string, string>> = {}): Promise<XferTerminal> {
+async function atTerminal(env: Readonly<Record<string, string>> = {}, columns = 80): Promise<XferTerminal> {
   const terminal = await xferOnTerminal(['shell', 'pi', ...served.flags], {
     env: { ...served.laptop.env, ...env },
     cwd: here,
+    columns,
   });
   await terminal.waitFor(/pi:\/> $/);
   return terminal;
@@ -106,6 +107,12 @@ describe('commands that are piped in', () => {
 });
 
 describe('at a terminal a person', () => {
+  it('is greeted in whole words, however narrow it is', async () => {
+    await served.serve();
+    const terminal = await atTerminal({}, 40);
+    expect(terminal.text).toContain('help lists the commands, menu leads\r\nthrough them, ');
+  });
+
   it('completes names with the Tab key, and finds lines again', async () => {
     const server = await served.serve();
     const terminal = await atTerminal();

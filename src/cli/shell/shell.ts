@@ -13,7 +13,7 @@ import { listFar } from '../ls.js';
 import { Prompts } from '../prompts.js';
 import { putFar } from '../put.js';
 import { runFar } from '../run.js';
-import { showOn } from '../show.js';
+import { showOn, widthOf, wrap } from '../show.js';
 import { runTransfer, type Hooks } from '../transfer.js';
 import { usageError } from '../usage.js';
 import { useChoices, type Outcome, type UseFlags } from '../use.js';
@@ -332,7 +332,9 @@ class Shell {
   }
 
   #say(line: string): void {
-    if (this.#flags.quiet !== true) this.#context.stderr.write(`${line}\n`);
+    const { stderr } = this.#context;
+    if (this.#flags.quiet === true) return;
+    for (const part of wrap(line, widthOf(stderr))) stderr.write(`${part}\n`);
   }
 
   #shown(text: string): string {

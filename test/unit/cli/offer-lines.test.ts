@@ -52,6 +52,14 @@ test('rows 55 to 57: an offer at 40 columns', () => {
   for (const line of lines) expect(displayWidth(line)).toBeLessThanOrEqual(40);
 });
 
+test('what is found so far is said whole, on two lines where one is too narrow', () => {
+  expect(offerLines({ ...offer, complete: false }, 40).slice(0, 3)).toEqual([
+    'offered: 412 files in 3 folders, 3.1 GB',
+    'so far',
+    '  photos/',
+  ]);
+});
+
 describe('long lists', () => {
   test('show ten and count the others', () => {
     const roots = Array.from({ length: 22 }, (_, index) => ({
