@@ -6,7 +6,7 @@ import { ManifestEncoder } from '../../../src/transfer/manifest.js';
 import { ROOT, type Entry, type ManifestPart } from '../../../src/transfer/ports.js';
 import { MAX_KEPT_BYTES, Review } from '../../../src/transfer/review.js';
 import { MemorySink } from '../../support/memory-sink.js';
-import { file, folder, number, opening, stored, transfer } from './offers.js';
+import { file, folder, number, opening, partOf, stored, transfer } from './offers.js';
 
 const entry = (index: number, type: Entry['type'], name: string): Entry => ({
   index,
@@ -29,6 +29,16 @@ function* endless(type: Entry['type']): Generator<ManifestPart> {
     for (const { count, bytes } of encoder.takeFull())
       yield { kind: 'manifest', transfer, part: part++, count, body: stored(bytes) };
   }
+}
+
+/** A folder with these files, each entry in a part of its own. */
+function oneByOne(...names: readonly string[]): { parts: ManifestPart[]; digest: Uint8Array } {
+  const encoder = new ManifestEncoder();
+  const parts = number([folder('all'), ...names.map((name) => file(name, 1, { parent: 0 }))]).map((one) => {
+    encoder.add({ entries: [one], skipped: [] });
+    return partOf(encoder.takeAll()[0]!, one.index);
+  });
+  return { parts, digest: encoder.digest() };
 }
 
 function review(): Review {
@@ -216,9 +226,47 @@ describe('a review of an offer', () => {
     await expect(reviewed.examine({ ...part, part: 1 })).rejects.toMatchObject({ code: 'protocol' });
   });
 
-  test('takes parts in their order', async () => {
-    const { reviewed } = await examined();
-    const [, part] = opening(ENTRIES);
-    await expect(reviewed.examine(part)).rejects.toMatchObject({ code: 'protocol' });
+  test('takes parts in their order, and none after the end', async () => {
+    const { parts } = oneByOne('a', 'b', 'c');
+    const { digest } = oneByOne('a', 'b');
+    const [first, second, third, late] = parts;
+    const reviewed = review();
+    const outOfPlace = async (part: ManifestPart | undefined, number: number): Promise<void> => {
+      await expect(reviewed.examine({ ...part!, part: number })).rejects.toMatchObject({ code: 'protocol' });
+    };
+    await outOfPlace(first, 1);
+    await reviewed.examine(first!);
+    await outOfPlace(second, 0);
+    await outOfPlace(second, 2);
+    await reviewed.examine(second!);
+    await reviewed.examine(third!);
+    expect(reviewed.summary()).toMatchObject({ files: 2, folders: 1, bytes: 2 });
+    // As many may be missing as were left out.
+    const left = { skipped: 2, missing: 2 };
+    reviewed.finish({ type: 'manifest-end', transfer, entries: 3, files: 2, bytes: 2, digest, ...left });
+    expect(reviewed.missingAtSender).toBe(2);
+    await outOfPlace(late, 3);
   });
+
+  test('wants everything where nobody chose', async () => {
+    const reviewed = review();
+    const parts = endless('file');
+    await reviewed.examine(parts.next().value as ManifestPart);
+    expect(reviewed.wants(entry(0, 'folder', 'all'))).toBe(true);
+    expect(reviewed.wants(entry(1, 'file', 'any'))).toBe(true);
+    expect(reviewed.summary().files).toBeGreaterThan(0);
+  });
+
+  test.each(['name-refused', 'special-skipped', 'internal'] as const)(
+    'knows why an entry was refused: %s',
+    async (reason) => {
+      const sink = new MemorySink();
+      sink.examine = async () => ({ status: 'refused', reason });
+      const [said, part] = opening([file('a', 1)]);
+      const reviewed = new Review(said as Offer & { type: 'offer' }, sink, { intoHome: () => false });
+      const [refused] = await reviewed.entriesOf(await reviewed.examine(part));
+      expect(reviewed.prospectOf(refused!)).toEqual({ status: 'refused', reason });
+      expect(reviewed.summary()).toMatchObject({ refused: [{ path: 'a', reason }], refusedCount: 1 });
+    },
+  );
 });
