@@ -215,19 +215,20 @@ export class Intake {
   async #complete(file: IncomingFile, digest: Uint8Array): Promise<void> {
     const { entry, offset } = file;
     if (entry.size !== undefined && offset !== entry.size) throw malformed('less than the size of a file');
-    this.#open = undefined;
     this.#forgetShares(entry.index);
     if (!(await file.isWhole(digest))) throw this.#corrupt(entry);
     this.#count(offset);
-    if (!file.isKept) return;
+    let failure: unknown;
     try {
       await file.commit();
     } catch (error) {
-      this.#settle(entry, offset, error);
-      return;
+      failure = error;
     }
-    this.#tally.continuedBytes += file.localBytes;
-    this.#settle(entry, offset);
+    // Not before: while the disk is slow it counts as one that is coming.
+    this.#open = undefined;
+    if (!file.isKept) return;
+    if (failure === undefined) this.#tally.continuedBytes += file.localBytes;
+    this.#settle(entry, offset, failure);
   }
 
   /** Looks at what is here of a file whose spans come now. */

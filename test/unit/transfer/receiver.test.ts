@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { LEAF_BYTES } from '../../../src/crypto/digest.js';
+import { digestOf, LEAF_BYTES } from '../../../src/crypto/digest.js';
 import { XferError } from '../../../src/errors.js';
-import type { OfferSummary, OfferWatch } from '../../../src/transfer/events.js';
+import type { OfferSummary, OfferWatch, Progress } from '../../../src/transfer/events.js';
 import { ManifestEncoder } from '../../../src/transfer/manifest.js';
 import type { ControlMessage } from '../../../src/transfer/messages.js';
 import type { Entry, ManifestPart } from '../../../src/transfer/ports.js';
@@ -19,7 +19,7 @@ import {
   type Side,
 } from '../../support/memory-transfer.js';
 import { settle } from '../../support/turns.js';
-import { file, folder, number, opening, partOf, rootsOf, transfer } from './offers.js';
+import { file, folder, number, opening, partOf, rootsOf, stored, transfer } from './offers.js';
 
 const A = Buffer.from('aaa');
 const sent = (files: number, bytes: number): Item => ({ type: 'sent', transfer, files, bytes });
@@ -236,6 +236,50 @@ describe('who thinks about an offer', () => {
     const { receiver } = run(new MemorySource({ a: A, b: A }), new MemorySink({ capacity: 9 }), { decide });
     expect(await ending(receiver)).toBe('ok');
     expect(asked).toBe(1);
+  });
+});
+
+describe('a receiver whose disk is slow', () => {
+  beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }));
+  afterEach(() => void vi.useRealTimers());
+
+  it('goes on to count a file that came while it gets its name', async () => {
+    const content = Buffer.alloc(200_000, 'x');
+    const sink = new MemorySink();
+    const begin = sink.create.bind(sink);
+    let isSynced = (): void => undefined;
+    const synced = new Promise<void>((resolve) => (isSynced = resolve));
+    sink.create = async (entry) => {
+      const begun = await begin(entry);
+      return { ...begun, commit: () => synced.then(() => begun.commit()) };
+    };
+    let now = 0;
+    const [side, peer] = receiveFromScript(sink, { now: () => now });
+    await peer.say(...opening([file('large', content)]));
+    await peer.hear('want');
+    const sendPiece = async (offset: number, digest?: Uint8Array): Promise<void> => {
+      const body = stored(content.subarray(offset, offset + 50_000));
+      const chunk = { kind: 'chunk', transfer, entry: 0, offset, body } as const;
+      await peer.say(digest === undefined ? chunk : { ...chunk, digest });
+      await settle();
+    };
+    now += 200;
+    await sendPiece(0);
+    // Too soon for a word about it, which comes later by itself.
+    await sendPiece(50_000);
+    await sendPiece(100_000);
+    await sendPiece(150_000, digestOf(content));
+    await peer.say({ type: 'sent', transfer, files: 1, bytes: content.length });
+    const heard = peer.hear('received');
+    await settle();
+    await vi.advanceTimersByTimeAsync(100);
+    isSynced();
+    await heard;
+    await part(peer);
+    await side.outcome;
+    const bytes = eventsOf(side, 'progress').map((event) => (event as { progress: Progress }).progress.bytes);
+    expect(bytes.at(-1)).toBe(content.length);
+    expect(bytes).toEqual([...bytes].sort((one, other) => one - other));
   });
 });
 
