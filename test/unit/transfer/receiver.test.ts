@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { digestOf, LEAF_BYTES } from '../../../src/crypto/digest.js';
+import { digestOf, LEAF_BYTES, leafDigest } from '../../../src/crypto/digest.js';
 import { XferError } from '../../../src/errors.js';
 import type { OfferSummary, OfferWatch, Progress } from '../../../src/transfer/events.js';
 import { ManifestEncoder } from '../../../src/transfer/manifest.js';
@@ -119,7 +119,15 @@ describe('a receiver', () => {
       (['a', 'b', 'd'] as const).map((path) => ({ type: 'file-started', path, size: files[path].length })),
     );
     expect(outcome).toMatchObject({ files: 3, alreadyFiles: 2, alreadyBytes: 16, missingCount: 0 });
-    expect(eventsOf(receiver, 'file-received')).toContainEqual({ type: 'file-received', path: 'c', size: 8 });
+    // What lies in a folder is part of it: no word of its own.
+    const named = eventsOf(receiver, 'file-received') as { path: string; size: number }[];
+    expect(named.map(({ path, size }) => [path, size]).sort()).toEqual([
+      ['a', files.a.length],
+      ['b', files.b.length],
+      ['c', files.c.length],
+      ['d', files.d.length],
+      ['i', 0],
+    ]);
     const total = files.a.length + files.b.length + files.d.length + 16;
     expect(eventsOf(receiver, 'progress').at(-1)).toEqual({
       type: 'progress',
@@ -156,6 +164,41 @@ describe('a receiver', () => {
     await peer.hear('answer');
     await peer.say(parts[0]!, batchOf([[0, A]]), sent(1, 3)); // prettier-ignore
     expect(await ending(side)).toBe('protocol');
+  });
+
+  it('tells how far it is while it compares what is here', async () => {
+    const content = Buffer.alloc(2 * LEAF_BYTES + 1, 'x');
+    let now = 0;
+    const sink = new MemorySink({ held: { a: content.subarray(0, 2 * LEAF_BYTES) } });
+    const [side, peer] = receiveFromScript(sink, { now: () => now });
+    await peer.say(...opening([file('a', content)]));
+    expect(await peer.hear('want')).toMatchObject({ held: [[0, 2]] });
+    now += 100;
+    const before = eventsOf(side, 'progress').length;
+    const leaf = leafDigest(content.subarray(0, LEAF_BYTES));
+    await peer.say({ type: 'leaves', transfer, entry: 0, digests: [leaf] });
+    await settle();
+    expect(eventsOf(side, 'progress')).toHaveLength(before + 1);
+    await part(peer);
+    expect(await ending(side)).toBe('incomplete');
+  });
+
+  it('goes on without a file that the sender cannot read', async () => {
+    const [side, peer] = receiveFromScript(new MemorySink());
+    await peer.say(...opening([file('a', 3), file('b', 3)]));
+    await peer.hear('want');
+    await peer.say({ type: 'entry-failed', transfer, entry: 0, reason: 'source-vanished' });
+    await peer.say(batchOf([[1, A]]), sent(1, 3)); // prettier-ignore
+    expect(await peer.hear('received')).toMatchObject({ files: 1, bytes: 3, missing: 1 });
+    await part(peer);
+    expect(await side.outcome).toMatchObject({ files: 1, missingCount: 1 });
+    expect(eventsOf(side, 'accepted')).toHaveLength(1);
+    expect(eventsOf(side, 'skipped')).toMatchObject([{ skipped: { path: 'a', reason: 'source-vanished' } }]);
+  });
+
+  it('has a clock of its own where none is given', async () => {
+    const { receiver } = run(new MemorySource({ a: A }), new MemorySink());
+    expect((await receiver.outcome).elapsedMs).toBeGreaterThanOrEqual(0);
   });
 
   it('may choose by the offer where it goes', async () => {
@@ -230,7 +273,8 @@ describe('who thinks about an offer', () => {
     let asked = 0;
     const decide = async (summary: OfferSummary) => {
       asked++;
-      expect(summary.freeBytes).toBe(9);
+      // Who does not want to be asked early is shown all of it.
+      expect(summary).toMatchObject({ freeBytes: 9, files: 2, complete: true });
       return yes();
     };
     const { receiver } = run(new MemorySource({ a: A, b: A }), new MemorySink({ capacity: 9 }), { decide });
