@@ -22,6 +22,7 @@ function spansOf(content: Uint8Array): Span[] {
 class Copy implements OlderCopy {
   readonly size: number;
   readonly log: string[] = [];
+  reads = 0;
   readonly adopt?: () => Promise<void>;
   readonly #content: Uint8Array;
 
@@ -32,6 +33,7 @@ class Copy implements OlderCopy {
   }
 
   async read(into: Uint8Array, offset: number): Promise<Uint8Array> {
+    this.reads++;
     return into.subarray(0, Buffer.from(this.#content).copy(into, 0, offset));
   }
 
@@ -170,6 +172,41 @@ describe('a file that changed', () => {
     expect(copy.log).toEqual(['close']);
   });
 
+  it('that ends earlier than the one here is not it, though every span is at its place', async () => {
+    const beginning = old.subarray(0, start(pieces.length - 1));
+    const copy = new Copy(old);
+    const { needs } = await matched(beginning, copy);
+    expect(needs).toEqual(needs.map((_, at) => at === needs.length - 1));
+    expect(copy.log).toEqual(['close']);
+  });
+
+  it('that got shorter since is not made whole by the copy beside it', async () => {
+    const copies = [
+      new Copy(old.subarray(0, start(5)), { size: old.length }),
+      new Copy(old.subarray(start(5)), { hasPlace: false }),
+    ];
+    const { needs } = await matched(old, ...copies);
+    expect(needs.at(-1)).toBe(true);
+    expect(copies.map(({ log }) => log)).toEqual([['close'], ['close']]);
+  });
+
+  it('needs nothing but what is new where that comes first', async () => {
+    const { needs } = await matched(Buffer.concat([noise(1000, 'new'), old]), new Copy(old));
+    expect(needs[0]).toBe(true);
+    expect(needs.slice(2)).not.toContain(true);
+  });
+
+  it('has two shares where something was put in between', async () => {
+    const matching = await begin(old.length, [new Copy(old)]);
+    expect(matching.needs(pieces[1]!)).toBe(false);
+    expect(matching.needs({ length: pieces[0]!.length, digest: Buffer.alloc(32) })).toBe(true);
+    expect(matching.needs(pieces[2]!)).toBe(false);
+    expect(await matching.finish()).toEqual([
+      { offset: 0, length: pieces[1]!.length, copy: 0, from: start(1) },
+      { offset: start(2), length: pieces[2]!.length, copy: 0, from: start(2) },
+    ]);
+  });
+
   it('needs what there is no room to remember', async () => {
     const room: Room = { left: 1 };
     const matching = await begin(old.length, [new Copy(old)], room);
@@ -210,7 +247,19 @@ describe('row 52: spans', () => {
     const matching = await begin(whole.length, [new Copy(whole)]);
     expect(matching.needs({ length: whole.length, digest: spanDigest(whole) })).toBe(false);
     expect(() => matching.needs({ length: 1, digest })).toThrow(protocol);
+    expect(() => matching.needs({ length: 0, digest })).toThrow(protocol);
     const cut = await begin(whole.length, [new Copy(whole)]);
     expect(() => cut.needs({ length: 10, digest })).toThrow(protocol);
   });
+
+  it.each([UNCUT_BYTES, 5])(
+    'of a file of %i bytes are none of a copy of another size, which is not read',
+    async (size) => {
+      const large = new Copy(old);
+      const { needs, outcome } = await matched(old.subarray(0, size), large);
+      expect([needs, outcome]).toEqual([[true], []]);
+      expect(large.log).toEqual(['close']);
+      expect(large.reads).toBe(0);
+    },
+  );
 });

@@ -200,6 +200,37 @@ describe('a sender', () => {
   });
 });
 
+describe('a sender that has sent everything', () => {
+  it('waits for the end of the receiver, whose last word is said', async () => {
+    const [sender, peer] = sendToScript(new MemorySource({ a: Buffer.from('aaa') }));
+    let isOver = false;
+    void sender.outcome.then(() => (isOver = true));
+    await peer.say(yes, want(0, 1));
+    await peer.hear('sent');
+    await peer.say(received(1, 3));
+    await peer.hearAll();
+    await settle();
+    expect(isOver).toBe(false);
+    await peer.channel.end();
+    expect(await ending(sender)).toBe('ok');
+  });
+
+  it.each([
+    [undefined, 'brotli'],
+    [true, 'brotli'],
+    [false, 'stored'],
+  ] as const)('with compress as %s has sent it %s', async (compress, compression) => {
+    const content = Buffer.alloc(LEAF_BYTES, 'all the same ');
+    const options = compress === undefined ? {} : { compress };
+    const { sender, receiver } = run(new MemorySource({ a: content }), new MemorySink(), {}, options);
+    expect([await ending(sender), await ending(receiver)]).toEqual(['ok', 'ok']);
+    const bodies = sender.channel.sent.flatMap((item) =>
+      'kind' in item && 'body' in item ? [item.body] : [],
+    );
+    expect(bodies.at(-1)).toMatchObject({ rawLength: LEAF_BYTES, compression });
+  });
+});
+
 describe('a sender that is stopped', () => {
   beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }));
   afterEach(() => void vi.useRealTimers());
