@@ -7,6 +7,7 @@ import { toXferError } from '../../../src/errors.js';
 import { NoisePrelude } from '../../../src/peer/noise-prelude.js';
 import { MAX_MESSAGE_BYTES } from '../../../src/peer/noise.js';
 import { RecordLine } from '../../../src/peer/record-line.js';
+import { noise } from '../../support/trees.js';
 
 interface End {
   readonly line: RecordLine;
@@ -153,6 +154,8 @@ describe('records over TCP', () => {
   });
 
   test('are flushed when all of them were written, and at once when there are none', async () => {
+    // What keeps a line alive would flush it too.
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] });
     const [near, far] = duplexPair();
     const { line } = lineOver(far);
     expect(await line.flush()).toBe(true);
@@ -165,6 +168,39 @@ describe('records over TCP', () => {
     for (const text of ['four', 'five']) line.send([Buffer.from(text)]);
     line.destroy();
     expect(await line.flush()).toBe(false);
+  });
+
+  test('are not flushed as long as one of them waits, nor is there news of room that never lacked', async () => {
+    const writes: (() => void)[] = [];
+    const raw = new Duplex({ read: () => undefined, write: (_, __, done) => void writes.push(done) });
+    const { line, onDrain } = lineOver(raw);
+    for (const text of ['one', 'two', 'three']) line.send([Buffer.from(text)]);
+    let isFlushed = false;
+    const flushed = line.flush();
+    void flushed.then(() => (isFlushed = true));
+    for (let written = 0; written < 3; written++) {
+      await settled();
+      expect([writes.length, isFlushed]).toEqual([1, false]);
+      writes.pop()?.();
+    }
+    expect(await flushed).toBe(true);
+    expect(onDrain).not.toHaveBeenCalled();
+    raw.destroy();
+  });
+
+  test('come whole though they take long', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] });
+    const [near, far] = duplexPair();
+    const { messages } = lineOver(far);
+    const message = noise(10_000, 'slow');
+    const bytes = framed(message);
+    for (let at = 0; at < bytes.length; at += 2_000) {
+      near.write(bytes.subarray(at, at + 2_000));
+      await settled();
+      await vi.advanceTimersByTimeAsync(10_000);
+    }
+    expect(messages).toEqual([message]);
+    near.destroy();
   });
 
   test('that were not written when the line broke are not flushed', async () => {
