@@ -10,6 +10,7 @@ import { listening } from '../support/direct.js';
 import { lure, visit } from '../support/hostile-session.js';
 import { stored, transfer } from '../support/hostile-world.js';
 import { watchPeak } from '../support/memory-peak.js';
+import { isSoak } from '../support/soak.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 import { namesIn, noise } from '../support/trees.js';
 import { xfer } from '../support/xfer-process.js';
@@ -17,7 +18,7 @@ import { xfer } from '../support/xfer-process.js';
 const MIB = 2 ** 20;
 const MOST_MEMORY = 250 * MIB;
 /** Messages without an end, as many as there is time for. */
-const WORDS = process.env['XFER_SOAK'] === '1' ? 1_000_000 : 30_000;
+const WORDS = isSoak ? 1_000_000 : 30_000;
 
 type Attack = (channel: SessionChannel) => Promise<void>;
 

@@ -16,6 +16,7 @@ import {
 import path from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { canBeNobody, NOBODY, openFolder } from '../support/nobody.js';
+import { isSoak } from '../support/soak.js';
 import {
   doneOf,
   expectArrival,
@@ -28,7 +29,6 @@ import { namesIn, noise } from '../support/trees.js';
 import { xfer } from '../support/xfer-process.js';
 
 const MIB = 2 ** 20;
-const isSoak = process.env['XFER_SOAK'] === '1';
 /** So much more than the line takes at once that its end is not read yet while the line stands. */
 const LARGE = 48 * MIB;
 

@@ -3,13 +3,13 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { startPrivateDht } from '../support/private-dht.js';
+import { isSoak } from '../support/soak.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 import { eventsOf, expectArrival, startRun, type Run } from '../support/transfer-run.js';
 import { expectSameTree, fillSampleTree, noise } from '../support/trees.js';
 import { xfer, type StartOptions, type XferProcess } from '../support/xfer-process.js';
 
 const MIB = 2 ** 20;
-const isSoak = process.env['XFER_SOAK'] === '1';
 const PRELOAD = path.resolve(import.meta.dirname, '../support/jumping-clock.js');
 /** Hours, forward and back: two sides at once are never of one mind. */
 const JUMPS = { sender: [5, -29, 1, -0.05, 8760, -3], receiver: [-7, 48, -0.5, 0.05, -8760, 2] } as const;

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { differences, treeOf } from '../../scripts/tree.js';
 import { listening } from '../support/direct.js';
+import { isSoak } from '../support/soak.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 import { expectNothingWrong } from '../support/transfer-run.js';
 import { namesIn, noise } from '../support/trees.js';
@@ -86,7 +87,7 @@ async function expectSameFiles(to: string, from: string): Promise<void> {
 }
 
 describe.skipIf(process.platform !== 'linux')('row 35: a disk on which one call fails', () => {
-  if (process.env['XFER_SOAK'] === '1') {
+  if (isSoak) {
     it.each(ERRORS)(
       'with %s, whichever it is: nothing is wrong, and the next transfer goes on',
       async (errno) => {

@@ -4,6 +4,7 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { joining, freePort } from '../support/direct.js';
+import { isSoak } from '../support/soak.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 import { doneOf, expectArrival, expectNothingWrong, startRun } from '../support/transfer-run.js';
 import { namesIn, noise } from '../support/trees.js';
@@ -75,7 +76,7 @@ async function survive(at: number, errno: string, resumed: boolean): Promise<str
 
 describe.skipIf(process.platform !== 'linux')('row 32: a disk of the sender on which one call fails', () => {
   const title = 'what cannot be read is left out and named';
-  if (process.env['XFER_SOAK'] === '1') {
+  if (isSoak) {
     it.each([
       ['EIO', false],
       ['ENOENT', false],

@@ -3,6 +3,7 @@ import { cp, mkdir, rm, stat, statfs, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { smallDisk } from '../support/small-disk.js';
+import { isSoak } from '../support/soak.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 import {
   doneOf,
@@ -17,7 +18,6 @@ import { namesIn, noise } from '../support/trees.js';
 
 const MIB = 2 ** 20;
 const PAGE = 4096;
-const isSoak = process.env['XFER_SOAK'] === '1';
 
 let above: string;
 let from: string;

@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { listening } from '../support/direct.js';
 import { watchPeak } from '../support/memory-peak.js';
+import { isSoak } from '../support/soak.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 import { xfer } from '../support/xfer-process.js';
 
@@ -19,7 +20,6 @@ describe.skipIf(process.platform !== 'linux')('neither side holds in memory', ()
     await expectPeaksBelow(200 * MIB, big);
   });
 
-  const isSoak = process.env['XFER_SOAK'] === '1';
   it.skipIf(!isSoak).each([
     ['100,000 entries in 100 folders', 100, 1_000],
     ['a million entries in one folder', 1, 1_000_000],

@@ -5,11 +5,11 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { watchPeak } from '../support/memory-peak.js';
+import { isSoak } from '../support/soak.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 import { doneOf, startRun, statuses } from '../support/transfer-run.js';
 
 const MIB = 2 ** 20;
-const isSoak = process.env['XFER_SOAK'] === '1';
 /** Folders, and files in each. */
 const SHAPES = isSoak
   ? [

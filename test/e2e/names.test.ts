@@ -2,12 +2,13 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { isSoak } from '../support/soak.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 import { doneOf, places, startRun, statuses } from '../support/transfer-run.js';
 import { noise } from '../support/trees.js';
 
 const MIB = 2 ** 20;
-const KILLS = process.env['XFER_SOAK'] === '1' ? 12 : 1;
+const KILLS = isSoak ? 12 : 1;
 
 const TRAVELS = [
   ' ',

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Internet, type Place } from '../support/internet.js';
 import { isInstalled, whyNoNetworks } from '../support/networks.js';
+import { isSoak } from '../support/soak.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 import { noise } from '../support/trees.js';
 import { xfer, type XferProcess } from '../support/xfer-process.js';
@@ -11,7 +12,6 @@ import { xfer, type XferProcess } from '../support/xfer-process.js';
 const unavailable = whyNoNetworks() ?? (isInstalled('nft') ? undefined : 'needs nftables');
 const content = noise(4 * 2 ** 20, 'own network');
 const PORT = 49_737;
-const isSoak = process.env['XFER_SOAK'] === '1';
 
 describe.skipIf(unavailable !== undefined)(
   `a network of one's own (${unavailable ?? 'in namespaces'})`,

@@ -4,12 +4,12 @@ import path from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Internet, type Place, type RouterOptions } from '../support/internet.js';
 import { Machine, isInstalled, whyNoNetworks } from '../support/networks.js';
+import { isSoak } from '../support/soak.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 import { noise } from '../support/trees.js';
 import { xfer, type XferProcess } from '../support/xfer-process.js';
 
 const unavailable = whyNoNetworks() ?? (isInstalled('nft') ? undefined : 'needs nftables');
-const isSoak = process.env['XFER_SOAK'] === '1';
 const MIB = 2 ** 20;
 const content = noise((isSoak ? 64 : 4) * MIB, 'reach');
 const DOCUMENT = path.resolve(import.meta.dirname, '../../docs/reach.md');

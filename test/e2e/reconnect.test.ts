@@ -3,6 +3,7 @@ import path from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { joining, listening } from '../support/direct.js';
 import { expectEnding } from '../support/endings.js';
+import { isSoak } from '../support/soak.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 import { expectSameTree, fillSampleTree, noise } from '../support/trees.js';
@@ -11,7 +12,7 @@ import { xfer, type XferProcess } from '../support/xfer-process.js';
 const MIB = 2 ** 20;
 const GOES_ON = 'receive into the same place: it goes on from here';
 /** `npm run soak` cuts more often. */
-const CUTS = process.env['XFER_SOAK'] === '1' ? 200 : 20;
+const CUTS = isSoak ? 200 : 20;
 
 let from: string;
 let to: string;

@@ -3,6 +3,7 @@ import { mkdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises
 import path from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { joining, listening } from '../support/direct.js';
+import { isSoak } from '../support/soak.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 import { expectSameTree, namesIn, noise } from '../support/trees.js';
@@ -10,7 +11,7 @@ import { xfer, type XferProcess } from '../support/xfer-process.js';
 
 const MIB = 2 ** 20;
 /** `npm run soak` tries more places. */
-const KILLS = process.env['XFER_SOAK'] === '1' ? 50 : 5;
+const KILLS = isSoak ? 50 : 5;
 /** What may travel twice after a kill: what was under way, and what waited for the disk with others. */
 const MOST_TWICE = 16 * MIB;
 

@@ -6,6 +6,7 @@ import { devicesPath, useShare, type Share, type XferEvent } from '../../src/ind
 import { introduceMachines, machine, pairMachines, type Machine } from '../support/devices.js';
 import { freePort } from '../support/direct.js';
 import { watchPeak } from '../support/memory-peak.js';
+import { isSoak } from '../support/soak.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 import { expectSameTree, noise } from '../support/trees.js';
 import { xfer, type XferProcess } from '../support/xfer-process.js';
@@ -16,7 +17,7 @@ const MOST_MEMORY = 300 * MIB;
 const SESSIONS = 8;
 
 /** `npm run soak` has a real crowd. */
-const CLIENTS = process.env['XFER_SOAK'] === '1' ? 50 : 12;
+const CLIENTS = isSoak ? 50 : 12;
 /** So much that all of them are at it when the first is done: how far they are is told ten times a second. */
 const FETCHED_BYTES = 16 * MIB;
 const PUT_BYTES = 8 * MIB;

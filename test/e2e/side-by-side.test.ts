@@ -2,12 +2,12 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { isSoak } from '../support/soak.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 import { doneOf, expectNothingWrong, startRun, statuses, type Run } from '../support/transfer-run.js';
 import { namesIn, noise } from '../support/trees.js';
 
 const MIB = 2 ** 20;
-const isSoak = process.env['XFER_SOAK'] === '1';
 
 let to: string;
 

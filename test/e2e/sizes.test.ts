@@ -4,6 +4,7 @@ import { createReadStream } from 'node:fs';
 import { mkdir, open, readdir, stat, statfs, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { isSoak } from '../support/soak.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 import { doneOf, expectArrival, startRun, statuses } from '../support/transfer-run.js';
 import { noise } from '../support/trees.js';
@@ -11,7 +12,6 @@ import { noise } from '../support/trees.js';
 const KIB = 2 ** 10;
 const MIB = 2 ** 20;
 const GIB = 2 ** 30;
-const isSoak = process.env['XFER_SOAK'] === '1';
 
 /** Up to where files travel together, what such a record holds, a chunk, what travels before the receiver has room again. */
 const EDGES = [256 * KIB, 512 * KIB, MIB, ...(isSoak ? [2 * MIB, 16 * MIB] : [])];

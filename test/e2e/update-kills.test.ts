@@ -2,13 +2,14 @@
 import { cp, mkdir, rm, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { isSoak } from '../support/soak.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 import { expectArrival, expectNothingWrong, places, startRun } from '../support/transfer-run.js';
 import { noise } from '../support/trees.js';
 
 const MIB = 2 ** 20;
 /** `npm run soak` tries more places. */
-const KILLS = process.env['XFER_SOAK'] === '1' ? 20 : 2;
+const KILLS = isSoak ? 20 : 2;
 
 /** Files that stay, that change in the middle, that are others, and that are new. */
 async function fill(folder: string, version: 'old' | 'new'): Promise<void> {

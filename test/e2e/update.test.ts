@@ -17,6 +17,7 @@ import {
 import path from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { joining, listening } from '../support/direct.js';
+import { isSoak } from '../support/soak.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 import { expectSameTree, fillSampleTree, namesIn, noise } from '../support/trees.js';
@@ -24,7 +25,7 @@ import { xfer } from '../support/xfer-process.js';
 
 const MIB = 2 ** 20;
 /** `npm run soak` takes a larger one. */
-const LARGE_BYTES = process.env['XFER_SOAK'] === '1' ? 1024 * MIB : 64 * MIB;
+const LARGE_BYTES = isSoak ? 1024 * MIB : 64 * MIB;
 
 let from: string;
 let to: string;

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { expect } from 'vitest';
+import { isSoak } from './soak.js';
 
 /** `npm run soak` sets this to run every property many more times. */
-const soak = process.env['XFER_SOAK'] === '1';
 
-fc.configureGlobal({ seed: Number(process.env['XFER_TEST_SEED']), numRuns: soak ? 10_000 : 100 });
+fc.configureGlobal({ seed: Number(process.env['XFER_TEST_SEED']), numRuns: isSoak ? 10_000 : 100 });
 
 // Byte by byte a megabyte takes seconds, of which a whole run had hundreds.
 expect.addEqualityTesters([

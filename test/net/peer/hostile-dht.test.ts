@@ -14,8 +14,8 @@ import { seek } from '../../../src/peer/seeker.js';
 import { LIES, lyingNodes } from '../../support/lying-dht.js';
 import { host, join, meet, type Run } from '../../support/meetings.js';
 import { startPrivateDht, type PrivateDht } from '../../support/private-dht.js';
+import { isSoak } from '../../support/soak.js';
 
-const soak = process.env['XFER_SOAK'] === '1';
 /** However many strangers there are. */
 const SOON_MS = 10_000;
 
@@ -58,7 +58,7 @@ describe('a nameplate that strangers crowd', () => {
   beforeAll(async () => (dht = await startPrivateDht()));
   afterAll(() => dht.close());
 
-  const announcers = soak ? 500 : 60;
+  const announcers = isSoak ? 500 : 60;
   test(`row 17: ${announcers} announcers behind whom nobody is`, { timeout: 120_000 }, async () => {
     const { bootstrap } = dht;
     const { a, code, node, lookup, topic } = await scene(bootstrap);
@@ -69,7 +69,7 @@ describe('a nameplate that strangers crowd', () => {
     await meetSoon(a, join(code, { bootstrap }));
   });
 
-  const diallers = soak ? 300 : 100;
+  const diallers = isSoak ? 300 : 100;
   test(`row 30: ${diallers} strangers that dial the host, say nothing and come back`, async () => {
     const { bootstrap } = dht;
     const { a, code, node, lookup } = await scene(bootstrap);

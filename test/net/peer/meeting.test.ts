@@ -13,8 +13,8 @@ import { dialFrom, forward } from '../../support/connections.js';
 import { guessWrong, HARMLESS_JOINERS } from '../../support/hostile-peer.js';
 import { host, join, meet, mistyped } from '../../support/meetings.js';
 import { startPrivateDht, type PrivateDht } from '../../support/private-dht.js';
+import { isSoak } from '../../support/soak.js';
 
-const soak = process.env['XFER_SOAK'] === '1';
 const ANY_PORT = { host: '127.0.0.1', port: 0 };
 const never = new AbortController().signal;
 const WAIT = { timeout: 20_000, interval: 100 };
@@ -78,7 +78,7 @@ describe('directly', () => {
     const [code, endpoint] = [await a.code, await a.endpoint()];
     const strangers = Object.values(HARMLESS_JOINERS);
     const password = passwordOf(parseCode(code));
-    for (let index = 0; index < (soak ? 100 : 40); index++) {
+    for (let index = 0; index < (isSoak ? 100 : 40); index++) {
       const connection = await dial(endpoint, never);
       await strangers[index % strangers.length]!(connection, password);
     }
@@ -128,7 +128,7 @@ describe('directly', () => {
   test('row 30: through a flood of the listener the honest joiner gets', async () => {
     const a = host({ listen: ANY_PORT });
     const [code, { port }] = [await a.code, await a.endpoint()];
-    const floods = Array.from({ length: soak ? 2_000 : 300 }, (_, index) =>
+    const floods = Array.from({ length: isSoak ? 2_000 : 300 }, (_, index) =>
       dialFrom(alias(index % 10), port).catch(() => undefined),
     );
     await meet(a, join(code, { connect: { host: '127.0.0.1', port } }));
@@ -229,7 +229,7 @@ describe('through a private DHT', () => {
     const code = await a.code;
     await a.event('dht-ready');
     const fakes = await Promise.all(
-      Array.from({ length: soak ? 300 : 12 }, () => announceFake(bootstrap, topicOf(parseCode(code)))),
+      Array.from({ length: isSoak ? 300 : 12 }, () => announceFake(bootstrap, topicOf(parseCode(code)))),
     );
     const started = performance.now();
     const joiner = join(code, { bootstrap });

@@ -6,6 +6,7 @@ import { parseCode, topicOf } from '../../../src/crypto/code.js';
 import { openDht, type DhtNode } from '../../../src/peer/dht.js';
 import { host, join, meet, mistyped, type HostRun } from '../../support/meetings.js';
 import { startPrivateDht, type PrivateDht } from '../../support/private-dht.js';
+import { isSoak } from '../../support/soak.js';
 
 const TEN_MINUTES_MS = 600_000;
 const WAIT = { timeout: 10_000, interval: 50 };
@@ -120,7 +121,7 @@ test.each([
   await forgotten(code);
 });
 
-test.runIf(process.env['XFER_SOAK'] === '1')(
+test.runIf(isSoak)(
   'either side ten minutes before the other, by the clock',
   { timeout: TEN_MINUTES_MS + 30_000 },
   async () => {

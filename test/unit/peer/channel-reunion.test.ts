@@ -8,6 +8,7 @@ import { deferred } from '../../../src/transfer/deferred.js';
 import type { Chunk } from '../../../src/transfer/ports.js';
 import { AGREEMENT, channelPair, lanePair } from '../../support/channels.js';
 import { connectionPair, type Tamper } from '../../support/connections.js';
+import { atMost } from '../../support/soak.js';
 
 const cutAfter =
   (bytes: number): Tamper =>
@@ -124,29 +125,37 @@ async function together(cuts: readonly number[]): Promise<Ends> {
 }
 
 describe('a session that loses its connections', () => {
-  test('is heard in full, in its order, and once, whenever they are cut', async () => {
-    const sizes = fc.array(fc.integer({ min: 1, max: 60_000 }), { maxLength: 20 });
-    // A handshake takes some 200 bytes, and is not what is cut here.
-    const cuts = fc.array(fc.integer({ min: 300, max: 400_000 }), { maxLength: 5 });
-    await fc.assert(
-      fc.asyncProperty(sizes, sizes, cuts, async (ours, theirs, places) => {
-        const { talk } = await together(places);
-        expect(await talk(ours, theirs)).toEqual([[...ours.keys()], [...theirs.keys()]]);
-      }),
-      { numRuns: 60 },
-    );
-  }, 30_000);
+  test(
+    'is heard in full, in its order, and once, whenever they are cut',
+    async () => {
+      const sizes = fc.array(fc.integer({ min: 1, max: 60_000 }), { maxLength: 20 });
+      // A handshake takes some 200 bytes, and is not what is cut here.
+      const cuts = fc.array(fc.integer({ min: 300, max: 400_000 }), { maxLength: 5 });
+      await fc.assert(
+        fc.asyncProperty(sizes, sizes, cuts, async (ours, theirs, places) => {
+          const { talk } = await together(places);
+          expect(await talk(ours, theirs)).toEqual([[...ours.keys()], [...theirs.keys()]]);
+        }),
+        { numRuns: 60 },
+      );
+    },
+    atMost(30_000),
+  );
 
-  test('goes on at every byte of a small one', async () => {
-    const sizes = [10, 20, 30];
-    for (let at = 300; at < 900; at += 7) {
-      const { talk } = await together([at]);
-      expect(await talk(sizes, sizes), `cut at ${at}`).toEqual([
-        [0, 1, 2],
-        [0, 1, 2],
-      ]);
-    }
-  }, 30_000);
+  test(
+    'goes on at every byte of a small one',
+    async () => {
+      const sizes = [10, 20, 30];
+      for (let at = 300; at < 900; at += 7) {
+        const { talk } = await together([at]);
+        expect(await talk(sizes, sizes), `cut at ${at}`).toEqual([
+          [0, 1, 2],
+          [0, 1, 2],
+        ]);
+      }
+    },
+    atMost(30_000),
+  );
 
   test('says what it was told by, and fails for a peer that breaks the rules', async () => {
     const [joiner, host] = await channelPair();

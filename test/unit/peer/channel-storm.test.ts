@@ -4,6 +4,7 @@ import type { SealedChannel } from '../../../src/peer/channel.js';
 import type { Lane } from '../../../src/peer/lane.js';
 import type { Chunk } from '../../../src/transfer/ports.js';
 import { channelPair, lanePair } from '../../support/channels.js';
+import { atMost } from '../../support/soak.js';
 
 /** A lane that one side dials, and that cuts what one of its ends says after so many bytes. */
 const doomed = fc.record({
@@ -65,32 +66,36 @@ async function hear(channel: SealedChannel): Promise<number[]> {
   return heard;
 }
 
-test('whatever lanes come and go, both sides hear all that was said, in its order, and end', async () => {
-  const sizes = fc.array(fc.integer({ min: 1, max: 60_000 }), { maxLength: 30 });
-  await fc.assert(
-    fc.asyncProperty(sizes, sizes, fc.array(doomed, { maxLength: 5 }), async (ours, theirs, lanes) => {
-      const [joiner, host] = await channelPair(undefined, 'dht');
-      // Nobody grants anything after their end.
-      for (const end of [joiner, host]) end.widen(2 ** 22);
-      const add = (index: number): void => {
-        for (const lane of lanes.filter(({ at }) => at === index)) {
-          const ends = laneOf(lane);
-          void joiner.addLane(ends.joiner, () => undefined);
-          void host.addLane(ends.host, () => undefined);
-        }
-      };
-      const [heardByHost, heardByJoiner] = await Promise.all([
-        hear(host),
-        hear(joiner),
-        say(joiner, ours, add),
-        say(host, theirs, () => undefined),
-      ]);
-      expect(heardByHost).toEqual([...ours.keys()]);
-      expect(heardByJoiner).toEqual([...theirs.keys()]);
-      joiner.destroy();
-      host.destroy();
-    }),
-    { numRuns: 100 },
-  );
-  // Who ends after data waits a moment for its acknowledgement.
-}, 30_000);
+test(
+  'whatever lanes come and go, both sides hear all that was said, in its order, and end',
+  async () => {
+    const sizes = fc.array(fc.integer({ min: 1, max: 60_000 }), { maxLength: 30 });
+    await fc.assert(
+      fc.asyncProperty(sizes, sizes, fc.array(doomed, { maxLength: 5 }), async (ours, theirs, lanes) => {
+        const [joiner, host] = await channelPair(undefined, 'dht');
+        // Nobody grants anything after their end.
+        for (const end of [joiner, host]) end.widen(2 ** 22);
+        const add = (index: number): void => {
+          for (const lane of lanes.filter(({ at }) => at === index)) {
+            const ends = laneOf(lane);
+            void joiner.addLane(ends.joiner, () => undefined);
+            void host.addLane(ends.host, () => undefined);
+          }
+        };
+        const [heardByHost, heardByJoiner] = await Promise.all([
+          hear(host),
+          hear(joiner),
+          say(joiner, ours, add),
+          say(host, theirs, () => undefined),
+        ]);
+        expect(heardByHost).toEqual([...ours.keys()]);
+        expect(heardByJoiner).toEqual([...theirs.keys()]);
+        joiner.destroy();
+        host.destroy();
+      }),
+      { numRuns: 100 },
+    );
+    // Who ends after data waits a moment for its acknowledgement.
+  },
+  atMost(30_000),
+);

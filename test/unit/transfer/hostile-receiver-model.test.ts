@@ -8,6 +8,7 @@ import { honest, hostile } from '../../support/hostile-receiver.js';
 import { MemoryChannel, type Item } from '../../support/memory-channel.js';
 import { ending, type Side } from '../../support/memory-transfer.js';
 import { OFFERS, SenderModel } from '../../support/sender-model.js';
+import { atMost } from '../../support/soak.js';
 import { settle, until, withoutTime } from '../../support/turns.js';
 import { WatchedSource, lengthOf } from '../../support/watched-source.js';
 
@@ -186,7 +187,7 @@ const cases = fc.record({
 
 it(
   'rows 20, 46: a sender takes what the protocol allows, and nothing else, from a receiver that says anything',
-  { timeout: 600_000 },
+  { timeout: atMost(60_000) },
   async () => {
     const endings = new Map<string, number>();
     await fc.assert(

@@ -11,6 +11,7 @@ import type { Item, ScriptedPeer } from '../../support/memory-channel.js';
 import { MemorySink } from '../../support/memory-sink.js';
 import { ending, receiveFromScript, type Side } from '../../support/memory-transfer.js';
 import { ReceiverModel, type Case, type Said } from '../../support/receiver-model.js';
+import { atMost } from '../../support/soak.js';
 import { settle, until, withoutTime } from '../../support/turns.js';
 
 /** What a receiver lets come before its yes, and after it. */
@@ -145,7 +146,7 @@ const cases = fc.record({
 
 it(
   'rows 20, 45, 46: a receiver takes what the protocol allows, and nothing else, from a sender that says anything',
-  { timeout: 600_000 },
+  { timeout: atMost(60_000) },
   async () => {
     const endings = new Map<string, number>();
     await fc.assert(
