@@ -50,7 +50,7 @@ export class IncomingFile {
     this.#localBytes = bytes;
   }
 
-  /** How much of it there is, in bytes. */
+  /** How much of it is written, in bytes; where it cannot be kept, how much of it came. */
   get offset(): number {
     return this.#offset;
   }
@@ -69,16 +69,16 @@ export class IncomingFile {
   async take(bytes: Uint8Array, leaf: Uint8Array | undefined): Promise<void> {
     if (leaf === undefined) this.#digest.update(bytes);
     else this.#digest.addLeaf(leaf);
-    this.#offset += bytes.length;
     await this.#keeping((part) => part.write(bytes));
+    this.#offset += bytes.length;
   }
 
   async takeHole(length: number): Promise<void> {
     for (let left = length; left > 0; left -= HOLE_STEP_BYTES) {
       const step = Math.min(left, HOLE_STEP_BYTES);
       this.#digest.skipZeros(step);
-      this.#offset += step;
       await this.#keeping((part) => part.skip(step));
+      this.#offset += step;
     }
   }
 
@@ -135,10 +135,10 @@ export class IncomingFile {
         return;
       }
       done += bytes.length;
-      this.#localBytes += bytes.length;
       this.#digest.update(bytes);
-      this.#offset += bytes.length;
       await this.#keeping((part) => (isZero(bytes) ? part.skip(bytes.length) : part.write(bytes)));
+      this.#localBytes += bytes.length;
+      this.#offset += bytes.length;
       await onCopied();
     }
   }

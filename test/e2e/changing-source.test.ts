@@ -186,7 +186,7 @@ describe('row 31: a source that is another one when an interrupted transfer goes
   const ARRIVED = 9 * MIB;
   const interrupted = async (): Promise<void> => {
     const run = await held({ holdAfter: 20 * MIB });
-    await run.receiver.waitFor(/"bytes":[1-9][0-9]{7},/);
+    await run.receiver.waitFor(/"progress":\{"files":\d+,"bytes":[1-9]\d{7},/);
     run.receiver.kill();
     await run.sender.status();
   };

@@ -287,6 +287,30 @@ describe('a receiver whose disk is slow', () => {
   beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }));
   afterEach(() => void vi.useRealTimers());
 
+  it('counts what is written', async () => {
+    const content = Buffer.alloc(100_000, 'x');
+    const sink = new MemorySink();
+    const begin = sink.create.bind(sink);
+    let isWritten = (): void => undefined;
+    const write = (): Promise<void> => new Promise((resolve) => (isWritten = resolve));
+    sink.create = async (entry) => ({ ...(await begin(entry)), write });
+    let now = 0;
+    const [side, peer] = receiveFromScript(sink, { now: () => now });
+    await peer.say(...opening([file('small', A), file('large', content)]));
+    await peer.hear('want');
+    // Soon there will be a word about it.
+    await peer.say(batchOf([[0, A]])); // prettier-ignore
+    const body = stored(content.subarray(0, 50_000));
+    await peer.say({ kind: 'chunk', transfer, entry: 1, offset: 0, body });
+    await settle();
+    now += 100;
+    await vi.advanceTimersByTimeAsync(100);
+    expect(eventsOf(side, 'progress').at(-1)).toMatchObject({ progress: { files: 1, bytes: 3 } });
+    isWritten();
+    await part(peer);
+    expect(await ending(side)).toBe('incomplete');
+  });
+
   it('goes on to count a file that came while it gets its name', async () => {
     const content = Buffer.alloc(200_000, 'x');
     const sink = new MemorySink();
