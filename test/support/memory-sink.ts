@@ -30,6 +30,8 @@ export interface SinkFaults {
   readonly before?: readonly string[];
   /** What has the places of files, by their path. */
   readonly older?: Readonly<Record<string, Uint8Array>>;
+  /** Paths of those that somebody changes once they were read. */
+  readonly changesBeforeAdopted?: readonly string[];
   /** Throws them away, for long transfers. */
   readonly keepsNothing?: boolean;
 }
@@ -123,7 +125,11 @@ export class MemorySink implements FileSink {
 
   async openOlder(entry: Entry): Promise<OlderCopy[]> {
     const path = this.pathOf(entry);
-    const { older, held } = this.#faults;
+    const { older, held, changesBeforeAdopted = [] } = this.#faults;
+    const adopt = async (): Promise<void> => {
+      if (changesBeforeAdopted.includes(path)) throw new XferError('target-changed');
+      this.adopted.push(path);
+    };
     const copyOf = (content: Uint8Array): OlderCopy => {
       this.openCopies++;
       return {
@@ -140,8 +146,7 @@ export class MemorySink implements FileSink {
     };
     const copies: OlderCopy[] = [];
     const current = older?.[path];
-    if (current !== undefined)
-      copies.push({ ...copyOf(current), adopt: async () => void this.adopted.push(path) });
+    if (current !== undefined) copies.push({ ...copyOf(current), adopt });
     if (held?.[path] !== undefined) copies.push(copyOf(held[path]));
     return copies;
   }

@@ -9,6 +9,7 @@ import {
   readFileSync,
   readlinkSync,
   realpathSync,
+  renameSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -391,6 +392,26 @@ describe('what exists', () => {
     expect([read('file.txt'), read('r/a'), read('r/sub/b')]).toEqual(['fresh', 'fresh', 'fresh']);
     expect(statSync(at('r/a')).ino).not.toBe(inode);
   });
+
+  test.each([
+    ['written to', () => writeFileSync(at('r/a'), 'new')],
+    ['made longer', () => writeFileSync(at('r/a'), 'older')],
+    ['replaced', () => {
+      writeFileSync(at('r/b'), 'new');
+      renameSync(at('r/b'), at('r/a'));
+    }],
+    ['removed', () => rmSync(at('r/a'))],
+  ])('a file that is %s after it was read is not taken for the one that was offered', async (_, change) => {
+    utimesSync(at('r/a'), 5, 5);
+    const { sink, entries } = await arrive(manifest(['r/', 'r/a']));
+    sink.decide('update');
+    const [copy] = await sink.openOlder(entries[1]!);
+    expect((await copy!.read(Buffer.alloc(9), 0)).toString()).toBe('old');
+    change();
+    expect(await codeOf(() => copy!.adopt!())).toBe('target-changed');
+    await copy!.close();
+    await sink.abort(false);
+  }); // prettier-ignore
 
   test('row 43: overwrite replaces only what the person was told of', async () => {
     const arriving = await arrive(manifest(paths));

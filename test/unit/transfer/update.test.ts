@@ -240,6 +240,24 @@ describe('a file that changes meanwhile', () => {
     expect([sink.openParts, sink.openCopies]).toEqual([0, 0]);
   });
 
+  it('at the receiver, where it was the very one, is left out', async () => {
+    const sink = new MemorySink({
+      older: { big: old, small: Buffer.from('s') },
+      changesBeforeAdopted: ['big'],
+    });
+    const source = new MemorySource({ big: old, other: Buffer.from('o'), small: Buffer.from('s') });
+    const { sender, receiver } = transfer(source, sink, { decide: update });
+    expect([await ending(sender), await ending(receiver)]).toEqual(['ok', 'ok']);
+    expect([[...sink.arrived.keys()], sink.adopted]).toEqual([['other'], ['small']]);
+    expect(await receiver.outcome).toMatchObject({
+      files: 1,
+      alreadyFiles: 1,
+      missing: [{ path: 'big', reason: 'target-changed' }],
+    });
+    expect(await sender.outcome).toMatchObject({ missingCount: 1 });
+    expect([sink.openParts, sink.openCopies]).toEqual([0, 0]);
+  });
+
   it('and cannot be read is left out, whenever that shows', async () => {
     for (const failAfterBytes of [0, MIB]) {
       const tree: Tree = { a: Buffer.from('a'), big: old, small: Buffer.from('s') };
