@@ -1,6 +1,7 @@
 /** A file that is here already, read to find out what of a new one it has. */
 import { closeSync, constants, fstatSync, openSync, read, readSync, type Stats } from 'node:fs';
 import { promisify } from 'node:util';
+import { XferError } from '../errors.js';
 import type { OlderCopy } from '../transfer/ports.js';
 import type { OpenFolder } from './directory.js';
 import { errnoOf } from './disk-errors.js';
@@ -17,6 +18,8 @@ const OPEN_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBL
 
 /** What a file gets that is the very one that is offered. */
 export interface Offered extends Metadata {
+  /** What has its name now. */
+  look(): Stats | undefined;
   /** What is thrown where its mode and its time cannot be set. */
   explain(thrown: unknown): Error;
   /** It has been found to be that. */
@@ -102,6 +105,8 @@ export class DiskOlderCopy implements OlderCopy {
 
   #adopt(stat: Stats, offered: Offered): void {
     const { mode, mtimeMs } = offered;
+    // Somebody may have written to it, or put another in its place, while it was read and the sender was asked.
+    if (!isSame(offered.look(), stat)) throw new XferError('target-changed');
     const isKept = (stat.mode & 0o777) === mode && Math.floor(stat.mtimeMs) === mtimeMs;
     if (isKept || this.#fd === undefined) return;
     try {
@@ -111,4 +116,8 @@ export class DiskOlderCopy implements OlderCopy {
       if (!UNTOUCHABLE.has(errnoOf(thrown) ?? '')) throw offered.explain(thrown);
     }
   }
+}
+
+function isSame(now: Stats | undefined, { dev, ino, size, mtimeMs }: Stats): boolean {
+  return now?.dev === dev && now.ino === ino && now.size === size && now.mtimeMs === mtimeMs;
 }

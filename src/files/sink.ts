@@ -183,6 +183,7 @@ class DiskSink implements FileSink {
     const folder = this.#naming(entry, () => this.#tree.folder(entry.parent));
     const offered = {
       ...this.#metadata(entry),
+      look: () => this.#tree.look(entry),
       explain: (thrown: unknown) => writeError(thrown, this.pathOf(entry)),
       onAdopted: () => this.#dropParts(entry),
     };

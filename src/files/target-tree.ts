@@ -128,6 +128,17 @@ export class TargetTree implements Folders {
     return this.#renamed.get(index) ?? name;
   }
 
+  /** What has the entry's name here. */
+  look({ index, parent, name }: Entry): Stats | undefined {
+    try {
+      const location = `${this.folder(parent).prefix}/${this.#renamed.get(index) ?? name}`;
+      return lstatSync(location, { throwIfNoEntry: false });
+    } catch {
+      // Nobody may look there, or it is no folder any more. Writing there will say so.
+      return undefined;
+    }
+  }
+
   /** As `FileSink.pathOf`. */
   pathOf({ index, parent, name }: Entry): string {
     if (parent === ROOT) return path.join(this.#target.folder, this.#renamed.get(index) ?? name);
@@ -195,7 +206,7 @@ export class TargetTree implements Folders {
     if (above === 'refused') return NAME_REFUSED;
     if (above === 'made' || this.#isFresh(entry.parent)) return { status: 'new' };
     if (above === 'new' || above === 'exists') return { status: above };
-    const stat = this.#stat(entry);
+    const stat = this.look(entry);
     if (stat === undefined) return { status: 'new' };
     if (this.#siblings.addFound(entry.parent, entry.name, stat.ino)) return NAME_REFUSED;
     if (entry.type === 'file' && this.#memory.hasArrived(entry, stat)) return { status: 'arrived' };
@@ -220,20 +231,10 @@ export class TargetTree implements Folders {
   #recall(root: Entry): void {
     const as = this.#memory.renamed.get(root.name);
     if (as !== undefined && checkName(as, this.#platform) === 'ok') this.#renamed.set(root.index, as);
-    const stat = this.#stat(root);
+    const stat = this.look(root);
     // Nothing but the very folder that it made: a journal must not lead anywhere else.
     if (stat?.isDirectory() === true && this.#memory.hasMade(stat)) this.#continued.add(root.index);
     else if (as !== undefined) this.#renamed.delete(root.index);
-  }
-
-  #stat({ index, parent, name }: Entry): Stats | undefined {
-    try {
-      const location = `${this.folder(parent).prefix}/${this.#renamed.get(index) ?? name}`;
-      return lstatSync(location, { throwIfNoEntry: false });
-    } catch {
-      // Nobody may look there, or it is no folder any more. Writing there will say so.
-      return undefined;
-    }
   }
 
   #mustMake(index: number): boolean {

@@ -1,6 +1,6 @@
 /** Takes the content of wanted files: in order, within its size, and into place only when its digest is right. */
 import { LEAF_BYTES, TreeDigest } from '../crypto/digest.js';
-import { XferError, type ErrorCode } from '../errors.js';
+import { XferError, toXferError, type ErrorCode } from '../errors.js';
 import { decodeBatch } from './batch.js';
 import { keepingFailure } from './choice.js';
 import { contentOf } from './inbox.js';
@@ -247,8 +247,15 @@ export class Intake {
   async #endMatching(matching: Matching): Promise<void> {
     const { entry } = matching;
     this.#matching = undefined;
-    const shares = await matching.finish();
-    if (shares === 'adopted') {
+    const shares = await matching.finish().catch((error: unknown) => {
+      if (toXferError(error).code !== 'target-changed') throw error;
+      return 'changed' as const;
+    });
+    if (shares === 'changed') {
+      // Nothing of it comes any more.
+      this.#unchanged.add(entry.index);
+      this.#tally.miss(this.#review.pathOf(entry), 'target-changed');
+    } else if (shares === 'adopted') {
       this.#unchanged.add(entry.index);
       this.#events.unchanged(entry);
     } else if (shares.length > 0) {

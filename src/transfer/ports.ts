@@ -277,7 +277,10 @@ export interface OlderCopy {
   readonly size: number;
   /** Up to so many bytes at `offset`; fewer at the end of what it is now. */
   read(into: Uint8Array, offset: number): Promise<Uint8Array>;
-  /** Of the file that has the entry's place: it is what was offered, so it gets its mode and its time. */
+  /**
+   * Of the file that has the entry's place: it is what was offered, so it gets its mode and its time. Throws `target-changed` where it
+   * is not what was read any more.
+   */
   readonly adopt?: () => Promise<void>;
   close(): Promise<void>;
 }

@@ -154,14 +154,17 @@ export class Matching {
     return true;
   }
 
-  /** What can be taken from what is here; `adopted` where that is the very file, and nothing of it comes. */
+  /** What can be taken from what is here; `adopted` where that is the very file, and nothing of it comes. Throws as `adopt`. */
   async finish(): Promise<readonly Share[] | 'adopted'> {
     if (this.#needed > 0) {
       await this.#close();
       return this.#shares;
     }
-    await this.#copies[0]?.adopt?.();
-    await this.abandon();
+    try {
+      await this.#copies[0]?.adopt?.();
+    } finally {
+      await this.abandon();
+    }
     return 'adopted';
   }
 
