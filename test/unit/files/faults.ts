@@ -6,6 +6,7 @@ type Call =
   | 'linkSync'
   | 'lstatSync'
   | 'openSync'
+  | 'readdirSync'
   | 'writeSync'
   | 'fchmodSync'
   | 'futimesSync'

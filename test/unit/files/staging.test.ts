@@ -120,6 +120,50 @@ describe('after an interruption', () => {
     expect(readdirSync(folder)).toEqual(['r']);
   });
 
+  test('a file that got another name is known by it', async () => {
+    const roots = ['a.txt', 'large'].map((name, index): Entry => ({ ...(index === 0 ? SMALL : LARGE), index, name, parent: ROOT })); // prettier-ignore
+    writeFileSync(at('a.txt'), 'mine');
+    const begin = async (): Promise<Arriving> => {
+      const sink = openSink({ roots }, { out: folder, register });
+      const prospects: Prospect['status'][] = [];
+      for (const entry of roots) prospects.push((await sink.examine(entry)).status);
+      sink.decide('rename');
+      return { sink, prospects };
+    };
+    const { sink } = await begin();
+    await sink.writeWhole(roots[0]!, Buffer.from('small'));
+    await sink.abort(true);
+    expect(readFileSync(at('a (1).txt'), 'utf8')).toBe('small');
+    const { sink: next, prospects } = await begin();
+    expect(prospects).toEqual(['arrived', 'new']);
+    expect(next.pathOf(roots[0]!)).toBe(at('a (1).txt'));
+    await next.abort(true);
+    // It is not that file any more, and what has the name is no business of the transfer.
+    writeFileSync(at('a (1).txt'), 'other');
+    expect((await begin()).prospects).toEqual(['exists', 'new']);
+  });
+
+  test('nothing is left once each of its roots has come, in whatever transfers', async () => {
+    const root = (index: number, name: string): Entry => ({ ...SMALL, index, name, parent: ROOT });
+    const begin = async (...names: string[]): Promise<FileSink> => {
+      const roots = names.map((name, index) => root(index, name));
+      const sink = openSink({ roots }, { out: folder, register });
+      for (const entry of roots) await sink.examine(entry);
+      sink.decide('refuse');
+      return sink;
+    };
+    const sink = await begin('a', 'b', 'c');
+    await sink.writeWhole(root(0, 'a'), Buffer.from('small'));
+    await sink.abort(true);
+    for (const name of ['b', 'a', 'c']) {
+      expect(stagings()).toHaveLength(1);
+      const next = await begin(name);
+      if (name !== 'a') await next.writeWhole(root(0, name), Buffer.from('small'));
+      await next.finish();
+    }
+    expect(readdirSync(folder)).toEqual(['a', 'b', 'c']);
+  });
+
   test('row 31: a part that is set aside stays until the file has arrived', async () => {
     await interrupt();
     const { sink } = await arrive();
@@ -383,6 +427,17 @@ describe('a staging folder', () => {
     await withShortWrites(7, interrupt);
     expect((await arrive()).prospects).toEqual(['merges', 'new', 'arrived']);
     expect(leftoversIn([folder])[0]?.parts).toHaveLength(1);
+  });
+
+  test('row 35: that cannot be read for a moment loses nothing of what is in it', async () => {
+    await interrupt();
+    const { sink } = await arrive();
+    await withFailing('readdirSync', 'EIO', async () => expect(sink.heldBytes(LARGE)).toBe(0), 1);
+    await sink.abort(true);
+    const { sink: next, prospects } = await arrive();
+    expect(prospects).toEqual(['merges', 'new', 'arrived']);
+    expect(next.heldBytes(LARGE)).toBe(2 * MIB + 77);
+    await next.abort(true);
   });
 
   test('row 35: what is written behind half a line of the journal is a line of its own', async () => {
