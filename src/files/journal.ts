@@ -27,6 +27,8 @@ export interface Journal {
   /** Milliseconds since 1970. */
   readonly startedMs: number;
   readonly parts: readonly JournaledPart[];
+  /** Roots of transfers that came to their end. */
+  readonly finished: ReadonlySet<string>;
   /** Roots that got another name here. */
   readonly renamed: ReadonlyMap<string, string>;
   readonly arrived: Arrived;
@@ -36,6 +38,7 @@ export type JournalLine =
   | { readonly xfer: 1; readonly roots: readonly string[]; readonly started: number }
   | { readonly part: string; readonly path: string; readonly size: number }
   | { readonly root: string; readonly as: string }
+  | { readonly finished: readonly string[] }
   /** Identities of files that get their names, and of folders that were made, in base64. */
   | { readonly arrived: string };
 
@@ -59,6 +62,7 @@ export function parseJournal(text: string): Journal | undefined {
   const header = read(lines.shift());
   if (header?.['xfer'] !== 1 || !isNames(header['roots']) || !isCount(header['started'])) return undefined;
   const roots = new Set(header['roots']);
+  const finished = new Set<string>();
   const parts: JournaledPart[] = [];
   const renamed = new Map<string, string>();
   const arrivals: Buffer[] = [];
@@ -67,7 +71,13 @@ export function parseJournal(text: string): Journal | undefined {
     if (line === undefined) continue;
     const { part, path, size, root, as, arrived } = line;
     // Whoever goes on with it adds its own.
-    if (isNames(line['roots'])) for (const name of line['roots']) roots.add(name);
+    if (isNames(line['roots'])) {
+      for (const name of line['roots']) {
+        roots.add(name);
+        finished.delete(name);
+      }
+    }
+    if (isNames(line['finished'])) for (const name of line['finished']) finished.add(name);
     if (typeof part === 'string' && PART_NAME.test(part) && typeof path === 'string' && isCount(size))
       parts.push({ name: part, path, size });
     else if (typeof root === 'string' && typeof as === 'string') renamed.set(root, as);
@@ -77,6 +87,7 @@ export function parseJournal(text: string): Journal | undefined {
     roots: [...roots],
     startedMs: header['started'],
     parts,
+    finished,
     renamed,
     arrived: new Arrived(arrivals),
   };
@@ -84,7 +95,14 @@ export function parseJournal(text: string): Journal | undefined {
 
 /** Of a staging folder in which nothing is written yet. */
 export function emptyJournal(startedMs: number): Journal {
-  return { roots: [], startedMs, parts: [], renamed: new Map(), arrived: new Arrived([]) };
+  return {
+    roots: [],
+    startedMs,
+    parts: [],
+    finished: new Set(),
+    renamed: new Map(),
+    arrived: new Arrived([]),
+  };
 }
 
 /** What a file or folder is known by, whatever it is called: a later one may get the same inode, but not with the same birth. */

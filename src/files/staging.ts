@@ -124,7 +124,7 @@ export class Staging {
     } catch {
       // Whatever it is, a later transfer may look at it again.
       if (staging === undefined) folder?.close();
-      else staging.abandon(true);
+      else staging.#close(0, true);
       return undefined;
     }
   }
@@ -211,6 +211,7 @@ export class Staging {
     const isOwn = [...this.#parts.values()].flat().some((name) => this.#begun.has(name));
     // Of roots that were not offered this time it is still needed.
     const isForOthers = this.#otherRoots && this.#arrived > 0;
+    if (isForOthers && !isOwn) this.#noteFinished();
     this.#close(bytes, isForOthers || this.#parts.size > 0);
     return isOwn ? { bytes, any: true } : { bytes: 0, any: false };
   }
@@ -293,7 +294,8 @@ export class Staging {
       if (!isKnown.has(name)) removePart(this.#folder, name);
     }
     const offered = new Set(this.#options.roots);
-    this.#otherRoots = journal?.roots.some((root) => !offered.has(root)) ?? false;
+    this.#otherRoots =
+      journal?.roots.some((root) => !offered.has(root) && !journal.finished.has(root)) ?? false;
     this.#arrived = journal?.arrived.size ?? 0;
     for (const { name, path } of journal?.parts ?? []) {
       if (this.#isPart(name)) this.#remember(path, name);
@@ -305,6 +307,15 @@ export class Staging {
   #isPart(name: string): boolean {
     const stat = lstatSync(`${this.#folder.prefix}/${name}`, { throwIfNoEntry: false });
     return stat?.isFile() === true && stat.nlink === 1 && isPrivate(stat);
+  }
+
+  /** The roots of this transfer have come. */
+  #noteFinished(): void {
+    try {
+      this.#write({ finished: this.#options.roots });
+    } catch {
+      // Then it stays longer than it has to.
+    }
   }
 
   #write(line: JournalLine): void {

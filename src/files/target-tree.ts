@@ -70,7 +70,7 @@ export class TargetTree implements Folders {
   /** As `FileSink.examine`. */
   examine(entry: Entry): Prospect {
     this.#assertHonest(entry);
-    if (entry.parent === ROOT && entry.type === 'folder' && !this.#target.isNew) this.#recall(entry);
+    if (entry.parent === ROOT && !this.#target.isNew) this.#recall(entry);
     const prospect = this.#isKept(entry) ? this.#look(entry) : NAME_REFUSED;
     this.#table.add(entry);
     this.#setState(entry.index, prospect.status);
@@ -118,9 +118,11 @@ export class TargetTree implements Folders {
   }
 
   /** Takes note of the name that a file got. */
-  placed({ index, parent }: Entry, name: string): void {
+  placed({ index, parent, name: offered }: Entry, name: string): void {
     this.#made.change(parent);
-    if (parent === ROOT) this.#renamed.set(index, name);
+    if (parent !== ROOT) return;
+    this.#renamed.set(index, name);
+    if (name !== offered && this.#target.newName === undefined) this.#memory.onRenamed(offered, name);
   }
 
   /** The name that a file has in its folder here, if it is there. */
@@ -227,14 +229,20 @@ export class TargetTree implements Folders {
     return this.#continued.size > 0 && this.#continued.has(this.#table.rootOf(folder));
   }
 
-  /** Goes on in the folder that an interrupted transfer made for a root, perhaps under another name. */
+  /** Goes on in the folder that an interrupted transfer made for a root, and finds the file that it brought, perhaps under another name. */
   #recall(root: Entry): void {
-    const as = this.#memory.renamed.get(root.name);
+    const as = this.#target.newName === undefined ? this.#memory.renamed.get(root.name) : undefined;
     if (as !== undefined && checkName(as, this.#platform) === 'ok') this.#renamed.set(root.index, as);
     const stat = this.look(root);
-    // Nothing but the very folder that it made: a journal must not lead anywhere else.
-    if (stat?.isDirectory() === true && this.#memory.hasMade(stat)) this.#continued.add(root.index);
-    else if (as !== undefined) this.#renamed.delete(root.index);
+    // Nothing but the very folder that it made, or the very file: a journal must not lead anywhere else.
+    if (stat !== undefined && this.#isOwn(root, stat)) {
+      if (root.type === 'folder') this.#continued.add(root.index);
+    } else if (as !== undefined) this.#renamed.delete(root.index);
+  }
+
+  #isOwn(root: Entry, stat: Stats): boolean {
+    if (root.type === 'file') return this.#memory.hasArrived(root, stat);
+    return stat.isDirectory() && this.#memory.hasMade(stat);
   }
 
   #mustMake(index: number): boolean {
