@@ -684,6 +684,31 @@ describe.skipIf(isWindows)('links in the target', () => {
 });
 
 describe('part files', () => {
+  test.each([false, true])('nothing is begun any more once it was ended, sync %s', async (sync) => {
+    const entries = manifest(['r/', 'r/a', 'r/b', 'r/c', 's/']);
+    const sink = openSink({ roots: [entries[0]!, entries[4]!] }, { out: folder, sync });
+    for (const entry of entries) await sink.examine(entry);
+    sink.decide('refuse');
+    await sink.makeFolder(entries[0]!);
+    await sink.writeWhole(entries[1]!, Buffer.from('a'));
+    const [late, ending] = [sink.writeWhole(entries[2]!, Buffer.from('b')), sink.abort(true)];
+    expect(await codeOf(() => late)).toBe('interrupted');
+    expect(await ending).toEqual({ bytes: 0, any: true });
+    const before = tree();
+    // Whoever writes small files to a slow disk hears late that it is over.
+    for (const begin of [
+      () => sink.writeWhole(entries[2]!, Buffer.from('b')),
+      () => sink.create(entries[3]!),
+      () => sink.openHeld(entries[3]!),
+      () => sink.openOlder(entries[3]!),
+      () => sink.makeFolder(entries[4]!),
+      () => sink.finish(),
+    ])
+      expect(await codeOf(begin)).toBe('interrupted');
+    expect(tree()).toEqual(before);
+    expect(before.filter((name) => /^\.xfer-\w+$/.test(name))).toHaveLength(1);
+  });
+
   test.skipIf(isWindows)(
     'row 51: are private, in a private folder with a random name beside their final place, whatever the umask',
     async () => {
