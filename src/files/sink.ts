@@ -1,6 +1,6 @@
 /** Folders of this machine as the place where a transfer arrives. */
 import { accessSync, constants } from 'node:fs';
-import type { XferError } from '../errors.js';
+import { XferError } from '../errors.js';
 import {
   NOTHING_KEPT,
   ROOT,
@@ -85,6 +85,8 @@ class DiskSink implements FileSink {
   readonly #mostFiles: number;
   /** Small files without a name. */
   #pending: PendingFiles | undefined;
+  /** It was ended, and begins nothing any more: whoever writes to a slow disk hears of that late. */
+  #isAborted = false;
 
   constructor(
     target: Target,
@@ -135,6 +137,7 @@ class DiskSink implements FileSink {
 
   async makeFolder(entry: Entry): Promise<void> {
     await breathe();
+    this.#assertRunning();
     this.#naming(entry, () => this.#tree.folder(entry.index));
   }
 
@@ -144,11 +147,13 @@ class DiskSink implements FileSink {
     onSettled: (error?: XferError) => void = throwAny,
   ): Promise<void> {
     await breathe();
+    this.#assertRunning();
     const written = this.#naming(entry, () => this.#write(entry, content));
     await this.#pendingFiles().add({ entry, ...written, onSettled }, content.length);
   }
 
   async create(entry: Entry): Promise<PartFile> {
+    this.#assertRunning();
     return this.#naming(entry, () => {
       // What is in the way, or not allowed, shows before the content comes.
       accessSync(this.#tree.folder(entry.parent).prefix, constants.W_OK | constants.X_OK);
@@ -164,6 +169,7 @@ class DiskSink implements FileSink {
   }
 
   async openHeld(entry: Entry): Promise<HeldPart | undefined> {
+    this.#assertRunning();
     return this.#naming(entry, () => {
       this.#tree.folder(entry.parent);
       const part = this.#stage().openPart(this.#tree.pathBelow(entry));
@@ -180,6 +186,7 @@ class DiskSink implements FileSink {
 
   async openOlder(entry: Entry): Promise<OlderCopy[]> {
     await breathe();
+    this.#assertRunning();
     const folder = this.#naming(entry, () => this.#tree.folder(entry.parent));
     const offered = {
       ...this.#metadata(entry),
@@ -202,6 +209,7 @@ class DiskSink implements FileSink {
     } catch (thrown) {
       throw writeError(thrown, this.#target.folder);
     }
+    this.#assertRunning();
     // Where all of it had arrived before, nothing has been looked for in what was left.
     this.#staging ??= this.#claim();
     const kept = this.#leave()?.finish() ?? NOTHING_KEPT;
@@ -210,6 +218,7 @@ class DiskSink implements FileSink {
   }
 
   async abort(keep: boolean): Promise<Kept> {
+    this.#isAborted = true;
     for (const part of this.#parts) await (keep ? part.keep() : part.discard());
     // What is verified stays, as it does where nothing waits.
     await this.#pending?.settle().catch(() => this.#pending?.discard());
@@ -221,6 +230,10 @@ class DiskSink implements FileSink {
 
   pathOf(entry: Entry): string {
     return this.#tree.pathOf(entry);
+  }
+
+  #assertRunning(): void {
+    if (this.#isAborted) throw new XferError('interrupted');
   }
 
   #findInterrupted(): Interrupted | undefined {
