@@ -48,6 +48,21 @@ function inParts(names: readonly string[]): { offer: Item; parts: ManifestPart[]
 }
 
 describe('a receiver', () => {
+  it('that is interrupted when everything is in place says that it is, though the sender has not heard of it', async () => {
+    const abort = new AbortController();
+    const sink = new MemorySink();
+    const [side, peer] = receiveFromScript(sink, { signal: abort.signal });
+    await peer.say(...opening([file('f', 3)]));
+    await peer.hear('want');
+    await peer.say(batchOf([[0, A]]), sent(1, 3));
+    await peer.hear('received');
+    abort.abort();
+    await peer.hearAll();
+    await peer.channel.end();
+    expect(await side.outcome).toMatchObject({ files: 1, bytes: 3, missingCount: 0 });
+    expect(sink.isFinished).toBe(true);
+  });
+
   it('tells of what comes by its roots, and of folders with all that is in them', async () => {
     const entries = [
       folder('d'),

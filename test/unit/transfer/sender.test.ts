@@ -215,6 +215,19 @@ describe('a sender that has sent everything', () => {
     expect(await ending(sender)).toBe('ok');
   });
 
+  it('and is interrupted after the last word of the receiver says what became of it', async () => {
+    const abort = new AbortController();
+    const source = new MemorySource({ a: Buffer.from('aaa') });
+    const [sender, peer] = sendToScript(source, { signal: abort.signal });
+    await peer.say(yes, want(0, 1));
+    await peer.hear('sent');
+    await peer.say(received(1, 3));
+    await settle();
+    abort.abort();
+    await part(peer);
+    expect(await sender.outcome).toMatchObject({ files: 1, bytes: 3, missingCount: 0 });
+  });
+
   it.each([
     [undefined, 'brotli'],
     [true, 'brotli'],
