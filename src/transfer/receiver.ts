@@ -82,7 +82,10 @@ export async function receiveFiles(
     if (result instanceof XferError) throw result;
     return result;
   } catch (error) {
-    await receiving?.giveUp(toXferError(error).code);
+    const { code } = toXferError(error);
+    await receiving?.giveUp(code);
+    // Everything is in place: whoever waits for the sender no longer has it all the same.
+    if (code === 'interrupted' && receiving?.outcome !== undefined) return receiving.outcome;
     throw error;
   } finally {
     watch.abort();
@@ -91,6 +94,8 @@ export async function receiveFiles(
 
 class Receiving {
   readonly sink: FileSink;
+  /** Once everything is in place. */
+  outcome: TransferOutcome | undefined;
   readonly #channel: Channel;
   readonly #inbox: Inbox;
   readonly #options: ReceiverOptions;
@@ -303,6 +308,7 @@ class Receiving {
     const { files, bytes, missingCount: missing } = this.#tally;
     this.#tally.missingCount += this.#review.missingAtSender;
     const outcome = this.#tally.outcome();
+    this.outcome = outcome;
     // Everything is in place: a line that breaks now takes the news from the sender, not the files from us.
     const received = { type: 'received', transfer: TRANSFER, files, bytes, missing } as const;
     await atLast(

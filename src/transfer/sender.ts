@@ -68,6 +68,9 @@ export async function sendFiles(
       sending = new Sending(channel, inbox, source, options);
       return sending.run();
     });
+  } catch (error) {
+    if (toXferError(error).code === 'interrupted' && sending?.outcome !== undefined) return sending.outcome;
+    throw error;
   } finally {
     // The channel is dead by now where this failed. Only a pipe that gives nothing is read until it is closed.
     if (sending !== undefined && options.kind !== 'pipe') await atLast(sending.settled());
@@ -75,6 +78,8 @@ export async function sendFiles(
 }
 
 class Sending {
+  /** Once the receiver said that it has everything. */
+  outcome: TransferOutcome | undefined;
   readonly #channel: Channel;
   readonly #inbox: Inbox;
   readonly #source: FileSource;
@@ -141,12 +146,13 @@ class Sending {
       await this.#outbox.put({ type: 'offer', transfer: TRANSFER, kind, roots });
       this.#work = [this.#listen(), this.#scan(), this.#sendWanted()];
       await Promise.race([Promise.all(this.#work), this.#outbox.failure]);
+      this.outcome = this.#tally.outcome();
       // The receiver's last word is said: an end that gets lost on the way changes nothing.
       await atLast(
         this.#channel.end().then(() => this.#inbox.drain()),
         PARTING_MS,
       );
-      return this.#tally.outcome();
+      return this.outcome;
     } catch (error) {
       this.#state = 'failed';
       this.#outflow.stop(toXferError(error));
