@@ -94,7 +94,7 @@ export async function receiveFiles(
 
 class Receiving {
   readonly sink: FileSink;
-  /** Once everything is in place. */
+  /** Once everything is in place, and nobody interrupted it before. */
   outcome: TransferOutcome | undefined;
   readonly #channel: Channel;
   readonly #inbox: Inbox;
@@ -308,7 +308,8 @@ class Receiving {
     const { files, bytes, missingCount: missing } = this.#tally;
     this.#tally.missingCount += this.#review.missingAtSender;
     const outcome = this.#tally.outcome();
-    this.outcome = outcome;
+    // Who was interrupted before has said so, and the sender believes it.
+    if (!this.#options.signal.aborted) this.outcome = outcome;
     // Everything is in place: a line that breaks now takes the news from the sender, not the files from us.
     const received = { type: 'received', transfer: TRANSFER, files, bytes, missing } as const;
     await atLast(
