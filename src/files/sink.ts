@@ -202,7 +202,7 @@ class DiskSink implements FileSink {
     return copies.filter((copy) => copy !== undefined);
   }
 
-  async finish(): Promise<Kept> {
+  async finish(isWhole: boolean): Promise<Kept> {
     await this.#pending?.settle();
     try {
       await this.#tree.finish(this.#isSyncing);
@@ -212,7 +212,7 @@ class DiskSink implements FileSink {
     this.#assertRunning();
     // Where all of it had arrived before, nothing has been looked for in what was left.
     this.#staging ??= this.#claim();
-    const kept = this.#leave()?.finish() ?? NOTHING_KEPT;
+    const kept = this.#leave()?.finish(isWhole) ?? NOTHING_KEPT;
     this.#tree.close();
     return kept;
   }

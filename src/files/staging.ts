@@ -206,12 +206,13 @@ export class Staging {
   }
 
   /** Lets go of it after a transfer: only files that did not come whole can be something for a later one. */
-  finish(): Kept {
+  finish(isWhole: boolean): Kept {
     const bytes = this.#tidy(true);
     const isOwn = [...this.#parts.values()].flat().some((name) => this.#begun.has(name));
-    // Of roots that were not offered this time it is still needed.
-    const isForOthers = this.#otherRoots && this.#arrived > 0;
-    if (isForOthers && !isOwn) this.#noteFinished();
+    // It is still needed for roots that were not offered this time, and for what nobody wanted of those that were.
+    const isChoice = !isWhole && this.#wasClaimed;
+    const isForOthers = (this.#otherRoots || isChoice) && this.#arrived > 0;
+    if (this.#otherRoots && !isChoice && !isOwn) this.#noteFinished();
     this.#close(bytes, isForOthers || this.#parts.size > 0);
     return isOwn ? { bytes, any: true } : { bytes: 0, any: false };
   }

@@ -235,8 +235,13 @@ export interface FileSink {
   openHeld(entry: Entry): Promise<HeldPart | undefined>;
   /** Opens what is here of a file from before: the file that has its place, which comes first, and a part of an interrupted transfer. */
   openOlder(entry: Entry): Promise<OlderCopy[]>;
-  /** Last touches: what is still to be settled, times and modes of folders, the wait for the disk. Gives what was kept of files that did not come whole. */
-  finish(): Promise<Kept>;
+  /**
+   * Last touches: what is still to be settled, times and modes of folders, the wait for the disk. Gives what was kept of files that did
+   * not come whole.
+   *
+   * @param isWhole Everything that was offered was wanted. Otherwise what an earlier transfer left stays for one that wants the rest.
+   */
+  finish(isWhole: boolean): Promise<Kept>;
   /**
    * Settles what waits, and removes folders that it made and that are empty. With `keep`, part files stay for a later transfer where
    * they hold enough to be worth it; otherwise all that this transfer began are removed. Never anything else. Gives what was kept.

@@ -299,7 +299,7 @@ class Receiving {
   /** Gives everything its place and says so. */
   async #finish(): Promise<TransferOutcome> {
     await this.#report.say('verifying');
-    this.#sayKept(await this.sink.finish());
+    this.#sayKept(await this.sink.finish(this.#review.isWhole));
     const { rootFolders, arrivedRoots } = this.#taken().choice;
     for (const folder of rootFolders.values()) {
       this.#sayReceived(folder, this.#rootBytes.get(folder.index) ?? 0);

@@ -58,6 +58,7 @@ export class Review {
   #end: ManifestEnd | undefined;
   #freeBytes: number | undefined;
   #newRoots = 0;
+  #unwanted = 0;
   #wantedFiles = 0;
   #wantedFolders = 0;
   #wantedBytes = 0;
@@ -77,6 +78,11 @@ export class Review {
   /** Entries that the sender should have offered and could not. */
   get missingAtSender(): number {
     return this.#end?.missing ?? 0;
+  }
+
+  /** Nothing that was offered is unwanted. */
+  get isWhole(): boolean {
+    return this.#unwanted === 0;
   }
 
   get complete(): boolean {
@@ -99,6 +105,7 @@ export class Review {
       const wanted = this.#isWanted(entry);
       this.#mark(entry.index, prospect, wanted);
       if (wanted) this.#count(entry, prospect);
+      else this.#unwanted++;
     }
     this.#keep(body.bytes.length);
     return { part, first, body: { ...body, bytes: Uint8Array.from(body.bytes) } };

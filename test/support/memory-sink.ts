@@ -42,6 +42,8 @@ export class MemorySink implements FileSink {
   readonly metadata = new Map<string, Pick<Entry, 'mode' | 'mtimeMs'>>();
   policy: ConflictPolicy | undefined;
   isFinished = false;
+  /** What `finish` was told. */
+  isWhole: boolean | undefined;
   isAborted = false;
   /** What `abort` was told. */
   keeps: boolean | undefined;
@@ -179,8 +181,9 @@ export class MemorySink implements FileSink {
     };
   }
 
-  async finish(): Promise<Kept> {
+  async finish(isWhole: boolean): Promise<Kept> {
     this.isFinished = true;
+    this.isWhole = isWhole;
     return { bytes: 0, any: this.kept.length > 0 };
   }
 

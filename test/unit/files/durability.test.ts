@@ -102,7 +102,7 @@ describe.skipIf(process.platform !== 'linux')('before a file is said to have arr
     for (const file of files) await write(file);
     expect(names()).toEqual([]);
     expect(settled).toEqual([]);
-    await sink.finish();
+    await sink.finish(true);
     expect(names().sort()).toEqual(['a', 'b']);
     expect(settled).toEqual(['a', 'b']);
     const [links, contents] = [positions(/^link /), positions(/^sync \d+\.part$/)];
@@ -116,7 +116,7 @@ describe.skipIf(process.platform !== 'linux')('before a file is said to have arr
   test('of many the file system is asked once', async () => {
     const { sink, files, settled, write } = await arriving(numbered(100));
     for (const file of files) await write(file);
-    await sink.finish();
+    await sink.finish(true);
     expect(settled).toEqual(numbered(100));
     expect(names()).toHaveLength(100);
     const [asked] = positions(/^sync -f$/);
@@ -130,7 +130,7 @@ describe.skipIf(process.platform !== 'linux')('before a file is said to have arr
     isLostOnce = true;
     const { sink, files, settled, write } = await arriving(numbered(40));
     for (const file of files) await write(file);
-    await expect(sink.finish()).rejects.toMatchObject({ code: 'disk-failed' });
+    await expect(sink.finish(true)).rejects.toMatchObject({ code: 'disk-failed' });
     expect(settled).toEqual([]);
     expect(names()).toEqual([]);
     // It is told once: asked again, the system says that all is well.
@@ -152,7 +152,7 @@ describe.skipIf(process.platform !== 'linux')('before a file is said to have arr
     failing['fsync'] = 'EIO';
     const { sink, files, settled, write } = await arriving(numbered(5));
     for (const file of files) await write(file);
-    await expect(sink.finish()).rejects.toMatchObject({ code: 'disk-failed' });
+    await expect(sink.finish(true)).rejects.toMatchObject({ code: 'disk-failed' });
     expect(names()).toEqual([]);
     expect(settled).toEqual([]);
     await sink.abort(false);
@@ -163,7 +163,7 @@ describe.skipIf(process.platform !== 'linux')('before a file is said to have arr
     const { sink, files, settled, write } = await arriving(['a', 'b', 'c']);
     for (const file of files) await write(file);
     fs.writeFileSync(path.join(folder, 'r/b'), 'mine');
-    await sink.finish();
+    await sink.finish(true);
     expect(settled).toEqual(['a', 'b target-exists', 'c']);
     expect(fs.readFileSync(path.join(folder, 'r/b'), 'utf8')).toBe('mine');
     expect(readdirSync(path.join(folder, 'r')).sort()).toEqual(['a', 'b', 'c']);
@@ -186,7 +186,7 @@ describe.skipIf(process.platform !== 'linux')('before a file is said to have arr
     await part.commit();
     expect(positions(/^sync \d+\.part$/)).toEqual([0]);
     expect(positions(/^link large/)).toEqual([1]);
-    await sink.finish();
+    await sink.finish(true);
     expect(positions(/^sync r$/)).not.toEqual([]);
   });
 
@@ -203,7 +203,7 @@ describe.skipIf(process.platform !== 'linux')('before a file is said to have arr
   test('without sync the disk is not asked', async () => {
     const { sink, files, settled, write } = await arriving(['a', 'b'], {});
     for (const file of files) await write(file);
-    await sink.finish();
+    await sink.finish(true);
     expect(settled).toEqual(['a', 'b']);
     expect(names().sort()).toEqual(['a', 'b']);
     expect(positions(/^sync/)).toEqual([]);
@@ -214,7 +214,7 @@ describe.skipIf(process.platform !== 'linux')('before a file is said to have arr
     failing['sync -f'] = 'ENOENT';
     const { sink, files, settled, write } = await arriving(numbered(40));
     for (const file of files) await write(file);
-    await sink.finish();
+    await sink.finish(true);
     expect(settled).toEqual(numbered(40));
     expect(positions(/^sync \d+\.part$/)).toHaveLength(40);
     expect(Math.max(...positions(/^sync \d+\.part$/))).toBeLessThan(Math.min(...positions(/^link /)));

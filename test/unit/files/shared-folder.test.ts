@@ -397,7 +397,7 @@ describe('locate', () => {
     for (const { sink, content } of sinks) {
       await sink.writeWhole(entry, Buffer.from(content), (error) => told.push(error?.code));
     }
-    for (const { sink } of sinks) await sink.finish();
+    for (const { sink } of sinks) await sink.finish(true);
     expect(told).toEqual([undefined, 'target-exists']);
     expect(everythingIn(at('share'))).toEqual({ x: '1' });
   });

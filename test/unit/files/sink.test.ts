@@ -101,7 +101,7 @@ async function write(
     );
     if (code !== 'no error') failed[entry.name] = code;
   }
-  await sink.finish();
+  await sink.finish(true);
   return failed;
 }
 
@@ -152,7 +152,7 @@ describe('arrival', () => {
   test('makes folders for what is written although nobody asked for them', async () => {
     const arriving = await arrive(manifest(['r/', 'r/a/', 'r/a/b/', 'r/a/b/c']));
     await arriving.sink.writeWhole(arriving.entries[3]!, Buffer.from('fresh'));
-    await arriving.sink.finish();
+    await arriving.sink.finish(true);
     expect(read('r/a/b/c')).toBe('fresh');
     expect(statSync(at('r/a')).mtimeMs).toBe(1e12);
   });
@@ -166,7 +166,7 @@ describe('arrival', () => {
     await part.skip(3_000_000);
     expect(visible()).toEqual([]);
     await part.commit();
-    await sink.finish();
+    await sink.finish(true);
     const expected = Buffer.alloc(13_000_011);
     expected.write('begin');
     expected.write('middle', 10_000_005);
@@ -672,7 +672,7 @@ describe.skipIf(isWindows)('links in the target', () => {
           await part.write(Buffer.from('x'));
           await part.commit();
         });
-        await codeOf(() => arriving.sink.finish());
+        await codeOf(() => arriving.sink.finish(true));
         await arriving.sink.abort(false);
       }
       Atomics.store(stop, 0, 1);
@@ -702,7 +702,7 @@ describe('part files', () => {
       () => sink.openHeld(entries[4]!),
       () => sink.openOlder(entries[4]!),
       () => sink.makeFolder(entries[1]!),
-      () => sink.finish(),
+      () => sink.finish(true),
     ])
       expect(await codeOf(begin)).toBe('interrupted');
     expect(tree()).toEqual(before);
@@ -725,7 +725,7 @@ describe('part files', () => {
         expect(statSync(at('r')).mode & 0o7777).toBe(0o700);
         expect(readdirSync(at('r'))).toEqual([]);
         await Promise.all(parts.map((part) => part.commit()));
-        await sink.finish();
+        await sink.finish(true);
         expect(readdirSync(at('r')).sort()).toEqual(['a', 'b']);
       } finally {
         process.umask(before);
@@ -751,8 +751,8 @@ describe('part files', () => {
     await parts[1]!.write(Buffer.from('other'));
     await parts[0]!.commit();
     expect(await codeOf(() => parts[1]!.commit())).toBe('target-exists');
-    await one.sink.finish();
-    await other.sink.finish();
+    await one.sink.finish(true);
+    await other.sink.finish(true);
     expect(tree()).toEqual(['a']);
     expect(read('a')).toBe('first');
   });

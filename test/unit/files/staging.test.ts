@@ -94,7 +94,7 @@ describe('after an interruption', () => {
     const part = await held.continueFrom(2);
     await part.write(Buffer.alloc(3 * MIB, 'y'));
     await part.commit();
-    expect(await sink.finish()).toEqual({ bytes: 0, any: false });
+    expect(await sink.finish(true)).toEqual({ bytes: 0, any: false });
     expect(readdirSync(folder)).toEqual(['r']);
     const expected = Buffer.concat([Buffer.alloc(2 * MIB, 'x'), Buffer.alloc(3 * MIB, 'y')]);
     expect(readFileSync(at('r/large')).equals(expected)).toBe(true);
@@ -102,6 +102,29 @@ describe('after an interruption', () => {
     // Whatever the umask: it is not that of a folder under way any more.
     if (!isWindows) expect(statSync(at('r')).mode & 0o050).not.toBe(0);
     expect(statSync(at('r')).mtimeMs).toBe(1e12);
+  });
+
+  test('who takes a part of it leaves what is known of the rest to others', async () => {
+    const entries = [ROOT_ENTRY, SMALL, { ...SMALL, name: 'other' }].map((entry, index) => ({ ...entry, index })); // prettier-ignore
+    const [, small, other] = entries as [Entry, Entry, Entry];
+    const { sink } = await arrive({}, entries);
+    await sink.writeWhole(small, Buffer.from('small'));
+    await sink.abort(true);
+    const { sink: choosing } = await arrive({}, entries);
+    await choosing.writeWhole(other, Buffer.from('small'));
+    await choosing.finish(false);
+    expect(stagings()).toHaveLength(1);
+    const { sink: next, prospects } = await arrive({}, entries);
+    expect(prospects).toEqual(['merges', 'arrived', 'arrived']);
+    await next.finish(true);
+    expect(readdirSync(folder)).toEqual(['r']);
+  });
+
+  test('who takes a part of something new leaves nothing behind', async () => {
+    const { sink } = await arrive();
+    await sink.writeWhole(SMALL, Buffer.from('small'));
+    await sink.finish(false);
+    expect(readdirSync(folder)).toEqual(['r']);
   });
 
   test('where all of it had arrived, nothing of it is left in the end', async () => {
@@ -116,7 +139,7 @@ describe('after an interruption', () => {
       [ROOT_ENTRY, SMALL].map((entry, index) => ({ ...entry, index })),
     );
     expect(prospects).toEqual(['merges', 'arrived']);
-    await next.finish();
+    await next.finish(true);
     expect(readdirSync(folder)).toEqual(['r']);
   });
 
@@ -159,7 +182,7 @@ describe('after an interruption', () => {
       expect(stagings()).toHaveLength(1);
       const next = await begin(name);
       if (name !== 'a') await next.writeWhole(root(0, name), Buffer.from('small'));
-      await next.finish();
+      await next.finish(true);
     }
     expect(readdirSync(folder)).toEqual(['a', 'b', 'c']);
   });
@@ -172,7 +195,7 @@ describe('after an interruption', () => {
     await part.write(Buffer.alloc(5 * MIB, 'z'));
     expect(partsIn(stagings()[0]!)).toHaveLength(2);
     await part.commit();
-    await sink.finish();
+    await sink.finish(true);
     expect(readdirSync(folder)).toEqual(['r']);
     expect(readFileSync(at('r/large'))[0]).toBe('z'.charCodeAt(0));
   });
@@ -182,7 +205,7 @@ describe('after an interruption', () => {
     const small = ENTRIES.map((entry) => (entry === LARGE ? { ...LARGE, size: 3 } : entry));
     const { sink } = await arrive({}, small);
     await sink.writeWhole(small[1]!, Buffer.from('new'));
-    await sink.finish();
+    await sink.finish(true);
     expect(readdirSync(folder)).toEqual(['r']);
     expect(readFileSync(at('r/large'), 'utf8')).toBe('new');
   });
@@ -195,7 +218,7 @@ describe('after an interruption', () => {
       await copy.adopt?.();
       await copy.close();
     }
-    await sink.finish();
+    await sink.finish(true);
     expect(readdirSync(folder)).toEqual(['r']);
   });
 
@@ -251,7 +274,7 @@ describe('after an interruption', () => {
     await sink.makeFolder(ROOT_ENTRY);
     expect(sink.isMadeAnew(SMALL)).toBe(false);
     expect(sink.heldBytes(LARGE)).toBe(2 * MIB + 77);
-    await sink.finish();
+    await sink.finish(true);
     expect(readdirSync(folder).filter((name) => !name.startsWith('.'))).toEqual(['r']);
   });
 
@@ -289,7 +312,7 @@ describe('after an interruption', () => {
     await one.examine({ ...other, index: 0 });
     one.decide('refuse');
     await one.writeWhole({ ...other, index: 0 }, Buffer.from('other'));
-    expect(await one.finish()).toEqual({ bytes: 0, any: false });
+    expect(await one.finish(true)).toEqual({ bytes: 0, any: false });
     expect((await arrive()).prospects).toEqual(['merges', 'new', 'arrived']);
   });
 
@@ -301,7 +324,7 @@ describe('after an interruption', () => {
     expect(await sink.examine(other)).toEqual({ status: 'new' });
     sink.decide('refuse');
     await sink.writeWhole(other, Buffer.from('other'));
-    await sink.finish();
+    await sink.finish(true);
     expect(stagings()).toEqual([before]);
   });
 

@@ -211,6 +211,16 @@ describe('a receiver', () => {
     expect(eventsOf(side, 'skipped')).toMatchObject([{ skipped: { path: 'a', reason: 'source-vanished' } }]);
   });
 
+  it.each([
+    ['all', () => true, true],
+    ['a part', (path: string) => path !== 'b', false],
+  ])('tells the place that it wanted %s of it', async (_, wants, isWhole) => {
+    const sink = new MemorySink();
+    const { receiver } = run(new MemorySource({ a: A, b: A }), sink, { wants });
+    expect(await ending(receiver)).toBe('ok');
+    expect(sink.isWhole).toBe(isWhole);
+  });
+
   it('has a clock of its own where none is given', async () => {
     const { receiver } = run(new MemorySource({ a: A }), new MemorySink());
     expect((await receiver.outcome).elapsedMs).toBeGreaterThanOrEqual(0);

@@ -185,6 +185,7 @@ describe('a review of an offer', () => {
       { status: 'new' },
     ]);
     expect(ENTRIES.filter((one) => !reviewed.wants(one))).toEqual([SKIP]);
+    expect(reviewed.isWhole).toBe(false);
     expect([DOCS, SUB, RUN, CON].map((one) => reviewed.rootOf(one))).toEqual([DOCS, DOCS, DOCS, DOCS]);
     expect([PROFILE, TAIL].map((one) => reviewed.rootOf(one))).toEqual([PROFILE, TAIL]);
     expect([A, B].map((one) => reviewed.pathOf(one))).toEqual(['docs/a.txt', 'docs/b.txt']);
@@ -255,6 +256,7 @@ describe('a review of an offer', () => {
     expect(reviewed.wants(entry(0, 'folder', 'all'))).toBe(true);
     expect(reviewed.wants(entry(1, 'file', 'any'))).toBe(true);
     expect(reviewed.summary().files).toBeGreaterThan(0);
+    expect(reviewed.isWhole).toBe(true);
   });
 
   test.each(['name-refused', 'special-skipped', 'internal'] as const)(
