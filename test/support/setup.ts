@@ -2,8 +2,6 @@ import fc from 'fast-check';
 import { expect } from 'vitest';
 import { isSoak } from './soak.js';
 
-/** `npm run soak` sets this to run every property many more times. */
-
 fc.configureGlobal({ seed: Number(process.env['XFER_TEST_SEED']), numRuns: isSoak ? 10_000 : 100 });
 
 // Byte by byte a megabyte takes seconds, of which a whole run had hundreds.

@@ -4,7 +4,7 @@ import { XferError } from '../../../src/errors.js';
 import type { OfferSummary, OfferWatch, Progress } from '../../../src/transfer/events.js';
 import { ManifestEncoder } from '../../../src/transfer/manifest.js';
 import type { ControlMessage } from '../../../src/transfer/messages.js';
-import type { Entry, ManifestPart } from '../../../src/transfer/ports.js';
+import type { Entry, ManifestPart, PartFile } from '../../../src/transfer/ports.js';
 import { receiveFiles } from '../../../src/transfer/receiver.js';
 import { batchOf } from '../../support/hostile-world.js';
 import { MemoryChannel, ScriptedPeer, type Item } from '../../support/memory-channel.js';
@@ -30,6 +30,15 @@ const saidBy = ({ channel }: Side, ...types: ControlMessage['type'][]): Item[] =
 async function part(peer: ScriptedPeer): Promise<void> {
   await peer.channel.end();
   await peer.hearAll();
+}
+
+/** From now on its part files do some things in another way. */
+function changeParts(sink: MemorySink, change: (part: PartFile) => Partial<PartFile>): void {
+  const begin = sink.create.bind(sink);
+  sink.create = async (entry) => {
+    const begun = await begin(entry);
+    return { ...begun, ...change(begun) };
+  };
 }
 
 /** An offer of files whose list comes in a part for each. */
@@ -315,10 +324,8 @@ describe('a receiver whose disk is slow', () => {
   it('counts what is written', async () => {
     const content = Buffer.alloc(100_000, 'x');
     const sink = new MemorySink();
-    const begin = sink.create.bind(sink);
     let isWritten = (): void => undefined;
-    const write = (): Promise<void> => new Promise((resolve) => (isWritten = resolve));
-    sink.create = async (entry) => ({ ...(await begin(entry)), write });
+    changeParts(sink, () => ({ write: () => new Promise((resolve) => (isWritten = resolve)) }));
     let now = 0;
     const [side, peer] = receiveFromScript(sink, { now: () => now });
     await peer.say(...opening([file('small', A), file('large', content)]));
@@ -339,13 +346,9 @@ describe('a receiver whose disk is slow', () => {
   it('goes on to count a file that came while it gets its name', async () => {
     const content = Buffer.alloc(200_000, 'x');
     const sink = new MemorySink();
-    const begin = sink.create.bind(sink);
     let isSynced = (): void => undefined;
     const synced = new Promise<void>((resolve) => (isSynced = resolve));
-    sink.create = async (entry) => {
-      const begun = await begin(entry);
-      return { ...begun, commit: () => synced.then(() => begun.commit()) };
-    };
+    changeParts(sink, (part) => ({ commit: () => synced.then(() => part.commit()) }));
     let now = 0;
     const [side, peer] = receiveFromScript(sink, { now: () => now });
     await peer.say(...opening([file('large', content)]));
@@ -414,11 +417,7 @@ describe('a receiver that ends without the files', () => {
     ['interrupted', true],
   ] as const)('after %s keeps what it has: %s', async (code, keeps) => {
     const sink = new MemorySink();
-    const begin = sink.create.bind(sink);
-    sink.create = async (entry) => ({
-      ...(await begin(entry)),
-      write: () => Promise.reject(new XferError(code)),
-    });
+    changeParts(sink, () => ({ write: () => Promise.reject(new XferError(code)) }));
     const [side, peer] = receiveFromScript(sink);
     await peer.say(...opening([file('a', 100_000)]));
     await peer.hear('want');
