@@ -14,6 +14,45 @@ const root = path.dirname(import.meta.dirname);
 const dist = path.join(root, 'dist');
 const compiler = path.join(path.dirname(createRequire(import.meta.url).resolve('typescript')), 'tsc.js');
 
+/** What the program loads to read its arguments, before it knows what it will need. */
+const start = ['src/cli/program.ts', 'src/cli/actions.ts'].map((file) => path.join(root, file));
+/** Packages that are loaded in no time: whoever needs one of the files below may load them all. */
+const small = new Set(['b4a', 'env-paths', 'fastest-levenshtein', 'get-east-asian-width', 'is-safe-filename']);
+/** A file that loads its package at once although it does not import it. */
+const digest = path.join(root, 'src/crypto/digest.ts');
+
+/**
+ * A file, and what is loaded with it: all that it imports, packages too.
+ *
+ * @param {string} id
+ * @param {import('rolldown').ChunkingContext} graph
+ * @param {Set<string>} found
+ * @returns {Set<string>}
+ */
+function loadedWith(id, graph, found = new Set()) {
+  if (found.has(id)) return found;
+  found.add(id);
+  for (const imported of graph.getModuleInfo(id)?.importedIds ?? []) loadedWith(imported, graph, found);
+  return found;
+}
+
+/**
+ * The file that takes up a file of ours, if it is one for many: what most commands need lies in three, not in one for
+ * each set of commands.
+ *
+ * @param {string} id
+ * @param {import('rolldown').ChunkingContext} graph
+ */
+function sharedFile(id, graph) {
+  const isQuick = [...loadedWith(id, graph)].every(
+    (loaded) => (path.isAbsolute(loaded) && loaded !== digest) || loaded.startsWith('node:') || small.has(loaded),
+  );
+  if (!isQuick || id === worker) return null;
+  return id.startsWith(path.join(root, 'src/cli/')) ? 'command-line' : 'library';
+}
+
+const worker = path.join(root, 'src/hash-worker.ts');
+
 rmSync(dist, { recursive: true, force: true });
 const { status } = spawnSync(
   process.execPath,
@@ -35,6 +74,26 @@ await build({
     dir: dist,
     // As deep as in src/: what a file finds beside itself it finds here too.
     chunkFileNames: 'chunks/[name]-[hash].js',
+    codeSplitting: {
+      groups: [
+        {
+          name: (id, graph) => (start.some((first) => loadedWith(first, graph).has(id)) ? 'start' : null),
+          debugName: 'start',
+          priority: 2,
+        },
+        {
+          name: (id, graph) => (sharedFile(id, graph) === 'library' ? 'library' : null),
+          debugName: 'library',
+          priority: 1,
+          minShareCount: 8,
+        },
+        {
+          name: (id, graph) => (sharedFile(id, graph) === 'command-line' ? 'command-line' : null),
+          debugName: 'command-line',
+          minShareCount: 8,
+        },
+      ],
+    },
     sourcemap: true,
   },
   logLevel: 'warn',
