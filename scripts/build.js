@@ -17,7 +17,13 @@ const compiler = path.join(path.dirname(createRequire(import.meta.url).resolve('
 /** What the program loads to read its arguments, before it knows what it will need. */
 const start = ['src/cli/program.ts', 'src/cli/actions.ts'].map((file) => path.join(root, file));
 /** Packages that are loaded in no time: whoever needs one of the files below may load them all. */
-const small = new Set(['b4a', 'env-paths', 'fastest-levenshtein', 'get-east-asian-width', 'is-safe-filename']);
+const small = new Set([
+  'b4a',
+  'env-paths',
+  'fastest-levenshtein',
+  'get-east-asian-width',
+  'is-safe-filename',
+]);
 /** A file that loads its package at once although it does not import it. */
 const digest = path.join(root, 'src/crypto/digest.ts');
 
@@ -45,7 +51,8 @@ function loadedWith(id, graph, found = new Set()) {
  */
 function sharedFile(id, graph) {
   const isQuick = [...loadedWith(id, graph)].every(
-    (loaded) => (path.isAbsolute(loaded) && loaded !== digest) || loaded.startsWith('node:') || small.has(loaded),
+    (loaded) =>
+      (path.isAbsolute(loaded) && loaded !== digest) || loaded.startsWith('node:') || small.has(loaded),
   );
   if (!isQuick || id === worker) return null;
   return id.startsWith(path.join(root, 'src/cli/')) ? 'command-line' : 'library';
