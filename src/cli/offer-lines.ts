@@ -33,8 +33,8 @@ export function amountOf({ kind, files, folders, bytes, complete }: OfferSummary
 }
 
 /** True where the system says that the offer does not fit. */
-export function isTooLarge({ bytes, freeBytes }: OfferSummary): boolean {
-  return freeBytes !== undefined && bytes > freeBytes;
+export function isTooLarge({ bytes, partBytes, freeBytes }: OfferSummary): boolean {
+  return freeBytes !== undefined && bytes - partBytes > freeBytes;
 }
 
 /** What was left out, and why: the first of them and how many more. */
@@ -65,9 +65,10 @@ function section(title: string, paths: readonly string[], count: number, width: 
 }
 
 /** What an interrupted transfer brought. */
-function arrivedLines({ arrivedFiles, arrivedBytes }: OfferSummary, width: number): string[] {
-  if (arrivedFiles === 0) return [];
-  return [cut(`arrived before: ${countOf(arrivedFiles, 'file')}, ${formatSize(arrivedBytes)}`, width)];
+function arrivedLines({ arrivedFiles, arrivedBytes, partBytes }: OfferSummary, width: number): string[] {
+  const files = `arrived before: ${countOf(arrivedFiles, 'file')}, ${formatSize(arrivedBytes)}`;
+  const parts = `arrived in part: ${formatSize(partBytes)}`;
+  return [...(arrivedFiles > 0 ? [cut(files, width)] : []), ...(partBytes > 0 ? [cut(parts, width)] : [])];
 }
 
 function refusedLines({ refused, refusedCount }: OfferSummary, width: number): string[] {

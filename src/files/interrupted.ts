@@ -167,13 +167,19 @@ function mayHold(folder: string, id: string): boolean {
   }
 }
 
+/** Bytes of a part file that an interrupted transfer left in `folder`; `undefined` where it is gone. */
+export function partLength(folder: string, { name }: Interrupted, part: string): number | undefined {
+  return lstatSync(path.join(folder, name, part), { throwIfNoEntry: false })?.size;
+}
+
 /** What interrupted transfers left in these folders. */
 export function leftoversIn(folders: readonly string[]): Leftover[] {
   return folders.flatMap((folder) =>
-    findInterrupted(folder).map(({ id, name, journal }) => {
-      const parts = journal.parts.flatMap(({ name: part, path: of, size }) => {
-        const stat = lstatSync(path.join(folder, name, part), { throwIfNoEntry: false });
-        return stat === undefined ? [] : [{ path: of, bytes: Math.min(stat.size, size), size }];
+    findInterrupted(folder).map((interrupted) => {
+      const { id, journal } = interrupted;
+      const parts = journal.parts.flatMap(({ name, path: of, size }) => {
+        const bytes = partLength(folder, interrupted, name);
+        return bytes === undefined ? [] : [{ path: of, bytes: Math.min(bytes, size), size }];
       });
       const { roots, startedMs, arrived } = journal;
       return { id, folder, roots, startedMs, parts, arrivedFiles: arrived.size };

@@ -17,7 +17,7 @@ import {
 import type { OpenFolder } from './directory.js';
 import { errnoOf, writeError } from './disk-errors.js';
 import { DiskHeldPart, DiskPartFile } from './disk-part-file.js';
-import { findInterrupted, Register, type Interrupted } from './interrupted.js';
+import { findInterrupted, partLength, Register, type Interrupted } from './interrupted.js';
 import type { FileIdentity } from './journal.js';
 import { DiskOlderCopy, type Offered } from './older-copy.js';
 import { breathe } from './pace.js';
@@ -75,8 +75,8 @@ class DiskSink implements FileSink {
   readonly #register: Register | undefined;
   /** What an interrupted transfer of one of these roots left. */
   readonly #interrupted: Interrupted | undefined;
-  /** Files of which it left a part. */
-  readonly #partPaths: ReadonlySet<string>;
+  /** Files of which it left a part, with the name of the newest. */
+  readonly #partNames: ReadonlyMap<string, string>;
   #staging: Staging | undefined;
   readonly #parts = new Set<DiskPartFile | DiskHeldPart>();
   /** Files from before that are read. */
@@ -100,7 +100,7 @@ class DiskSink implements FileSink {
     this.#roots = roots.map(({ name }) => name);
     this.#register = register === undefined ? undefined : new Register(register);
     this.#interrupted = target.isNew ? undefined : this.#findInterrupted();
-    this.#partPaths = new Set(this.#interrupted?.journal.parts.map((part) => part.path));
+    this.#partNames = new Map(this.#interrupted?.journal.parts.map(({ path, name }) => [path, name]));
     this.#tree = new TargetTree(target, roots, platform ?? thisPlatform(), umask, {
       renamed: this.#interrupted?.journal.renamed ?? new Map(),
       // Neither that file nor the sender's was changed since.
@@ -120,7 +120,10 @@ class DiskSink implements FileSink {
 
   async examine(entry: Entry): Promise<Prospect> {
     await breathe();
-    return this.#tree.examine(entry);
+    const prospect = this.#tree.examine(entry);
+    if (prospect.status !== 'new' && prospect.status !== 'exists') return prospect;
+    const partBytes = this.#partBytes(entry);
+    return partBytes > 0 ? { ...prospect, partBytes } : prospect;
   }
 
   async freeBytes(): Promise<number | undefined> {
@@ -163,7 +166,7 @@ class DiskSink implements FileSink {
 
   heldBytes(entry: Entry): number {
     const path = this.#tree.pathBelow(entry);
-    if (!this.#partPaths.has(path)) return 0;
+    if (!this.#partNames.has(path)) return 0;
     this.#staging ??= this.#claim();
     return this.#staging?.heldBytes(path) ?? 0;
   }
@@ -230,6 +233,13 @@ class DiskSink implements FileSink {
 
   pathOf(entry: Entry): string {
     return this.#tree.pathOf(entry);
+  }
+
+  /** As `heldBytes`, before anything is taken over. */
+  #partBytes(entry: Entry): number {
+    if (this.#interrupted === undefined || this.#partNames.size === 0) return 0;
+    const part = this.#partNames.get(this.#tree.pathBelow(entry));
+    return part === undefined ? 0 : (partLength(this.#target.folder, this.#interrupted, part) ?? 0);
   }
 
   #assertRunning(): void {

@@ -50,6 +50,8 @@ export interface OfferSummary {
   /** Files that an interrupted transfer brought here before; not among `files`. */
   readonly arrivedFiles: number;
   readonly arrivedBytes: number;
+  /** Of `bytes`, what an interrupted transfer left here in unfinished files. */
+  readonly partBytes: number;
   /** False while the sender still counts: the figures above are what it found so far. */
   readonly complete: boolean;
   /** Left out by the sender (links, devices, unreadable files). */

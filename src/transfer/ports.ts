@@ -187,13 +187,13 @@ export interface HashedLeaf {
   readonly bytes: Uint8Array;
 }
 
-/** What would happen to an entry at the receiver. */
+/** What would happen to an entry at the receiver. `partBytes`: an interrupted transfer left so much of it, in an unfinished file. */
 export type Prospect =
-  | { readonly status: 'new' }
+  | { readonly status: 'new'; readonly partBytes?: number }
   /** A folder that is there already and takes the new entries in. */
   | { readonly status: 'merges' }
   /** A file that is there already, or something of another type. */
-  | { readonly status: 'exists' }
+  | { readonly status: 'exists'; readonly partBytes?: number }
   /** A file that an interrupted transfer verified and put there, unchanged since. */
   | { readonly status: 'arrived' }
   /** The entry cannot be kept on this system. */

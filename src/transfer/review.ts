@@ -64,6 +64,7 @@ export class Review {
   #wantedBytes = 0;
   #arrivedFiles = 0;
   #arrivedBytes = 0;
+  #partBytes = 0;
   readonly #conflicts = new Named<string>();
   readonly #refused = new Named<Skipped>();
   readonly #executables = new Named<string>();
@@ -139,6 +140,7 @@ export class Review {
       bytes: this.#wantedBytes,
       arrivedFiles: this.#arrivedFiles,
       arrivedBytes: this.#arrivedBytes,
+      partBytes: this.#partBytes,
       complete: this.complete,
       skippedBySender: this.#end?.skipped ?? 0,
       conflicts: this.#conflicts.names,
@@ -216,6 +218,7 @@ export class Review {
     }
     this.#wantedFiles++;
     this.#wantedBytes += entry.size ?? 0;
+    if ('partBytes' in prospect) this.#partBytes += Math.min(prospect.partBytes ?? 0, entry.size ?? 0);
     if ((entry.mode & 0o111) !== 0) this.#executables.add(() => this.pathOf(entry));
   }
 }

@@ -76,8 +76,13 @@ export class MemorySink implements FileSink {
       return { status: 'exists' };
     if (this.#faults.before?.includes(path) === true) return { status: 'arrived' };
     if (this.#faults.older?.[path] !== undefined) return { status: 'exists' };
-    if (this.#faults.existing?.includes(path) !== true) return { status: 'new' };
-    return { status: entry.type === 'folder' ? 'merges' : 'exists' };
+    const isThere = this.#faults.existing?.includes(path) === true;
+    if (isThere && entry.type === 'folder') return { status: 'merges' };
+    const held = this.#faults.held?.[path];
+    return {
+      status: isThere ? 'exists' : 'new',
+      ...(held === undefined ? {} : { partBytes: held.length }),
+    };
   }
 
   async freeBytes(): Promise<number | undefined> {

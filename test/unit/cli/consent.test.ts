@@ -69,6 +69,8 @@ describe('a person', () => {
     const large = makeOffer({ bytes: 10, freeBytes: 9 });
     expect(await decide(large, {}, '\n').decision).toEqual(refused('declined'));
     expect(await decide(large, {}, 'y\n').decision).toEqual(accepted('refuse'));
+    // What is here of it already needs no room.
+    expect(await decide({ ...large, partBytes: 1 }, {}, '\n').decision).toEqual(accepted('refuse'));
   });
 
   test('is shown a text without a question', async () => {

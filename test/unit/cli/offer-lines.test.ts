@@ -60,6 +60,18 @@ test('what is found so far is said whole, on two lines where one is too narrow',
   ]);
 });
 
+test('what an interrupted transfer brought is said, and needs no room', () => {
+  const brought = { arrivedFiles: 3, arrivedBytes: 20_000_000, bytes: 40_000_000, partBytes: 30_000_000 };
+  expect(offerLines(makeOffer({ ...brought, freeBytes: 10_000_000 }), 80).slice(2)).toEqual([
+    'arrived before: 3 files, 20 MB',
+    'arrived in part: 30 MB',
+    'free here: 10 MB',
+  ]);
+  expect(offerLines(makeOffer({ ...brought, freeBytes: 9_999_999 }), 80).at(-1)).toBe(
+    'warning: only 10 MB free here',
+  );
+});
+
 describe('long lists', () => {
   test('show ten and count the others', () => {
     const roots = Array.from({ length: 22 }, (_, index) => ({

@@ -116,6 +116,7 @@ export function makeOffer(changes: Partial<OfferSummary> = {}): OfferSummary {
     bytes: 5,
     arrivedFiles: 0,
     arrivedBytes: 0,
+    partBytes: 0,
     complete: true,
     skippedBySender: 0,
     conflicts: [],

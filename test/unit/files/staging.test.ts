@@ -11,6 +11,7 @@ import {
   symlinkSync,
   utimesSync,
   writeFileSync,
+  rmSync,
 } from 'node:fs';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -264,6 +265,24 @@ describe('after an interruption', () => {
     const sink = openSink({ roots: [entries[0]!] }, { out: folder });
     await sink.examine(entries[0]!);
     expect(await sink.examine(entries[1]!)).toEqual({ status: 'refused', reason: 'name-refused' });
+  });
+
+  test('it says before anything is decided how much of a file is here in part, and touches nothing for it', async () => {
+    await interrupt();
+    const [staging = ''] = stagings();
+    const sink = openSink({ roots: [ROOT_ENTRY] }, { out: folder, together: 1 });
+    const prospects = [];
+    for (const entry of ENTRIES) prospects.push(await sink.examine(entry));
+    expect(prospects).toEqual([
+      { status: 'merges' },
+      { status: 'new', partBytes: 2 * MIB + 77 },
+      { status: 'arrived' },
+    ]);
+    expect(stagings()).toEqual([staging]);
+    rmSync(at(`${staging}/${partsIn(staging)[0]!}`));
+    const later = openSink({ roots: [ROOT_ENTRY] }, { out: folder });
+    await later.examine(ROOT_ENTRY);
+    expect(await later.examine(LARGE)).toEqual({ status: 'new' });
   });
 
   test('with new names for what exists it goes on in the folder that it made', async () => {

@@ -115,7 +115,18 @@ async function examined(
 ): Promise<{ reviewed: Review; asked: [string, boolean][]; parts: Entry[] }> {
   const [said, part] = opening(entries);
   const asked: [string, boolean][] = [];
-  const sink = new MemorySink({ existing, before: ['docs/b.txt'], refused: ['con'], capacity: 4096 });
+  const sink = new MemorySink({
+    existing,
+    before: ['docs/b.txt'],
+    refused: ['con'],
+    capacity: 4096,
+    // The one is longer than what is offered, the other not wanted.
+    held: {
+      'tail.': Buffer.alloc(4),
+      'docs/sub/run.sh': Buffer.alloc(9),
+      'docs/sub/skip.txt': Buffer.alloc(100),
+    },
+  });
   const reviewed = new Review(said as Offer & { type: 'offer' }, sink, {
     wants: (path, isFolder) => {
       asked.push([path, isFolder]);
@@ -144,6 +155,7 @@ describe('a review of an offer', () => {
       bytes: 3 + 7 + 5 + 13 + 17,
       arrivedFiles: 1,
       arrivedBytes: 11,
+      partBytes: 4 + 5,
       complete: false,
       skippedBySender: 0,
       conflicts: ['.profile', 'docs/a.txt'],

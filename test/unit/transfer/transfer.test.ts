@@ -287,6 +287,7 @@ describe('the question', () => {
       bytes: 4,
       arrivedFiles: 0,
       arrivedBytes: 0,
+      partBytes: 0,
       complete: true,
       skippedBySender: 1,
       conflicts: ['docs/a'],
