@@ -111,21 +111,21 @@ export async function openDevices(folder: string): Promise<DeviceStore> {
   return new DeviceStore(folder);
 }
 
-/** What interrupted transfers left in the folders that `register` remembers, and in `folders`. */
+/** What interrupted transfers left in `folders`, and in those that `register` remembers. */
 export async function leftovers(register: string, folders: readonly string[]): Promise<Leftover[]> {
   const { Register, leftoversIn } = await import('./files/interrupted.js');
-  const all = new Set([...new Register(register).folders(), ...folders]);
-  return leftoversIn([...all]);
+  return leftoversIn([...folders, ...new Register(register).folders()]);
 }
 
 /**
  * Removes what an interrupted transfer left. Files of it that had arrived stay.
  *
+ * @returns The hidden folder that it lay in, if it stays since something else is in it.
  * @throws XferError `permission-denied` or `disk-failed`
  */
-export async function removeLeftover(leftover: Leftover, register: string): Promise<void> {
+export async function removeLeftover(leftover: Leftover, register: string): Promise<string | undefined> {
   const files = await import('./files/interrupted.js');
-  files.removeLeftover(leftover, new files.Register(register));
+  return files.removeLeftover(leftover, new files.Register(register));
 }
 
 /** See `runNode` in share/node.ts. */

@@ -29,13 +29,14 @@ export async function runResume(
   const all = await library.leftovers(register, asked);
   const found = folders.length === 0 ? all : all.filter(({ folder }) => asked.includes(folder));
   for (const leftover of found) {
-    if (flags.clean === true) await library.removeLeftover(leftover, register);
+    const kept = flags.clean === true ? await library.removeLeftover(leftover, register) : undefined;
     if (flags.json === true) {
       const event = flags.clean === true ? 'removed' : 'leftover';
       const { id: _, ...fields } = leftover;
-      stdout.write(`${showJson({ event, ...fields })}\n`);
+      stdout.write(`${showJson({ event, ...fields, kept })}\n`);
     } else {
       for (const line of linesOf(leftover, widthOf(stdout))) stdout.write(`${line}\n`);
+      if (kept !== undefined) stderr.write(`${show(kept)} stays: something else is in it\n`);
     }
   }
   if (flags.json === true) return 0;

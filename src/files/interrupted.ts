@@ -8,6 +8,7 @@ import {
   openSync,
   readdirSync,
   readFileSync,
+  realpathSync,
   rmdirSync,
   unlinkSync,
   writeFileSync,
@@ -27,6 +28,8 @@ import { isAlive } from './owner.js';
 import { isStagingId, parseStagingName, stagingName } from './staging-name.js';
 
 const REGISTER_MODE = 0o700;
+/** How systems say that a folder is not empty. */
+const NOT_EMPTY: readonly (string | undefined)[] = ['ENOTEMPTY', 'EEXIST'];
 
 /** A staging folder that nobody works in. */
 export interface Interrupted {
@@ -54,7 +57,9 @@ function examine(folder: string, name: string): Interrupted | undefined {
   try {
     const stat = lstatSync(location);
     if (!stat.isDirectory() || !isPrivate(stat)) return undefined;
-    const { text, touchedMs } = readJournal(location) ?? { text: '', touchedMs: stat.mtimeMs };
+    const read = readJournal(location);
+    if (read === undefined && !holdsNothingElse(location)) return undefined;
+    const { text, touchedMs } = read ?? { text: '', touchedMs: stat.mtimeMs };
     if (owner !== undefined && isAlive(owner, touchedMs)) return undefined;
     // A crash right after it was made leaves no journal, or half a line.
     return { id, name, ino: stat.ino, journal: parseJournal(text) ?? emptyJournal(stat.mtimeMs) };
@@ -62,6 +67,15 @@ function examine(folder: string, name: string): Interrupted | undefined {
     // Somebody else's, or gone meanwhile.
     return undefined;
   }
+}
+
+/** Whether nobody else put anything into a staging folder. */
+function holdsNothingElse(location: string): boolean {
+  return readdirSync(location).every(isOurs);
+}
+
+function isOurs(name: string): boolean {
+  return PART_NAME.test(name) || name === JOURNAL_NAME;
 }
 
 /** `undefined` where there is none. Throws the error of the system. */
@@ -172,9 +186,10 @@ export function partLength(folder: string, { name }: Interrupted, part: string):
   return lstatSync(path.join(folder, name, part), { throwIfNoEntry: false })?.size;
 }
 
-/** What interrupted transfers left in these folders. */
+/** What interrupted transfers left in these folders; a folder that comes again, perhaps by a link, is passed over. */
 export function leftoversIn(folders: readonly string[]): Leftover[] {
-  return folders.flatMap((folder) =>
+  const byPlace = new Map([...folders].reverse().map((folder) => [placeOf(folder), folder]));
+  return [...byPlace.values()].reverse().flatMap((folder) =>
     findInterrupted(folder).map((interrupted) => {
       const { id, journal } = interrupted;
       const parts = journal.parts.flatMap(({ name, path: of, size }) => {
@@ -187,23 +202,37 @@ export function leftoversIn(folders: readonly string[]): Leftover[] {
   );
 }
 
-/** Removes what an interrupted transfer left; files that have arrived stay. Throws `permission-denied` or `disk-failed`. */
-export function removeLeftover({ id, folder }: Leftover, register: Register | undefined): void {
+/** A folder by whatever way it is named. */
+function placeOf(folder: string): string {
+  try {
+    return realpathSync(folder);
+  } catch {
+    return folder;
+  }
+}
+
+/**
+ * Removes what an interrupted transfer left; files that have arrived stay. Gives the staging folder if it stays since something
+ * else is in it. Throws `permission-denied` or `disk-failed`.
+ */
+export function removeLeftover({ id, folder }: Leftover, register: Register | undefined): string | undefined {
+  let kept: string | undefined;
   for (const { id: found, name } of findInterrupted(folder)) {
     if (found !== id) continue;
+    const location = path.join(folder, name);
     try {
-      emptyStaging(path.join(folder, name));
+      emptyStaging(location);
     } catch (thrown) {
-      throw writeError(thrown, path.join(folder, name));
+      if (!NOT_EMPTY.includes(errnoOf(thrown))) throw writeError(thrown, location);
+      kept = location;
     }
   }
   register?.forget(id);
+  return kept;
 }
 
-/** Removes a staging folder and what xfer puts into one. Anything else in it stays, and so does the folder. */
+/** Removes a staging folder and what xfer puts into one. Throws where anything else is in it: that stays, and so does the folder. */
 export function emptyStaging(location: string): void {
-  for (const name of readdirSync(location)) {
-    if (PART_NAME.test(name) || name === JOURNAL_NAME) unlinkSync(path.join(location, name));
-  }
+  for (const name of readdirSync(location)) if (isOurs(name)) unlinkSync(path.join(location, name));
   rmdirSync(location);
 }

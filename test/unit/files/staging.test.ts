@@ -370,9 +370,20 @@ describe('after an interruption', () => {
     const [staging = ''] = stagings();
     writeFileSync(at(staging, 'mine.txt'), 'mine');
     const [leftover] = leftoversIn([folder]);
-    expect(() => removeLeftover(leftover!, new Register(register))).toThrow();
-    expect(partsIn(staging)).toEqual(['mine.txt']);
+    expect(removeLeftover(leftover!, new Register(register))).toBe(at(staging));
+    expect(readdirSync(at(staging))).toEqual(['mine.txt']);
     expect(readFileSync(at('r/small'), 'utf8')).toBe('small');
+    // And what is left is none of ours.
+    expect(new Register(register).folders()).toEqual([]);
+    expect(leftoversIn([folder])).toEqual([]);
+  });
+
+  test('a folder that is reached by a link too is looked into once, as it was named first', async () => {
+    await interrupt();
+    const link = path.join(await temporaryFolder(), 'link');
+    symlinkSync(folder, link, 'junction');
+    expect(leftoversIn([link, folder, link]).map((one) => one.folder)).toEqual([link]);
+    expect(leftoversIn([folder, at('r'), link]).map((one) => one.folder)).toEqual([folder]);
   });
 
   test('the register forgets what is gone', async () => {
