@@ -77,6 +77,7 @@ export const ERROR_CODES = [
   'target-changed',
   'link-skipped',
   'special-skipped',
+  'unfinished-skipped',
   'internal',
 ] as const;
 

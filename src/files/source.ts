@@ -20,6 +20,7 @@ import { collisionKey } from './paths.js';
 import { assertDistinct, findRoot, lookAgain, travels, type Root } from './roots.js';
 import { ScannedTree } from './scanned-tree.js';
 import { PieceMemory, openSourceFile, readSmallFile } from './source-file.js';
+import { looksLikeStaging } from './staging-name.js';
 
 export interface SourceOptions {
   readonly paths: readonly string[];
@@ -247,6 +248,7 @@ class DiskSource implements OpenedSource {
       }
       if (!stat.isFile() && !stat.isDirectory()) return 'special-skipped';
       if (!isReadable(location, stat)) return 'path-unreadable';
+      if (stat.isDirectory() && looksLikeStaging(name)) return 'unfinished-skipped';
       if (!this.#travels(folder, name, taken)) return 'name-refused';
       return this.#tree.add(folder, name, stat, target);
     } catch (thrown) {

@@ -34,7 +34,7 @@ const BREACHES: readonly ErrorCode[] = ['protocol'];
 /** How often the sender says how far its scan is, while it lasts. */
 const COUNT_EVERY_MS = 250;
 /** Left out as a rule that the person knows, not by misfortune. */
-const NEVER_SENT: readonly ErrorCode[] = ['link-skipped', 'special-skipped'];
+const NEVER_SENT: readonly ErrorCode[] = ['link-skipped', 'special-skipped', 'unfinished-skipped'];
 
 type Message<T extends ControlMessage['type']> = Extract<ControlMessage, { type: T }>;
 

@@ -43,4 +43,10 @@ export const ENTRIES = {
     exitCode: 1,
     brief: 'no file and no folder',
   },
+  'unfinished-skipped': {
+    sentence: ({ subject }) => `${subject || 'this'} is what an interrupted transfer left`,
+    advice: 'xfer resume says of what; start that transfer again, or remove this with xfer resume --clean',
+    exitCode: 1,
+    brief: 'left by an interrupted transfer',
+  },
 } satisfies Partial<Record<ErrorCode, Text>>;

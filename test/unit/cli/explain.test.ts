@@ -96,6 +96,7 @@ const STATUSES: Readonly<Record<number, readonly ErrorCode[]>> = {
     'target-changed',
     'link-skipped',
     'special-skipped',
+    'unfinished-skipped',
   ],
   2: [
     'usage',

@@ -268,6 +268,24 @@ describe('scan', () => {
   });
 });
 
+test('what an interrupted transfer left in a folder is none of its content', async () => {
+  make({
+    'r/a': 'a',
+    'r/.xfer-0123456789abcdef/0.part': 'half',
+    'r/.xfer-x': 'mine',
+    'r/sub/.XFER-0123456789ABCDEF.1/journal': '',
+    // No folder, so none of ours.
+    'r/sub/.xfer-0123456789abcdef': 'file',
+  });
+  const { byPath, skipped } = await scan(await openSource({ paths: [at('r')] }));
+  expect([...byPath.keys()].sort()).toEqual(['r', 'r/.xfer-x', 'r/a', 'r/sub']);
+  expect(skipped).toEqual([
+    { path: at('r/.xfer-0123456789abcdef'), reason: 'unfinished-skipped' },
+    { path: at('r/sub/.XFER-0123456789ABCDEF.1'), reason: 'unfinished-skipped' },
+    { path: at('r/sub/.xfer-0123456789abcdef'), reason: 'name-refused' },
+  ]);
+});
+
 describe.skipIf(isWindows)('row 47: a tree of everything that is no plain file', () => {
   beforeEach(async () => {
     make({
