@@ -81,7 +81,8 @@ export class Consent {
         so.isAllNew || (policy !== undefined && so.files + so.folders > 0);
       const offer = await growing.until(isClear);
       if (offer.conflictCount > 0 && policy === undefined) {
-        throw new XferError('target-exists', subjectOf(offer.conflicts));
+        const busy = offer.isBusy ? { detail: 'busy' } : {};
+        throw new XferError('target-exists', { ...subjectOf(offer.conflicts), ...busy });
       }
       this.#refuseProtected(offer);
       this.#show(offer);

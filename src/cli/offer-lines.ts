@@ -15,6 +15,7 @@ export function offerLines(offer: OfferSummary, width: number): string[] {
     ...listed(offer.roots, offer.roots.length, (root) => rootLine(root, width)),
     ...arrivedLines(offer, width),
     ...section('exists here already:', offer.conflicts, offer.conflictCount, width),
+    ...(offer.isBusy ? wrap('another xfer receives the same here just now', width) : []),
     ...section('would be executable:', offer.executables, offer.executableCount, width),
     ...refusedLines(offer, width),
     ...(offer.skippedBySender === 0

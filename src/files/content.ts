@@ -195,6 +195,10 @@ abstract class SingleSink implements FileSink, PartFile {
     return undefined;
   }
 
+  isBusy(): boolean {
+    return false;
+  }
+
   decide(): void {}
   async makeFolder(): Promise<void> {}
   async discard(): Promise<void> {}

@@ -42,15 +42,31 @@ export interface Interrupted {
 
 /** The staging folders in `folder` that are this user's and that no process works in, the last one first. */
 export function findInterrupted(folder: string): Interrupted[] {
-  const found: Interrupted[] = [];
-  for (const name of namesIn(folder)) {
-    const one = examine(folder, name);
-    if (one !== undefined) found.push(one);
-  }
-  return found.sort((a, b) => b.journal.startedMs - a.journal.startedMs);
+  return stagingsIn(folder)
+    .filter(({ isUnderWay: isBusy }) => !isBusy)
+    .sort((a, b) => b.journal.startedMs - a.journal.startedMs);
 }
 
-function examine(folder: string, name: string): Interrupted | undefined {
+/** Whether a process works in a staging folder in `folder` for one of these roots. */
+export function isUnderWay(folder: string, roots: readonly string[]): boolean {
+  return stagingsIn(folder).some((staging) => staging.isUnderWay && isOf(staging.journal, roots));
+}
+
+/** Whether a journal is about one of these roots. */
+export function isOf(journal: Journal, roots: readonly string[]): boolean {
+  const names = new Set(roots);
+  return journal.roots.some((root) => names.has(root));
+}
+
+interface FoundStaging extends Interrupted {
+  readonly isUnderWay: boolean;
+}
+
+function stagingsIn(folder: string): FoundStaging[] {
+  return namesIn(folder).flatMap((name) => examine(folder, name) ?? []);
+}
+
+function examine(folder: string, name: string): FoundStaging | undefined {
   const { id, owner } = parseStagingName(name) ?? {};
   if (id === undefined) return undefined;
   const location = path.join(folder, name);
@@ -60,9 +76,12 @@ function examine(folder: string, name: string): Interrupted | undefined {
     const read = readJournal(location);
     if (read === undefined && !holdsNothingElse(location)) return undefined;
     const { text, touchedMs } = read ?? { text: '', touchedMs: stat.mtimeMs };
-    if (owner !== undefined && isAlive(owner, touchedMs)) return undefined;
+    const isUnderWay = owner !== undefined && isAlive(owner, touchedMs);
+    // Of one that is under way nobody asks for more than its roots, which come first.
+    const known = isUnderWay ? text.slice(0, text.indexOf('\n')) : text;
     // A crash right after it was made leaves no journal, or half a line.
-    return { id, name, ino: stat.ino, journal: parseJournal(text) ?? emptyJournal(stat.mtimeMs) };
+    const journal = parseJournal(known) ?? emptyJournal(stat.mtimeMs);
+    return { id, name, ino: stat.ino, journal, isUnderWay };
   } catch {
     // Somebody else's, or gone meanwhile.
     return undefined;

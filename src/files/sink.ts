@@ -17,7 +17,7 @@ import {
 import type { OpenFolder } from './directory.js';
 import { errnoOf, writeError } from './disk-errors.js';
 import { DiskHeldPart, DiskPartFile } from './disk-part-file.js';
-import { findInterrupted, partLength, Register, type Interrupted } from './interrupted.js';
+import { findInterrupted, isOf, isUnderWay, partLength, Register, type Interrupted } from './interrupted.js';
 import type { FileIdentity } from './journal.js';
 import { DiskOlderCopy, type Offered } from './older-copy.js';
 import { breathe } from './pace.js';
@@ -128,6 +128,10 @@ class DiskSink implements FileSink {
 
   async freeBytes(): Promise<number | undefined> {
     return freeBytesAt(this.#target);
+  }
+
+  isBusy(): boolean {
+    return !this.#target.isNew && isUnderWay(this.#target.folder, this.#roots);
   }
 
   decide(policy: ConflictPolicy): void {
@@ -247,10 +251,7 @@ class DiskSink implements FileSink {
   }
 
   #findInterrupted(): Interrupted | undefined {
-    const names = new Set(this.#roots);
-    return findInterrupted(this.#target.folder).find(({ journal }) =>
-      journal.roots.some((root) => names.has(root)),
-    );
+    return findInterrupted(this.#target.folder).find(({ journal }) => isOf(journal, this.#roots));
   }
 
   /** Where everything lies that has no final name yet: what an interrupted transfer left, or a new one. */

@@ -59,6 +59,8 @@ export interface OfferSummary {
   /** Files that exist here already; at most the first 100 of `conflictCount`. */
   readonly conflicts: readonly string[];
   readonly conflictCount: number;
+  /** Files exist, and another transfer of the same is under way here. */
+  readonly isBusy: boolean;
   /** Entries that cannot be kept here; at most the first 100 of `refusedCount`. */
   readonly refused: readonly Skipped[];
   readonly refusedCount: number;

@@ -215,6 +215,8 @@ export interface FileSink {
   examine(entry: Entry): Promise<Prospect>;
   /** Space that a person may still fill, in bytes; `undefined` where the system does not say. */
   freeBytes(): Promise<number | undefined>;
+  /** Whether another transfer of one of these roots is under way here, which may have put there what exists. */
+  isBusy(): boolean;
   /** What to do with files that exist; called once, after consent, before the first write. */
   decide(policy: ConflictPolicy): void;
   /** Whether an entry goes elsewhere than where it was examined, so that nothing of it can be there. For use after `decide`. */

@@ -57,6 +57,7 @@ export class Review {
   #parts = 0;
   #end: ManifestEnd | undefined;
   #freeBytes: number | undefined;
+  #isBusy = false;
   #newRoots = 0;
   #unwanted = 0;
   #wantedFiles = 0;
@@ -125,9 +126,10 @@ export class Review {
     this.#end = end;
   }
 
-  /** Asks the sink how much room there is, for the summary. */
+  /** Asks the sink how much room there is, and who else is at work there, for the summary. */
   async measure(): Promise<void> {
     this.#freeBytes = await this.#sink.freeBytes();
+    this.#isBusy = this.#conflicts.count > 0 && this.#sink.isBusy();
   }
 
   summary(): OfferSummary {
@@ -145,6 +147,7 @@ export class Review {
       skippedBySender: this.#end?.skipped ?? 0,
       conflicts: this.#conflicts.names,
       conflictCount: this.#conflicts.count,
+      isBusy: this.#isBusy,
       refused: this.#refused.names,
       refusedCount: this.#refused.count,
       executables: this.#executables.names,

@@ -22,6 +22,8 @@ export interface SinkFaults {
   readonly refused?: readonly string[];
   /** Writing of these paths fails. */
   readonly failures?: Readonly<Record<string, ErrorCode>>;
+  /** Another transfer is under way there. */
+  readonly isBusy?: boolean;
   /** Room for this many bytes. */
   readonly capacity?: number;
   /** Beginnings of files that an interrupted transfer left, by their path. */
@@ -87,6 +89,10 @@ export class MemorySink implements FileSink {
 
   async freeBytes(): Promise<number | undefined> {
     return this.#faults.capacity;
+  }
+
+  isBusy(): boolean {
+    return this.#faults.isBusy === true;
   }
 
   decide(policy: ConflictPolicy): void {

@@ -59,7 +59,10 @@ export const STARTING = {
   },
   'target-exists': {
     sentence: ({ subject }) => `${subject || 'something with this name'} exists already`,
-    advice: 'choose --overwrite, --update, --rename or --skip, or another folder with --out',
+    advice: ({ detail }) =>
+      detail === 'busy'
+        ? 'another xfer receives the same here just now: let it finish, or end it with Ctrl-C and start again to go on where it was'
+        : 'choose --overwrite, --update, --rename or --skip, or another folder with --out',
     exitCode: 2,
     brief: 'exists already',
   },

@@ -1,10 +1,11 @@
 import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { Consent, type ConsentOptions } from '../../../src/cli/consent.js';
+import { explain } from '../../../src/cli/explain.js';
 import { Narrator } from '../../../src/cli/narrator.js';
 import { Prompts } from '../../../src/cli/prompts.js';
 import { PlainScreen } from '../../../src/cli/screen.js';
-import type { Decision, OfferSummary, OfferWatch } from '../../../src/index.js';
+import { XferError, type Decision, type OfferSummary, type OfferWatch } from '../../../src/index.js';
 import { makeOffer, makeWorld, stillWatch, type, type World } from './world.js';
 
 interface Asked {
@@ -118,7 +119,14 @@ describe('row 43: what exists', () => {
   test('is refused in a script that says nothing about it', async () => {
     const { decision, consent } = decide(conflicting, { yes: true, canAsk: false });
     expect(await decision).toEqual(refused('target-exists'));
-    expect(consent.refusal).toMatchObject({ code: 'target-exists', subject: 'a.txt' });
+    expect(consent.refusal).toMatchObject({ code: 'target-exists', subject: 'a.txt', detail: undefined });
+  });
+
+  test('hears that another transfer of it is under way here', async () => {
+    const { decision, consent } = decide({ ...conflicting, isBusy: true }, { yes: true });
+    expect(await decision).toEqual(refused('target-exists'));
+    expect(explain(consent.refusal!).hint).toContain('another xfer receives the same here');
+    expect(explain(new XferError('target-exists')).hint).not.toContain('another xfer');
   });
 
   test.each(['croc-stdin-1', '-', 'a.part', '--yes', 'y', '\n', '.part', '\u0000'])(

@@ -72,6 +72,15 @@ test('what an interrupted transfer brought is said, and needs no room', () => {
   );
 });
 
+test('who else receives it here is said below what exists', () => {
+  const busy = makeOffer({ conflicts: ['a.txt'], conflictCount: 1, isBusy: true });
+  expect(offerLines(busy, 80).slice(2)).toEqual([
+    'exists here already:',
+    '  a.txt',
+    'another xfer receives the same here just now',
+  ]);
+});
+
 describe('long lists', () => {
   test('show ten and count the others', () => {
     const roots = Array.from({ length: 22 }, (_, index) => ({

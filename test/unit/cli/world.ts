@@ -121,6 +121,7 @@ export function makeOffer(changes: Partial<OfferSummary> = {}): OfferSummary {
     skippedBySender: 0,
     conflicts: [],
     conflictCount: 0,
+    isBusy: false,
     refused: [],
     refusedCount: 0,
     executables: [],

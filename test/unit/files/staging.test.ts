@@ -105,6 +105,18 @@ describe('after an interruption', () => {
     expect(statSync(at('r')).mtimeMs).toBe(1e12);
   });
 
+  test('a transfer that is under way is told from one that was interrupted', async () => {
+    const ours = (): FileSink => openSink({ roots: [ROOT_ENTRY] }, { out: folder });
+    expect(ours().isBusy()).toBe(false);
+    const { sink } = await arrive();
+    await sink.writeWhole(SMALL, Buffer.from('small'));
+    expect(ours().isBusy()).toBe(true);
+    expect(openSink({ roots: [{ ...ROOT_ENTRY, name: 'q' }] }, { out: folder }).isBusy()).toBe(false);
+    expect(openSink({ roots: [ROOT_ENTRY] }, { out: at('new') }).isBusy()).toBe(false);
+    await sink.abort(true);
+    expect(ours().isBusy()).toBe(false);
+  });
+
   test('who takes a part of it leaves what is known of the rest to others', async () => {
     const entries = [ROOT_ENTRY, SMALL, { ...SMALL, name: 'other' }].map((entry, index) => ({ ...entry, index })); // prettier-ignore
     const [, small, other] = entries as [Entry, Entry, Entry];

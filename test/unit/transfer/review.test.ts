@@ -120,6 +120,7 @@ async function examined(
     before: ['docs/b.txt'],
     refused: ['con'],
     capacity: 4096,
+    isBusy: true,
     // The one is longer than what is offered, the other not wanted.
     held: {
       'tail.': Buffer.alloc(4),
@@ -160,6 +161,7 @@ describe('a review of an offer', () => {
       skippedBySender: 0,
       conflicts: ['.profile', 'docs/a.txt'],
       conflictCount: 2,
+      isBusy: true,
       refused: [{ path: 'docs/con', reason: 'name-refused' }],
       refusedCount: 1,
       executables: ['docs/sub/run.sh'],

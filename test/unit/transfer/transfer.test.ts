@@ -292,6 +292,7 @@ describe('the question', () => {
       skippedBySender: 1,
       conflicts: ['docs/a'],
       conflictCount: 1,
+      isBusy: false,
       refused: [{ path: 'docs/bad:name', reason: 'name-refused' }],
       refusedCount: 1,
       executables: [],
