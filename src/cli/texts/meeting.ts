@@ -94,7 +94,8 @@ export const MEETING = {
   },
   'wrong-code': {
     sentence: 'the code is wrong',
-    advice: 'compare it, word for word, with what the other side shows',
+    advice:
+      'compare it, word for word, with what the other side shows; if it is the same, the line broke just now: start again',
     exitCode: 4,
   },
   'version-unsupported': {

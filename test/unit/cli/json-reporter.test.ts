@@ -114,7 +114,7 @@ test('the end is done or error', async () => {
       code: 'wrong-code',
       exitCode: 4,
       sentence: 'the code is wrong',
-      hint: 'compare it, word for word, with what the other side shows',
+      hint: 'compare it, word for word, with what the other side shows; if it is the same, the line broke just now: start again',
     },
   ]);
 });

@@ -232,7 +232,7 @@ test('an error is a sentence and a hint', () => {
   narrator.failed(new XferError('wrong-code'));
   expect(stderr.lines).toEqual([
     'xfer: error: the code is wrong',
-    'xfer: hint: compare it, word for word, with what the other side shows',
+    'xfer: hint: compare it, word for word, with what the other side shows; if it is the same, the line broke just now: start again',
   ]);
 });
 
@@ -242,7 +242,9 @@ test('row 57: an error on a narrow terminal is broken between words', () => {
   expect(stderr.lines).toEqual([
     'xfer: error: the code is wrong',
     'xfer: hint: compare it, word for word,',
-    'with what the other side shows',
+    'with what the other side shows; if it is',
+    'the same, the line broke just now: start',
+    'again',
   ]);
 });
 
