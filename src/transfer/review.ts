@@ -59,7 +59,7 @@ export class Review {
   #freeBytes: number | undefined;
   #isBusy = false;
   #newRoots = 0;
-  #unwanted = 0;
+  #isWhole = true;
   #wantedFiles = 0;
   #wantedFolders = 0;
   #wantedBytes = 0;
@@ -84,7 +84,7 @@ export class Review {
 
   /** Nothing that was offered is unwanted. */
   get isWhole(): boolean {
-    return this.#unwanted === 0;
+    return this.#isWhole;
   }
 
   get complete(): boolean {
@@ -107,7 +107,7 @@ export class Review {
       const wanted = this.#isWanted(entry);
       this.#mark(entry.index, prospect, wanted);
       if (wanted) this.#count(entry, prospect);
-      else this.#unwanted++;
+      else this.#isWhole = false;
     }
     this.#keep(body.bytes.length);
     return { part, first, body: { ...body, bytes: Uint8Array.from(body.bytes) } };
