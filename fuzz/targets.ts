@@ -5,7 +5,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { brotliCompressSync } from 'node:zlib';
 import { formatCode, parseCode } from '../src/crypto/code.js';
 import { XferError } from '../src/errors.js';
-import { encodeArrived, encodeLine, parseJournal, PART_NAME } from '../src/files/journal.js';
+import { encodeArrived, encodeLine, encodeMade, parseJournal, PART_NAME } from '../src/files/journal.js';
 import { checkName } from '../src/files/paths.js';
 import {
   decodeAccept,
@@ -156,6 +156,7 @@ export function seedsOf(name: string): Buffer[] {
         encodeLine({ part: '0.part', path: 'a/b', size: 3 }),
         encodeLine({ root: 'a', as: 'a (1)' }),
         encodeArrived([{ ino: 5, birthtimeMs: 7 }]),
+        encodeMade([{ ino: 6, birthtimeMs: 7 }]),
       ];
       return [Buffer.from(lines.join(''))];
     }

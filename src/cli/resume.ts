@@ -4,7 +4,7 @@ import path from 'node:path';
 import { registerPath, XferError, type Leftover } from '../index.js';
 import type { Context } from './context.js';
 import { countOf, formatPart, formatSize } from './figures.js';
-import { cut, show, showJson, widthOf } from './show.js';
+import { cut, show, showJson, widthOf, wrap } from './show.js';
 
 /** As commander gives them. */
 export interface ResumeFlags {
@@ -12,6 +12,8 @@ export interface ResumeFlags {
   readonly json?: boolean;
 }
 
+const WHAT_NOW =
+  'to go on, start the transfer again with a new code and receive into the same folder; to remove this, use xfer resume --clean';
 /** Part files of one transfer before the rest is only counted. */
 const SHOWN = 10;
 
@@ -42,10 +44,7 @@ export async function runResume(
   if (flags.json === true) return 0;
   if (found.length === 0) stderr.write('nothing is left of interrupted transfers\n');
   else if (flags.clean === true) stderr.write(`removed what ${countOf(found.length, 'transfer')} left\n`);
-  else {
-    stderr.write('to go on, start the transfer again with a new code and receive into the same folder;\n');
-    stderr.write('to remove this, use xfer resume --clean\n');
-  }
+  else for (const line of wrap(WHAT_NOW, widthOf(stderr))) stderr.write(`${line}\n`);
   return 0;
 }
 

@@ -31,7 +31,10 @@ export interface Journal {
   readonly finished: ReadonlySet<string>;
   /** Roots that got another name here. */
   readonly renamed: ReadonlyMap<string, string>;
-  readonly arrived: Arrived;
+  /** Files that got their names. */
+  readonly arrived: Identities;
+  /** Folders that were made. */
+  readonly made: Identities;
 }
 
 export type JournalLine =
@@ -39,21 +42,31 @@ export type JournalLine =
   | { readonly part: string; readonly path: string; readonly size: number }
   | { readonly root: string; readonly as: string }
   | { readonly finished: readonly string[] }
-  /** Identities of files that get their names, and of folders that were made, in base64. */
-  | { readonly arrived: string };
+  /** Identities of files that get their names, in base64. */
+  | { readonly arrived: string }
+  /** Identities of folders that were made. */
+  | { readonly made: string };
 
 export function encodeLine(line: JournalLine): string {
   return `${JSON.stringify(line)}\n`;
 }
 
 export function encodeArrived(files: readonly FileIdentity[]): string {
+  return encodeLine({ arrived: encodeIdentities(files) });
+}
+
+export function encodeMade(folders: readonly FileIdentity[]): string {
+  return encodeLine({ made: encodeIdentities(folders) });
+}
+
+function encodeIdentities(files: readonly FileIdentity[]): string {
   const bytes = Buffer.alloc(files.length * PAIR_BYTES);
   let at = 0;
   for (const { ino, birthtimeMs } of files) {
     at = bytes.writeDoubleLE(ino, at);
     at = bytes.writeDoubleLE(birthtimeMs, at);
   }
-  return encodeLine({ arrived: bytes.toString('base64') });
+  return bytes.toString('base64');
 }
 
 /** Reads a journal; `undefined` where it is none. Lines that say nothing are passed over: a crash may have cut them. */
@@ -66,10 +79,11 @@ export function parseJournal(text: string): Journal | undefined {
   const parts: JournaledPart[] = [];
   const renamed = new Map<string, string>();
   const arrivals: Buffer[] = [];
+  const makings: Buffer[] = [];
   for (const each of lines) {
     const line = read(each);
     if (line === undefined) continue;
-    const { part, path, size, root, as, arrived } = line;
+    const { part, path, size, root, as, arrived, made } = line;
     // Whoever goes on with it adds its own.
     if (isNames(line['roots'])) {
       for (const name of line['roots']) {
@@ -82,6 +96,7 @@ export function parseJournal(text: string): Journal | undefined {
       parts.push({ name: part, path, size });
     else if (typeof root === 'string' && typeof as === 'string') renamed.set(root, as);
     else if (typeof arrived === 'string') arrivals.push(Buffer.from(arrived, 'base64'));
+    else if (typeof made === 'string') makings.push(Buffer.from(made, 'base64'));
   }
   return {
     roots: [...roots],
@@ -89,7 +104,8 @@ export function parseJournal(text: string): Journal | undefined {
     parts,
     finished,
     renamed,
-    arrived: new Arrived(arrivals),
+    arrived: new Identities(arrivals),
+    made: new Identities(makings),
   };
 }
 
@@ -101,7 +117,8 @@ export function emptyJournal(startedMs: number): Journal {
     parts: [],
     finished: new Set(),
     renamed: new Map(),
-    arrived: new Arrived([]),
+    arrived: new Identities([]),
+    made: new Identities([]),
   };
 }
 
@@ -112,8 +129,8 @@ export interface FileIdentity {
   readonly birthtimeMs: number;
 }
 
-/** Files that got their names, and folders that were made. */
-export class Arrived {
+/** Files or folders that a journal names. */
+export class Identities {
   /** Their births; an inode that comes again is that of a later file. */
   readonly #births: InodeTable;
 

@@ -109,7 +109,7 @@ class DiskSink implements FileSink {
         stat.isFile() &&
         stat.size === size &&
         Math.floor(stat.mtimeMs) === mtimeMs,
-      hasMade: (stat) => this.#interrupted?.journal.arrived.has(stat) === true,
+      hasMade: (stat) => this.#interrupted?.journal.made.has(stat) === true,
       onMade: (stat) => this.#stage().noteMade(identityOf(stat)),
       onRenamed: (root, as) => this.#stage().noteRenamed(root, as),
     });

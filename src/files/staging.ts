@@ -24,6 +24,7 @@ import { emptyStaging, isPrivate, readJournal, type Interrupted, type Register }
 import {
   encodeArrived,
   encodeLine,
+  encodeMade,
   JOURNAL_NAME,
   parseJournal,
   PART_NAME,
@@ -186,7 +187,7 @@ export class Staging {
 
   /** A folder was made. */
   noteMade(folder: FileIdentity): void {
-    this.noteArrived([folder]);
+    this.#append(encodeMade([folder]));
   }
 
   /** A file has its name. */

@@ -19,7 +19,13 @@ import path from 'node:path';
 import fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { findInterrupted, leftoversIn, Register, removeLeftover } from '../../../src/files/interrupted.js';
-import { Arrived, encodeArrived, encodeLine, parseJournal } from '../../../src/files/journal.js';
+import {
+  encodeArrived,
+  encodeLine,
+  encodeMade,
+  Identities,
+  parseJournal,
+} from '../../../src/files/journal.js';
 import { isAlive, ownerTag } from '../../../src/files/owner.js';
 import { openSink, type SinkOptions } from '../../../src/files/sink.js';
 import { ROOT, type Entry, type FileSink, type Prospect } from '../../../src/transfer/ports.js';
@@ -80,7 +86,12 @@ describe('after an interruption', () => {
     expect(readFileSync(at('r/small'), 'utf8')).toBe('small');
     expect(new Register(register).folders()).toEqual([folder]);
     expect(leftoversIn([folder])).toMatchObject([
-      { folder, roots: ['r'], parts: [{ path: 'r/large', bytes: 2 * MIB + 77, size: 5 * MIB }] },
+      {
+        folder,
+        roots: ['r'],
+        parts: [{ path: 'r/large', bytes: 2 * MIB + 77, size: 5 * MIB }],
+        arrivedFiles: 1,
+      },
     ]);
   });
 
@@ -570,7 +581,8 @@ describe('the journal', () => {
       header +
         encodeLine({ part: '0.part', path: 'r/ä\n', size: 3 }) +
         encodeLine({ root: 'r', as: 'r (1)' }) +
-        encodeArrived(files),
+        encodeArrived(files) +
+        encodeMade([{ ino: 3, birthtimeMs: 7 }]),
     )!;
     expect(journal).toMatchObject({
       roots: ['r'],
@@ -578,6 +590,9 @@ describe('the journal', () => {
       parts: [{ name: '0.part', path: 'r/ä\n', size: 3 }],
     });
     expect(journal.renamed).toEqual(new Map([['r', 'r (1)']]));
+    expect([journal.arrived.size, journal.made.size]).toEqual([2, 1]);
+    expect(journal.made.has({ ino: 3, birthtimeMs: 7 })).toBe(true);
+    expect(journal.arrived.has({ ino: 3, birthtimeMs: 7 })).toBe(false);
     const others = [
       { ino: 1, birthtimeMs: 1 },
       { ino: 2, birthtimeMs: 0 },
@@ -646,7 +661,7 @@ describe('the journal', () => {
         // In two lines, one of which a crash has cut.
         const half = 16 * (inside.length >> 1);
         const cut = Buffer.concat([bytes.subarray(half), bytes.subarray(0, 15)]);
-        const arrived = new Arrived([bytes.subarray(0, half), cut]);
+        const arrived = new Identities([bytes.subarray(0, half), cut]);
         expect(arrived.size).toBe(inside.length);
         for (const [index, file] of files.entries()) {
           expect(arrived.has(file)).toBe(index % 2 === 0);
