@@ -10,13 +10,15 @@ class FakeListener implements Listener {
   readonly addresses = ['127.0.0.1:7337'];
   readonly port = 7337;
   takeLane: TakeLane | undefined;
+  expects: ((id: Uint8Array) => boolean) | undefined;
   takerOf: ReunionTaker | undefined;
   isClosed = false;
 
   endPairing(): void {}
 
-  takeLanes(take: TakeLane): void {
+  takeLanes(take: TakeLane, expects: (id: Uint8Array) => boolean): void {
     this.takeLane = take;
+    this.expects = expects;
   }
 
   takeReunions(takerOf: ReunionTaker): void {
@@ -69,6 +71,29 @@ describe('a listener for several sessions', () => {
     await Promise.all(lanes.map(({ taken }) => taken));
     expect(one.heard.join('')).toBe(`${String(idOf(1))}behind`);
     expect(other.heard.join('')).toBe(`${String(idOf(2))}behind`);
+  });
+
+  test('is found where the listener is, and takes whatever comes to it', () => {
+    const { fake, listener } = shared();
+    for (const at of [listener, listener.forSession()])
+      expect([at.addresses, at.port]).toEqual([fake.addresses, fake.port]);
+    expect(fake.expects!(idOf(9))).toBe(true);
+  });
+
+  test('forgets a lane that found its session', async () => {
+    const { fake, listener } = shared();
+    const { taken, near } = fake.lane(idOf(3));
+    await new Promise(setImmediate);
+    const before = near.listenerCount('close');
+    listener.forSession().takeLanes(async () => undefined, expects(3));
+    await taken;
+    expect(near.listenerCount('close')).toBe(before - 1);
+    const asked: Uint8Array[] = [];
+    listener.forSession().takeLanes(
+      async () => undefined,
+      (id) => asked.push(id) < 0,
+    );
+    expect(asked).toEqual([]);
   });
 
   test('keeps a lane that is there before its session is ready for it', async () => {

@@ -247,6 +247,11 @@ describe('a list that is not as it should be', () => {
       list({ ...entry, publicKey: 'ab' }),
       "the public key of 'pi' has not 64 hexadecimal digits",
     ],
+    ...['x' + key, key + 'x', key.toUpperCase(), `${key}\n`, [key]].map((publicKey) => [
+      `${JSON.stringify(publicKey)} for a key`,
+      list({ ...entry, publicKey }),
+      "the public key of 'pi' has not 64 hexadecimal digits",
+    ]),
     ['no secret', list({ name: 'pi', publicKey: key }), "the secret of 'pi' has not 64 hexadecimal digits"],
     ['a number for an address', list({ ...entry, address: 7 }), "the address of 'pi' is no text"],
     [

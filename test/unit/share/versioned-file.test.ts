@@ -40,6 +40,13 @@ describe('a versioned file', () => {
     expect(await readdir(folder)).toEqual(['2.json']);
   });
 
+  it('counts on behind nine, and behind ninety-nine', async () => {
+    for (let number = 0; number < 102; number += 1)
+      expect(await file.replace(number, `${number}`)).toBe(true);
+    expect(await file.read()).toEqual({ number: 102, text: '101' });
+    expect(await readdir(folder)).toEqual(['102.json']);
+  });
+
   it('lets nobody else read it', async () => {
     await file.replace(0, 'secret');
     expect((await stat(folder)).mode & 0o777).toBe(0o700);
