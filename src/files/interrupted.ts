@@ -207,8 +207,9 @@ export function partLength(folder: string, { name }: Interrupted, part: string):
 
 /** What interrupted transfers left in these folders; a folder that comes again, perhaps by a link, is passed over. */
 export function leftoversIn(folders: readonly string[]): Leftover[] {
-  const byPlace = new Map([...folders].reverse().map((folder) => [placeOf(folder), folder]));
-  return [...byPlace.values()].reverse().flatMap((folder) =>
+  const places = folders.map(placeOf);
+  const distinct = folders.filter((_, index) => places.indexOf(places[index] ?? '') === index);
+  return distinct.flatMap((folder) =>
     findInterrupted(folder).map((interrupted) => {
       const { id, journal } = interrupted;
       const parts = journal.parts.flatMap(({ name, path: of, size }) => {
