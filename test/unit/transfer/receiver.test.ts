@@ -72,6 +72,25 @@ describe('a receiver', () => {
     expect(sink.isFinished).toBe(true);
   });
 
+  it('that is interrupted just before stays interrupted, and the sender hears nothing else', async () => {
+    const abort = new AbortController();
+    const sink = new MemorySink();
+    const finish = sink.finish.bind(sink);
+    sink.finish = async (isWhole) => {
+      abort.abort();
+      await settle();
+      return finish(isWhole);
+    };
+    const [side, peer] = receiveFromScript(sink, { signal: abort.signal });
+    await peer.say(...opening([file('f', 3)]));
+    await peer.hear('want');
+    await peer.say(batchOf([[0, A]]), sent(1, 3));
+    expect(await peer.hear('error')).toMatchObject({ code: 'interrupted' });
+    await peer.channel.end();
+    await expect(side.outcome).rejects.toMatchObject({ code: 'interrupted' });
+    expect(sink.isAborted).toBe(true);
+  });
+
   it('tells of what comes by its roots, and of folders with all that is in them', async () => {
     const entries = [
       folder('d'),
