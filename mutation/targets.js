@@ -12,12 +12,20 @@ export const TARGETS = {
   'src/transfer/message-codec.ts': ['test/unit/transfer/records.test.ts'],
   'src/share/device-name.ts': ['test/unit/share/device-store.test.ts'],
   'src/share/device-store.ts': ['test/unit/share/device-store.test.ts'],
+  'src/files/journal.ts': ['test/unit/files/staging.test.ts'],
   // Handshakes.
+  'src/peer/authenticate.ts': ['test/unit/peer/authenticate.test.ts'],
   'src/crypto/noise-xk.ts': ['test/unit/crypto/noise-xk.test.ts'],
   'src/crypto/device.ts': ['test/unit/crypto/device.test.ts'],
   // State machines.
   'src/share/versioned-file.ts': ['test/unit/share/versioned-file.test.ts'],
   'src/peer/shared-listener.ts': ['test/unit/peer/shared-listener.test.ts'],
+  'src/peer/channel.ts': [
+    'test/unit/peer/channel.test.ts',
+    'test/unit/peer/channel-hostile.test.ts',
+    'test/unit/peer/channel-lanes.test.ts',
+    'test/unit/peer/channel-reunion.test.ts',
+  ],
   'src/peer/resequencer.ts': ['test/unit/peer/resequencer.test.ts'],
   'src/peer/credit.ts': ['test/unit/peer/credit.test.ts'],
   'src/peer/admission.ts': ['test/unit/peer/admission.test.ts'],
