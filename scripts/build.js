@@ -27,6 +27,9 @@ const small = new Set([
 /** A file that loads its package at once although it does not import it. */
 const digest = path.join(root, 'src/crypto/digest.ts');
 
+/** It is started by the address of its file, which it must keep. */
+const worker = path.join(root, 'src/hash-worker.ts');
+
 /**
  * A file, and what is loaded with it: all that it imports, packages too.
  *
@@ -57,8 +60,6 @@ function sharedFile(id, graph) {
   if (!isQuick || id === worker) return null;
   return id.startsWith(path.join(root, 'src/cli/')) ? 'command-line' : 'library';
 }
-
-const worker = path.join(root, 'src/hash-worker.ts');
 
 rmSync(dist, { recursive: true, force: true });
 const { status } = spawnSync(

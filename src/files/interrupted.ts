@@ -200,9 +200,13 @@ function mayHold(folder: string, id: string): boolean {
   }
 }
 
-/** Bytes of a part file that an interrupted transfer left in `folder`; `undefined` where it is gone. */
+/** Bytes of a part file that an interrupted transfer left in `folder`; `undefined` where it is gone, or the disk does not say. */
 export function partLength(folder: string, { name }: Interrupted, part: string): number | undefined {
-  return lstatSync(path.join(folder, name, part), { throwIfNoEntry: false })?.size;
+  try {
+    return lstatSync(path.join(folder, name, part)).size;
+  } catch {
+    return undefined;
+  }
 }
 
 /** What interrupted transfers left in these folders; a folder that comes again, perhaps by a link, is passed over. */

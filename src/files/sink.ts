@@ -131,7 +131,9 @@ class DiskSink implements FileSink {
   }
 
   isBusy(): boolean {
-    return !this.#target.isNew && isUnderWay(this.#target.folder, this.#roots);
+    // What is under way by then is this one.
+    if (this.#target.isNew || this.#staging !== undefined) return false;
+    return isUnderWay(this.#target.folder, this.#roots);
   }
 
   decide(policy: ConflictPolicy): void {

@@ -122,6 +122,7 @@ describe('after an interruption', () => {
     const { sink } = await arrive();
     await sink.writeWhole(SMALL, Buffer.from('small'));
     expect(ours().isBusy()).toBe(true);
+    expect(sink.isBusy()).toBe(false);
     expect(openSink({ roots: [{ ...ROOT_ENTRY, name: 'q' }] }, { out: folder }).isBusy()).toBe(false);
     expect(openSink({ roots: [ROOT_ENTRY] }, { out: at('new') }).isBusy()).toBe(false);
     await sink.abort(true);
@@ -302,6 +303,12 @@ describe('after an interruption', () => {
       { status: 'arrived' },
     ]);
     expect(stagings()).toEqual([staging]);
+    const unlucky = openSink({ roots: [ROOT_ENTRY] }, { out: folder });
+    await unlucky.examine(ROOT_ENTRY);
+    // A disk that says nothing of the part is no reason to end.
+    await withFailing('lstatSync', 'EIO', async () =>
+      expect(await unlucky.examine(LARGE)).toEqual({ status: 'new' }),
+    );
     rmSync(at(`${staging}/${partsIn(staging)[0]!}`));
     const later = openSink({ roots: [ROOT_ENTRY] }, { out: folder });
     await later.examine(ROOT_ENTRY);
