@@ -116,8 +116,12 @@ export function readJournal(location: string): { text: string; touchedMs: number
 }
 
 /** Whether a file or folder can have been made by nobody but this user. */
-export function isPrivate({ uid, mode }: Stats): boolean {
-  return process.getuid === undefined || (uid === process.getuid() && (mode & 0o022) === 0);
+export function isPrivate(stat: Stats): boolean {
+  return process.getuid === undefined || (isOwn(stat) && (stat.mode & 0o022) === 0);
+}
+
+function isOwn({ uid }: Stats): boolean {
+  return process.getuid === undefined || uid === process.getuid();
 }
 
 function namesIn(folder: string): string[] {
@@ -241,8 +245,9 @@ function placeOf(folder: string): string {
  */
 export function removeLeftover({ id, folder }: Leftover, register: Register | undefined): string | undefined {
   let kept: string | undefined;
-  for (const { id: found, name } of findInterrupted(folder)) {
+  for (const { id: found, name, journal } of findInterrupted(folder)) {
     if (found !== id) continue;
+    removeCopies(folder, journal);
     const location = path.join(folder, name);
     try {
       emptyStaging(location);
@@ -253,6 +258,20 @@ export function removeLeftover({ id, folder }: Leftover, register: Register | un
   }
   register?.forget(id);
   return kept;
+}
+
+/** Removes copies of parts that a crash left elsewhere below `folder`. What cannot be removed is left. */
+export function removeCopies(folder: string, journal: Journal | undefined): void {
+  for (const copy of journal?.copies ?? []) {
+    try {
+      const location = path.join(folder, copy.folder, copy.name);
+      const stat = lstatSync(location);
+      // Nobody else knows the name, and the mode may already be the final one.
+      if (stat.isFile() && isOwn(stat)) unlinkSync(location);
+    } catch {
+      // Most got their final names long ago.
+    }
+  }
 }
 
 /** Removes a staging folder and what xfer puts into one. Throws where anything else is in it: that stays, and so does the folder. */

@@ -3,6 +3,7 @@
  * never leaves this machine). One JSON value per line, only ever appended to; a crash may cut the last one. No code, key or secret is in it.
  */
 import { InodeTable } from './inode-table.js';
+import { isCopyName } from './staging-name.js';
 
 export const JOURNAL_NAME = 'journal';
 /** Some two million files. A longer one is not believed. */
@@ -21,12 +22,21 @@ export interface JournaledPart {
   readonly size: number;
 }
 
+/** A copy of a part file outside of the staging folder, as long as it has no final name. */
+export interface JournaledCopy {
+  readonly name: string;
+  /** The folder that it lies in, below the target. */
+  readonly folder: string;
+}
+
 export interface Journal {
   /** Names of the roots that were offered. */
   readonly roots: readonly string[];
   /** Milliseconds since 1970. */
   readonly startedMs: number;
   readonly parts: readonly JournaledPart[];
+  /** Copies that were begun; most are gone. */
+  readonly copies: readonly JournaledCopy[];
   /** Roots of transfers that came to their end. */
   readonly finished: ReadonlySet<string>;
   /** Roots that got another name here. */
@@ -40,6 +50,7 @@ export interface Journal {
 export type JournalLine =
   | { readonly xfer: 1; readonly roots: readonly string[]; readonly started: number }
   | { readonly part: string; readonly path: string; readonly size: number }
+  | { readonly copy: string; readonly folder: string }
   | { readonly root: string; readonly as: string }
   | { readonly finished: readonly string[] }
   /** Identities of files that get their names, in base64. */
@@ -77,13 +88,14 @@ export function parseJournal(text: string): Journal | undefined {
   const roots = new Set(header['roots']);
   const finished = new Set<string>();
   const parts: JournaledPart[] = [];
+  const copies: JournaledCopy[] = [];
   const renamed = new Map<string, string>();
   const arrivals: Buffer[] = [];
   const makings: Buffer[] = [];
   for (const each of lines) {
     const line = read(each);
     if (line === undefined) continue;
-    const { part, path, size, root, as, arrived, made } = line;
+    const { part, path, size, copy, folder, root, as, arrived, made } = line;
     // Whoever goes on with it adds its own.
     if (isNames(line['roots'])) {
       for (const name of line['roots']) {
@@ -94,6 +106,8 @@ export function parseJournal(text: string): Journal | undefined {
     if (isNames(line['finished'])) for (const name of line['finished']) finished.add(name);
     if (typeof part === 'string' && PART_NAME.test(part) && typeof path === 'string' && isCount(size))
       parts.push({ name: part, path, size });
+    else if (typeof copy === 'string' && isCopyName(copy) && typeof folder === 'string' && isBelow(folder))
+      copies.push({ name: copy, folder });
     else if (typeof root === 'string' && typeof as === 'string') renamed.set(root, as);
     else if (typeof arrived === 'string') arrivals.push(Buffer.from(arrived, 'base64'));
     else if (typeof made === 'string') makings.push(Buffer.from(made, 'base64'));
@@ -102,6 +116,7 @@ export function parseJournal(text: string): Journal | undefined {
     roots: [...roots],
     startedMs: header['started'],
     parts,
+    copies,
     finished,
     renamed,
     arrived: new Identities(arrivals),
@@ -115,6 +130,7 @@ export function emptyJournal(startedMs: number): Journal {
     roots: [],
     startedMs,
     parts: [],
+    copies: [],
     finished: new Set(),
     renamed: new Map(),
     arrived: new Identities([]),
@@ -163,6 +179,11 @@ function read(line: string | undefined): Record<string, unknown> | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** Whether a path leads nowhere but below the folder that it starts in. */
+function isBelow(folder: string): boolean {
+  return folder.split('/').every((name) => name !== '' && name !== '..');
 }
 
 function isNames(value: unknown): value is string[] {

@@ -2,7 +2,6 @@
  * A file on its way into a folder: private and under a random name until it is complete, then in its place at
  * once. No other module of xfer creates, renames or removes a file of a transfer.
  */
-import { randomBytes } from 'node:crypto';
 import {
   chmodSync,
   closeSync,
@@ -184,9 +183,8 @@ export class OpenPart {
     throw new XferError('target-exists');
   }
 
-  /** Makes a copy of a complete file in `folder`, under a random name, with the same mode and time. */
-  async copyTo(folder: OpenFolder): Promise<OpenPart> {
-    const name = `.xfer-${randomBytes(16).toString('hex')}.part`;
+  /** Makes a copy of a complete file in `folder`, with the same mode and time. */
+  async copyTo(folder: OpenFolder, name: string): Promise<OpenPart> {
     const [from, to] = [this.#at(this.#name), `${folder.prefix}/${name}`];
     await copyFile(from, to, constants.COPYFILE_EXCL);
     const fd = openSync(to, SYNC_FLAGS);

@@ -1,5 +1,6 @@
 /** Folders of this machine as the place where a transfer arrives. */
 import { accessSync, constants } from 'node:fs';
+import path from 'node:path';
 import { XferError } from '../errors.js';
 import {
   NOTHING_KEPT,
@@ -24,6 +25,7 @@ import { breathe } from './pace.js';
 import { identityOf, type Metadata, type OpenPart } from './part-file.js';
 import { thisPlatform, type NamePlatform } from './paths.js';
 import { PendingFiles } from './pending-files.js';
+import { copyName } from './staging-name.js';
 import { Staging, type StagingOptions } from './staging.js';
 import { TargetTree } from './target-tree.js';
 import { freeBytesAt, resolveTarget, type Target } from './target.js';
@@ -358,7 +360,9 @@ class DiskSink implements FileSink {
   async #placeElsewhere(entry: Entry, part: OpenPart): Promise<void> {
     const folder = this.#tree.folder(entry.parent).hold();
     try {
-      const copy = await part.copyTo(folder);
+      const name = copyName();
+      this.#stage().noteCopy(name, path.posix.dirname(this.#tree.pathBelow(entry)));
+      const copy = await part.copyTo(folder, name);
       try {
         this.#stage().noteArrived([copy.identity()]);
         if (this.#isSyncing) await copy.sync();

@@ -1,4 +1,5 @@
 /** What a staging folder is called: an id of its own, and the process that works in it, as long as one does. */
+import { randomBytes } from 'node:crypto';
 import { isOwnerTag } from './owner.js';
 
 const PREFIX = '.xfer-';
@@ -21,6 +22,17 @@ export function parseStagingName(name: string): StagingName | undefined {
   const [id = '', ...rest] = name.slice(PREFIX.length).split('.');
   const owner = rest.length === 0 ? undefined : rest.join('.');
   return ID.test(id) && (owner === undefined || isOwnerTag(owner)) ? { id, owner } : undefined;
+}
+
+const COPY = /^\.xfer-[0-9a-f]{32}\.part$/;
+
+/** For a copy of a part file in a folder that is another file system, where it gets its final name. */
+export function copyName(): string {
+  return `${PREFIX}${randomBytes(16).toString('hex')}.part`;
+}
+
+export function isCopyName(name: string): boolean {
+  return COPY.test(name);
 }
 
 export function isStagingId(text: string): boolean {

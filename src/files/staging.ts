@@ -20,7 +20,14 @@ import type { Kept } from '../transfer/ports.js';
 import { LEAF_BYTES } from '../transfer/resume.js';
 import { OpenFolder } from './directory.js';
 import { errnoOf } from './disk-errors.js';
-import { emptyStaging, isPrivate, readJournal, type Interrupted, type Register } from './interrupted.js';
+import {
+  emptyStaging,
+  isPrivate,
+  readJournal,
+  removeCopies,
+  type Interrupted,
+  type Register,
+} from './interrupted.js';
 import {
   encodeArrived,
   encodeLine,
@@ -180,6 +187,11 @@ export class Staging {
     this.#append(encodeArrived(files));
   }
 
+  /** A copy of a part is about to be made in this folder below the target: a crash would leave a file that nobody knows. */
+  noteCopy(copy: string, folder: string): void {
+    this.#write({ copy, folder });
+  }
+
   /** A root has another name here. */
   noteRenamed(root: string, as: string): void {
     this.#write({ root, as });
@@ -295,6 +307,7 @@ export class Staging {
       this.#nextPart = Math.max(this.#nextPart, Number.parseInt(name, 10) + 1);
       if (!isKnown.has(name)) removePart(this.#folder, name);
     }
+    removeCopies(this.#options.target.prefix, journal);
     const offered = new Set(this.#options.roots);
     this.#otherRoots =
       journal?.roots.some((root) => !offered.has(root) && !journal.finished.has(root)) ?? false;

@@ -22,6 +22,7 @@ import { Worker } from 'node:worker_threads';
 import fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { NamePlatform } from '../../../src/files/paths.js';
+import { parseJournal } from '../../../src/files/journal.js';
 import {
   assertTarget,
   entersHome,
@@ -918,6 +919,30 @@ describe('failing disks', () => {
       execFileSync('umount', [at('small')]);
     }
   });
+
+  test.skipIf(!small)(
+    'a folder that is another disk gets its files whole, and the journal knows the copies',
+    async () => {
+      mkdirSync(at('r/other/sub'), { recursive: true });
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'xfer-test', at('r/other')]);
+      try {
+        const { sink, entries } = await arrive(manifest(['r/', 'r/other/', 'r/other/a', 'r/other/b']));
+        await sink.writeWhole(entries[2]!, Buffer.from('fresh'));
+        const part = await sink.create(entries[3]!);
+        await part.write(Buffer.from('large'));
+        await part.commit();
+        const [staging = ''] = stagings();
+        const { copies } = parseJournal(read(staging, 'journal'))!;
+        expect(copies.map(({ folder: of }) => of)).toEqual(['r/other', 'r/other']);
+        await sink.finish(true);
+        expect(readdirSync(at('r/other')).sort()).toEqual(['a', 'b']);
+        expect([read('r/other/a'), read('r/other/b')]).toEqual(['fresh', 'large']);
+        expect(stagings()).toEqual([]);
+      } finally {
+        execFileSync('umount', ['--lazy', at('r/other')]);
+      }
+    },
+  );
 
   test.skipIf(isWindows || isRoot)(
     'row 35: a folder that lost its write bit is a permission denied',

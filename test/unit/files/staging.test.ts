@@ -408,6 +408,31 @@ describe('after an interruption', () => {
     expect(leftoversIn([folder])).toEqual([]);
   });
 
+  test.each(['the next transfer', 'xfer resume --clean'])(
+    'a copy that a crash left in a folder of another disk is removed by %s',
+    async (by) => {
+      await interrupt();
+      const [staging = ''] = stagings();
+      const name = (digit: string): string => `.xfer-${digit.repeat(32)}.part`;
+      const [ours, gone, complete, notOurs] = ['1', '2', '3', '4'].map(name) as [
+        string,
+        string,
+        string,
+        string,
+      ];
+      for (const copy of [ours, complete, notOurs]) writeFileSync(at('r', copy), 'half', { mode: 0o600 });
+      chmodSync(at('r', complete), 0o666);
+      const lines = [ours, gone, complete].map((copy) => encodeLine({ copy, folder: 'r' }));
+      appendFileSync(at(staging, 'journal'), lines.join(''));
+      if (by === 'the next transfer') {
+        const { sink } = await arrive();
+        expect(sink.heldBytes(LARGE)).toBe(2 * MIB + 77);
+        await sink.abort(true);
+      } else removeLeftover(leftoversIn([folder])[0]!, undefined);
+      expect(readdirSync(at('r')).sort()).toEqual([notOurs, 'small']);
+    },
+  );
+
   test('a folder that is reached by a link too is looked into once, as it was named first', async () => {
     await interrupt();
     const link = path.join(await temporaryFolder(), 'link');
@@ -640,6 +665,17 @@ describe('the journal', () => {
     const outside = ['../0.part', '/etc/passwd', '0.part/..', '', '0.PART', '00000000000.part'];
     const lines = outside.map((part) => encodeLine({ part, path: 'a', size: 1 }));
     expect(parseJournal(header + lines.join(''))!.parts).toEqual([]);
+  });
+
+  test('row 33: names no copy but one of ours, below the target', () => {
+    const name = `.xfer-${'0a'.repeat(16)}.part`;
+    const good = ['.', 'r', 'r/mounted/sub'].map((of) => ({ copy: name, folder: of }));
+    const bad = [
+      ...['..', 'r/..', '../r', '/r', '/', '', 'r//s', 'r/'].map((of) => ({ copy: name, folder: of })),
+      ...['a', '../a', `x/${name}`, name.toUpperCase(), `${name}.x`].map((copy) => ({ copy, folder: 'r' })),
+    ];
+    const text = header + [...bad, ...good].map((line) => encodeLine(line)).join('');
+    expect(parseJournal(text)!.copies).toEqual(good.map(({ folder: of }) => ({ name, folder: of })));
   });
 
   test('knows the later one of two files of one inode, and nothing that is no inode', () => {
