@@ -215,9 +215,12 @@ export function partLength(folder: string, { name }: Interrupted, part: string):
 
 /** What interrupted transfers left in these folders; a folder that comes again, perhaps by a link, is passed over. */
 export function leftoversIn(folders: readonly string[]): Leftover[] {
-  const places = folders.map(placeOf);
-  const distinct = folders.filter((_, index) => places.indexOf(places[index] ?? '') === index);
-  return distinct.flatMap((folder) =>
+  const byPlace = new Map<string, string>();
+  for (const folder of folders) {
+    const place = placeOf(folder);
+    if (!byPlace.has(place)) byPlace.set(place, folder);
+  }
+  return [...byPlace.values()].flatMap((folder) =>
     findInterrupted(folder).map((interrupted) => {
       const { id, journal } = interrupted;
       const parts = journal.parts.flatMap(({ name, path: of, size }) => {
