@@ -23,7 +23,7 @@ export interface PendingOwner {
   /** Takes note of files that are about to get their names. */
   announce(files: readonly FileIdentity[]): void;
   /** Gives a file that is complete and on the disk its name. Throws what it cannot. */
-  place(entry: Entry, part: OpenPart): void | Promise<void>;
+  place(entry: Entry, part: OpenPart): Promise<void> | undefined;
   /** What was thrown, as what happened to the entry. */
   explain(entry: Entry, thrown: unknown): XferError;
 }
@@ -50,13 +50,13 @@ export class PendingFiles {
     this.#owner = owner;
   }
 
-  /** Takes a file that is complete. May settle all that wait. */
-  async add(pending: Pending, length: number): Promise<void> {
+  /** Takes a file that is complete. May settle all that wait; gives `undefined` where it does not. */
+  add(pending: Pending, length: number): Promise<void> | undefined {
     if (this.#pending.length === 0) this.#sinceMs = performance.now();
     this.#pending.push(pending);
     this.#bytes += length;
     const isFull = this.#pending.length >= this.#owner.mostFiles || this.#bytes >= MOST_BYTES;
-    if (isFull || performance.now() - this.#sinceMs > LONGEST_MS) await this.settle();
+    return isFull || performance.now() - this.#sinceMs > LONGEST_MS ? this.settle() : undefined;
   }
 
   /**
@@ -87,7 +87,8 @@ export class PendingFiles {
       throw this.#failure;
     }
     for (let next = this.#pending.shift(); next !== undefined; next = this.#pending.shift()) {
-      next.onSettled(await this.#placed(next));
+      const placing = this.#placed(next);
+      next.onSettled(placing instanceof Promise ? await placing : placing);
     }
     this.#bytes = 0;
   }
@@ -118,14 +119,15 @@ export class PendingFiles {
   }
 
   /** Why a file did not get its name, if so. */
-  async #placed({ entry, part }: Pending): Promise<XferError | undefined> {
-    try {
-      const placing = this.#owner.place(entry, part);
-      if (placing !== undefined) await placing;
-      return undefined;
-    } catch (thrown) {
+  #placed({ entry, part }: Pending): XferError | undefined | Promise<XferError | undefined> {
+    const refuse = (thrown: unknown): XferError => {
       part.remove();
       return this.#owner.explain(entry, thrown);
+    };
+    try {
+      return this.#owner.place(entry, part)?.then(() => undefined, refuse);
+    } catch (thrown) {
+      return refuse(thrown);
     }
   }
 }

@@ -152,15 +152,18 @@ class DiskSink implements FileSink {
     this.#naming(entry, () => this.#tree.folder(entry.index));
   }
 
-  async writeWhole(
+  writeWhole(
     entry: Entry,
     content: Uint8Array,
     onSettled: (error?: XferError) => void = throwAny,
-  ): Promise<void> {
-    await breathe();
-    this.#assertRunning();
-    const written = this.#naming(entry, () => this.#write(entry, content));
-    await this.#pendingFiles().add({ entry, ...written, onSettled }, content.length);
+  ): Promise<void> | undefined {
+    const write = (): Promise<void> | undefined => {
+      this.#assertRunning();
+      const { part, identity } = this.#naming(entry, () => this.#write(entry, content));
+      return this.#pendingFiles().add({ entry, part, identity, onSettled }, content.length);
+    };
+    const pause = breathe();
+    return pause === undefined ? write() : pause.then(write);
   }
 
   async create(entry: Entry): Promise<PartFile> {
@@ -335,10 +338,11 @@ class DiskSink implements FileSink {
     return { mode: (entry.mode & this.#modeMask) | 0o400, mtimeMs: entry.mtimeMs };
   }
 
-  #place(entry: Entry, part: OpenPart): void | Promise<void> {
+  #place(entry: Entry, part: OpenPart): Promise<void> | undefined {
     try {
       const folder = this.#tree.folder(entry.parent);
       this.#placed(entry, part.place(folder, this.#tree.placement(entry)));
+      return undefined;
     } catch (thrown) {
       if (errnoOf(thrown) !== 'EXDEV') throw thrown;
       return this.#placeElsewhere(entry, part);

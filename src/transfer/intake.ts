@@ -17,6 +17,8 @@ import { malformed } from './wire.js';
 /** Why a sender stops in the middle of a file that is another one from now on. */
 const STALE: readonly ErrorCode[] = ['source-changed', 'source-vanished'];
 
+const NOT_NEXT = 'a file that is not the one to come';
+
 /** What is remembered at once of what can be taken from older copies; for what is beyond, everything is needed. */
 const MOST_SHARES = 1 << 16;
 
@@ -141,11 +143,18 @@ export class Intake {
     const { bytes } = await content;
     const files = decodeBatch(bytes, batch.count);
     if (files.length === 0) throw malformed('an empty batch');
-    for (const [place, { entry: index, content }] of files.entries()) {
-      const entry = await this.#shift(index);
+    await this.#abandonMatching();
+    let isFirst = true;
+    for (const { entry: index, content } of files) {
+      // Few have to be waited for, and where files are many a promise for each shows.
+      const entry = this.#ahead() ?? (await this.#peek());
+      if (entry?.index !== index) throw malformed(NOT_NEXT);
       if (content.length !== entry.size) throw malformed('a file of another size');
-      if (place === 0) this.#events.started(entry);
-      await this.#keep(entry, content);
+      this.#next++;
+      if (isFirst) this.#events.started(entry);
+      isFirst = false;
+      const keeping = this.#keep(entry, content);
+      if (keeping !== undefined) await keeping;
     }
   }
 
@@ -278,14 +287,16 @@ export class Intake {
     this.#shares.delete(index);
   }
 
-  /** Writes a verified small file. */
-  async #keep(entry: Entry, content: Uint8Array): Promise<void> {
+  /** Writes a verified small file; `undefined` where the next may come at once. */
+  #keep(entry: Entry, content: Uint8Array): Promise<void> | undefined {
     const size = content.length;
     this.#count(size);
+    const settle = (error: unknown): void => this.#settle(entry, size, error);
     try {
-      await this.#sink.writeWhole(entry, content, (error) => this.#settle(entry, size, error));
+      return this.#sink.writeWhole(entry, content, settle)?.catch(settle);
     } catch (error) {
-      this.#settle(entry, size, error);
+      settle(error);
+      return undefined;
     }
   }
 
@@ -312,7 +323,7 @@ export class Intake {
   /** Takes the next wanted file, which must be the one with this index. */
   async #shift(index: number): Promise<Entry> {
     const entry = await this.#peek();
-    if (entry?.index !== index) throw malformed('a file that is not the one to come');
+    if (entry?.index !== index) throw malformed(NOT_NEXT);
     await this.#abandonMatching();
     this.#next++;
     return entry;
@@ -321,10 +332,16 @@ export class Intake {
   /** The next wanted file that is still to come. */
   async #peek(): Promise<Entry | undefined> {
     for (;;) {
+      const entry = this.#ahead();
+      if (entry !== undefined || !(await this.#expectMore())) return entry;
+    }
+  }
+
+  /** As `#peek`, of the part at hand. */
+  #ahead(): Entry | undefined {
+    for (; ; this.#next++) {
       const entry = this.#expected[this.#next];
-      if (entry !== undefined && !this.#unchanged.delete(entry.index)) return entry;
-      if (entry !== undefined) this.#next++;
-      else if (!(await this.#expectMore())) return undefined;
+      if (entry === undefined || !this.#unchanged.delete(entry.index)) return entry;
     }
   }
 

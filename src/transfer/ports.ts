@@ -226,9 +226,14 @@ export interface FileSink {
   /**
    * Writes a verified whole file, which gets its final name now or, with others that share the wait for the disk, later: at the
    * latest in `finish`. `onSettled` is called once when it has it, or with the error where it cannot get it; what that throws
-   * comes out of the call that it happened in, and so does the error where there is no `onSettled`. Where this throws for this file itself, it is not called.
+   * comes out of the call that it happened in, and so does the error where there is no `onSettled`. Where this throws for this file itself,
+   * at once or later, it is not called. Gives `undefined` where it is done at once.
    */
-  writeWhole(entry: Entry, content: Uint8Array, onSettled?: (error?: XferError) => void): Promise<void>;
+  writeWhole(
+    entry: Entry,
+    content: Uint8Array,
+    onSettled?: (error?: XferError) => void,
+  ): Promise<void> | undefined;
   /** Starts a part file, private and without a final name. */
   create(entry: Entry): Promise<PartFile>;
   /** How many bytes from the start of a file an interrupted transfer left here; 0 for none. For use after `decide`. */

@@ -82,7 +82,7 @@ async function arriving(names: readonly string[], options: SinkOptions = { sync:
   sink.decide('refuse');
   await sink.makeFolder(root);
   const settled: string[] = [];
-  const write = (entry: Entry, content: Uint8Array = Buffer.from('fresh')): Promise<void> =>
+  const write = async (entry: Entry, content: Uint8Array = Buffer.from('fresh')): Promise<void> =>
     sink.writeWhole(entry, content, (error?: XferError) => {
       settled.push(error === undefined ? entry.name : `${entry.name} ${error.code}`);
     });

@@ -382,7 +382,7 @@ describe('what exists', () => {
     sink.decide('skip');
     const content = Buffer.from('fresh');
     const expected = { code: 'target-exists', subject: at('r/a') };
-    await expect(sink.writeWhole(entries[2]!, content)).rejects.toMatchObject(expected);
+    await expect((async () => sink.writeWhole(entries[2]!, content))()).rejects.toMatchObject(expected);
     await expect((await sink.create(entries[2]!)).commit()).rejects.toMatchObject(expected);
     await sink.abort(false);
   });
@@ -662,7 +662,7 @@ describe.skipIf(isWindows)('links in the target', () => {
         const arriving = await arrive(entries, { out: at('target') });
         arriving.sink.decide('overwrite');
         for (const entry of entries.slice(1, 5)) {
-          const work = (): Promise<void> =>
+          const work = async (): Promise<void> =>
             entry.type === 'folder'
               ? arriving.sink.makeFolder(entry)
               : arriving.sink.writeWhole(entry, Buffer.from('x'));
@@ -692,8 +692,8 @@ describe('part files', () => {
     sink.decide('refuse');
     await sink.makeFolder(entries[0]!);
     await sink.writeWhole(entries[2]!, Buffer.from('a'));
-    const [late, ending] = [sink.writeWhole(entries[3]!, Buffer.from('b')), sink.abort(true)];
-    expect(await codeOf(() => late)).toBe('interrupted');
+    const ending = sink.abort(true);
+    expect(await codeOf(() => sink.writeWhole(entries[3]!, Buffer.from('b')))).toBe('interrupted');
     expect(await ending).toEqual({ bytes: 0, any: true });
     const before = tree();
     // Whoever writes small files to a slow disk hears late that it is over.
@@ -857,7 +857,8 @@ describe('failing disks', () => {
     const { sink, entries } = await arrive(manifest(['a', 'b']));
     sink.decide('refuse');
     await sink.writeWhole(entries[0]!, Buffer.from('fresh'));
-    const failed = withFailing(call, errno, () => sink.writeWhole(entries[1]!, Buffer.from('fresh')));
+    const write = async (): Promise<void> => sink.writeWhole(entries[1]!, Buffer.from('fresh'));
+    const failed = withFailing(call, errno, write);
     await expect(failed).rejects.toMatchObject({ code, subject: at('b') });
     await sink.abort(false);
     expect(tree()).toEqual(['a']);
@@ -905,10 +906,8 @@ describe('failing disks', () => {
     try {
       const { sink, entries } = await arrive(manifest(['fits', 'whole', 'pieces']), { out: at('small') });
       await sink.writeWhole(entries[0]!, Buffer.alloc(100_000));
-      await expect(sink.writeWhole(entries[1]!, Buffer.alloc(2_000_000))).rejects.toMatchObject({
-        code: 'disk-full',
-        subject: at('small/whole'),
-      });
+      const whole = async (): Promise<void> => sink.writeWhole(entries[1]!, Buffer.alloc(2_000_000));
+      await expect(whole()).rejects.toMatchObject({ code: 'disk-full', subject: at('small/whole') });
       expect(visible(at('small'))).toEqual(['fits']);
       const part = await sink.create(entries[2]!);
       await part.write(Buffer.alloc(500_000));
