@@ -12,7 +12,7 @@ export const TARGETS = {
   'src/transfer/message-codec.ts': ['test/unit/transfer/records.test.ts'],
   'src/share/device-name.ts': ['test/unit/share/device-store.test.ts'],
   'src/share/device-store.ts': ['test/unit/share/device-store.test.ts'],
-  'src/files/journal.ts': ['test/unit/files/staging.test.ts'],
+  'src/files/journal.ts': ['test/unit/files/journal.test.ts', 'test/unit/files/staging.test.ts'],
   // Handshakes.
   'src/peer/authenticate.ts': ['test/unit/peer/authenticate.test.ts'],
   'src/crypto/noise-xk.ts': ['test/unit/crypto/noise-xk.test.ts'],

@@ -16,16 +16,9 @@ import {
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
-import fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { findInterrupted, leftoversIn, Register, removeLeftover } from '../../../src/files/interrupted.js';
-import {
-  encodeArrived,
-  encodeLine,
-  encodeMade,
-  Identities,
-  parseJournal,
-} from '../../../src/files/journal.js';
+import { encodeLine } from '../../../src/files/journal.js';
 import { isAlive, ownerTag } from '../../../src/files/owner.js';
 import { openSink, type SinkOptions } from '../../../src/files/sink.js';
 import { ROOT, type Entry, type FileSink, type Prospect } from '../../../src/transfer/ports.js';
@@ -598,119 +591,5 @@ describe('the owner', () => {
     const tag = '1.1.00000000.00000000';
     expect(isAlive(tag, Date.now() - 200_000)).toBe(true);
     expect(isAlive(tag, Date.now() - 400_000)).toBe(false);
-  });
-});
-
-describe('the journal', () => {
-  const header = encodeLine({ xfer: 1, roots: ['r'], started: 5 });
-
-  test('says what was written', () => {
-    const files = [
-      { ino: 1, birthtimeMs: 1.5 },
-      { ino: 2 ** 53 - 1, birthtimeMs: 0 },
-    ];
-    const journal = parseJournal(
-      header +
-        encodeLine({ part: '0.part', path: 'r/ä\n', size: 3 }) +
-        encodeLine({ root: 'r', as: 'r (1)' }) +
-        encodeArrived(files) +
-        encodeMade([{ ino: 3, birthtimeMs: 7 }]),
-    )!;
-    expect(journal).toMatchObject({
-      roots: ['r'],
-      startedMs: 5,
-      parts: [{ name: '0.part', path: 'r/ä\n', size: 3 }],
-    });
-    expect(journal.renamed).toEqual(new Map([['r', 'r (1)']]));
-    expect([journal.arrived.size, journal.made.size]).toEqual([2, 1]);
-    expect(journal.made.has({ ino: 3, birthtimeMs: 7 })).toBe(true);
-    expect(journal.arrived.has({ ino: 3, birthtimeMs: 7 })).toBe(false);
-    const others = [
-      { ino: 1, birthtimeMs: 1 },
-      { ino: 2, birthtimeMs: 0 },
-    ];
-    expect([...files, ...others].map((file) => journal.arrived.has(file))).toEqual([
-      true,
-      true,
-      false,
-      false,
-    ]);
-  });
-
-  test('cut anywhere is a beginning of it, or none', () => {
-    const whole =
-      header +
-      encodeLine({ part: '0.part', path: 'a', size: 3 }) +
-      encodeArrived([
-        { ino: 5, birthtimeMs: 1 },
-        { ino: 6, birthtimeMs: 2 },
-      ]);
-    fc.assert(
-      fc.property(fc.nat(whole.length), (length) => {
-        const journal = parseJournal(whole.slice(0, length));
-        if (length < header.length - 1) expect(journal).toBe(undefined);
-        else expect(journal!.arrived.size).toBeLessThanOrEqual(2);
-      }),
-    );
-  });
-
-  test('row 33: names no part outside its folder, whatever is in it', () => {
-    fc.assert(
-      fc.property(fc.string({ unit: 'binary' }), fc.json(), (text, json) => {
-        for (const lines of [text, json, `${header}${text}\n${json}`]) {
-          for (const { name } of parseJournal(lines)?.parts ?? []) expect(name).toMatch(/^\d+\.part$/);
-        }
-      }),
-    );
-    const outside = ['../0.part', '/etc/passwd', '0.part/..', '', '0.PART', '00000000000.part'];
-    const lines = outside.map((part) => encodeLine({ part, path: 'a', size: 1 }));
-    expect(parseJournal(header + lines.join(''))!.parts).toEqual([]);
-  });
-
-  test('row 33: names no copy but one of ours, below the target', () => {
-    const name = `.xfer-${'0a'.repeat(16)}.part`;
-    const good = ['.', 'r', 'r/mounted/sub'].map((of) => ({ copy: name, folder: of }));
-    const bad = [
-      ...['..', 'r/..', '../r', '/r', '/', '', 'r//s', 'r/'].map((of) => ({ copy: name, folder: of })),
-      ...['a', '../a', `x/${name}`, name.toUpperCase(), `${name}.x`].map((copy) => ({ copy, folder: 'r' })),
-    ];
-    const text = header + [...bad, ...good].map((line) => encodeLine(line)).join('');
-    expect(parseJournal(text)!.copies).toEqual(good.map(({ folder: of }) => ({ name, folder: of })));
-  });
-
-  test('knows the later one of two files of one inode, and nothing that is no inode', () => {
-    const files = [1, 2, 1].map((ino, index) => ({ ino, birthtimeMs: index + 0.5 }));
-    const lines = [files, [{ ino: NaN, birthtimeMs: NaN }]].map((each) => encodeArrived(each));
-    const { arrived } = parseJournal(encodeLine({ xfer: 1, roots: [], started: 1 }) + lines.join(''))!;
-    expect(arrived.size).toBe(2);
-    expect(files.map((file) => arrived.has(file))).toEqual([false, true, true]);
-    for (const none of [NaN, 3]) expect(arrived.has({ ino: none, birthtimeMs: NaN })).toBe(false);
-  });
-
-  test('knows every file of many, and no other', () => {
-    // As file systems give them: one after the other, with gaps of a power of two, in groups far apart.
-    const step = fc.constantFrom(1, 2 ** 11, 2 ** 32, 2 ** 40);
-    const ino = fc.oneof(
-      fc.nat(),
-      fc.maxSafeNat(),
-      fc.tuple(fc.nat({ max: 2000 }), step).map(([number, by]) => number * by),
-    );
-    const identity = fc.record({ ino, birthtimeMs: fc.double({ noNaN: true }) });
-    fc.assert(
-      fc.property(fc.uniqueArray(identity, { selector: ({ ino }) => ino }), (files) => {
-        const inside = files.filter((_, index) => index % 2 === 0);
-        const line = JSON.parse(encodeArrived(inside)) as { arrived: string };
-        const bytes = Buffer.from(line.arrived, 'base64');
-        // In two lines, one of which a crash has cut.
-        const half = 16 * (inside.length >> 1);
-        const cut = Buffer.concat([bytes.subarray(half), bytes.subarray(0, 15)]);
-        const arrived = new Identities([bytes.subarray(0, half), cut]);
-        expect(arrived.size).toBe(inside.length);
-        for (const [index, file] of files.entries()) {
-          expect(arrived.has(file)).toBe(index % 2 === 0);
-          expect(arrived.has({ ...file, birthtimeMs: file.birthtimeMs === 1 ? 2 : 1 })).toBe(false);
-        }
-      }),
-    );
   });
 });
