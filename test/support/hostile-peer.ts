@@ -1,6 +1,12 @@
 /** Peers that speak the real pairing with one thing wrong. */
 import type { Side } from '../../src/crypto/key-schedule.js';
-import { HostPairing, JoinerPairing, type PairingContext, type Share } from '../../src/crypto/pairing.js';
+import {
+  HostPairing,
+  JoinerPairing,
+  type Confirmation,
+  type PairingContext,
+  type Share,
+} from '../../src/crypto/pairing.js';
 import type { Secret } from '../../src/crypto/secret.js';
 import type { Connection } from '../../src/peer/connection.js';
 import {
@@ -59,16 +65,25 @@ export const HARMLESS_JOINERS: Readonly<Record<string, HostileJoiner>> = {
   'speaks only version 0': (connection, password) =>
     startWith(connection, joiner(connection, password, 'joiner', { ...TERMS, versions: [0] }).start),
   'says more than 8 KiB': (connection) => say(connection, Buffer.alloc(9_000)),
+  'knows the code and has a key that is none': (connection, password) =>
+    confirmWith(connection, password, { kemPublicKey: new Uint8Array(1216).fill(0xff) }),
 };
 
 /** Sends a wrong tag, which is a guess. */
-export async function guessWrong(connection: Connection, password: Secret): Promise<void> {
+export function guessWrong(connection: Connection, password: Secret): Promise<void> {
+  return confirmWith(connection, password, { tag: new Uint8Array(64) });
+}
+
+async function confirmWith(
+  connection: Connection,
+  password: Secret,
+  wrong: Partial<Confirmation>,
+): Promise<void> {
   const pairing = joiner(connection, password);
   await connection.send([encodeStart(pairing.start)]);
   const reply = await connection.receive();
   if (reply === undefined) return;
-  const { kemPublicKey } = pairing.confirm(decodeReply(reply));
-  await say(connection, encodeConfirm({ tag: new Uint8Array(64), kemPublicKey }));
+  await say(connection, encodeConfirm({ ...pairing.confirm(decodeReply(reply)), ...wrong }));
 }
 
 export type HostileHost = (connection: Connection, password: Secret) => Promise<void>;

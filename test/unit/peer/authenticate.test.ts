@@ -1,8 +1,16 @@
 import fc from 'fast-check';
-import { beforeAll, describe, expect, test } from 'vitest';
+import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { prefersAes } from '../../../src/crypto/record-cipher.js';
 import { Secret } from '../../../src/crypto/secret.js';
 import { loadPairingSodium } from '../../../src/crypto/sodium.js';
-import { authenticateAsHost, authenticateAsJoiner } from '../../../src/peer/authenticate.js';
+import { XferError } from '../../../src/errors.js';
+import {
+  authenticateAsHost,
+  authenticateAsJoiner,
+  pairAsHost,
+  pairAsJoiner,
+  receiveAnswer,
+} from '../../../src/peer/authenticate.js';
 import type { Guess } from '../../../src/peer/budget.js';
 import type { Connection } from '../../../src/peer/connection.js';
 import { decodeReply, encodeConfirm, encodeStart } from '../../../src/peer/pairing-messages.js';
@@ -20,6 +28,7 @@ const secret = (text = '417-apple-tiger'): Secret => new Secret(Buffer.from(text
 class Guesses {
   reserved = 0;
   spent = 0;
+  givenBack = 0;
 
   readonly reserve = (): Promise<Guess> => {
     this.reserved += 1;
@@ -30,6 +39,7 @@ class Guesses {
         isSettled = true;
       },
       giveBack: () => {
+        if (!isSettled) this.givenBack += 1;
         isSettled = true;
       },
     });
@@ -58,7 +68,7 @@ describe('pairing', () => {
       authenticateAsHost(b, { password: secret() }, guesses.reserve),
     ]);
     expect(joined.sessionKey.verifier()).toEqual(hosted.sessionKey.verifier());
-    expect(guesses).toMatchObject({ reserved: 2, spent: 0 });
+    expect(guesses).toMatchObject({ reserved: 2, spent: 0, givenBack: 2 });
     await joined.channel.send({ type: 'chosen' });
     expect(await hosted.channel.receive()).toMatchObject({ item: { type: 'chosen' } });
     a.destroy();
@@ -90,7 +100,7 @@ describe('pairing', () => {
       await hostile(a, secret());
       expect(await run).not.toBe('paired');
       expect(await run).not.toBe('internal');
-      expect(guesses.spent).toBe(0);
+      expect(guesses).toMatchObject({ spent: 0, givenBack: guesses.reserved });
     },
   );
 
@@ -101,6 +111,16 @@ describe('pairing', () => {
     await guessWrong(a, secret());
     expect(await run).toBe('wrong-code');
     expect(guesses).toMatchObject({ reserved: 1, spent: 1 });
+  });
+
+  test('two machines with instructions for AES use it', async () => {
+    const [a, b] = await connectionPair();
+    const [{ agreement }] = await Promise.all([
+      pairAsJoiner(a, { password: secret() }, new Guesses().reserve),
+      pairAsHost(b, { password: secret() }, new Guesses().reserve),
+    ]);
+    expect(agreement.aead).toBe(prefersAes() ? 'aes-256-gcm' : 'chacha20-poly1305');
+    a.destroy();
   });
 
   test.each(Object.entries(HOSTILE_HOSTS))(
@@ -169,6 +189,31 @@ describe('pairing', () => {
       ),
       { numRuns: 60 },
     );
+  });
+});
+
+describe('the answer to a proof', () => {
+  afterEach(() => vi.restoreAllMocks());
+
+  /** What becomes of an answer that ends in `end`, so long after the proof. */
+  const answerAfter = async (ms: number, end: () => Promise<Uint8Array | undefined>): Promise<unknown> => {
+    const now = vi.spyOn(performance, 'now').mockReturnValue(1_000);
+    const receive = (): Promise<Uint8Array | undefined> => {
+      now.mockReturnValue(1_000 + ms);
+      return end();
+    };
+    const answer = receiveAnswer({ receive } as unknown as Connection);
+    return answer.catch((error: unknown) => (error as XferError).code);
+  };
+  const hangUp = (): Promise<undefined> => Promise.resolve(undefined);
+
+  test('a host that hangs up refuses, unless it was silent for so long that the line may be cut', async () => {
+    expect(await answerAfter(7_999, hangUp)).toBe('wrong-code');
+    expect(await answerAfter(8_000, hangUp)).toBe('peer-gone');
+  });
+
+  test('a host that breaks the rules does not refuse', async () => {
+    expect(await answerAfter(1, () => Promise.reject(new XferError('limit')))).toBe('limit');
   });
 });
 
