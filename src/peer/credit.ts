@@ -2,10 +2,10 @@
 import { XferError } from '../errors.js';
 import { MAX_BATCH_FILES } from '../transfer/batch.js';
 import { CHUNK_BYTES } from '../transfer/ports.js';
-import { ENTRY_COST } from '../transfer/records.js';
+import { ENTRY_COST, RECORD_COST } from '../transfer/records.js';
 
 /** No record of an honest sender costs more: 1 MiB of content, and its entries. */
-const LARGEST_COST = CHUNK_BYTES + MAX_BATCH_FILES * ENTRY_COST;
+const LARGEST_COST = RECORD_COST + CHUNK_BYTES + MAX_BATCH_FILES * ENTRY_COST;
 /** Credit is worth a record of its own when this part of the window was given back. */
 const WORTH_GRANTING = 1 / 8;
 

@@ -28,6 +28,17 @@ const MAX_GROUP_HEADER_BYTES = 2 * MAX_VARINT_BYTES;
 /** Entries cost credit: a part must cost less than what a receiver grants before its yes, 256 KiB. */
 const MAX_PART_ENTRIES = 1024;
 
+/** What is found shows four times a second at first. */
+const SHOW_EVERY_MS = 250;
+
+/**
+ * How long a scan that goes on for `elapsedMs` may keep to itself what fills no part, in milliseconds. Each part takes memory of its
+ * receiver, and a slow scan has some hundred short ones this way, however long it takes.
+ */
+export function keepsBackMs(elapsedMs: number): number {
+  return Math.max(SHOW_EVERY_MS, elapsedMs / 100);
+}
+
 /** Turns listings into parts of at most 64 KiB. */
 export class ManifestEncoder {
   readonly totals = new ManifestTotals();
@@ -152,6 +163,8 @@ export class ManifestDecoder {
   decode(bytes: Uint8Array, count: number): Entry[] {
     const entries = decodeEntries(bytes, this.totals.entries);
     if (entries.length !== count) throw malformed('a manifest part with another count');
+    // They are free, and there could be any number of them.
+    if (count === 0) throw malformed('a manifest part without entries');
     for (const entry of entries) {
       if (entry.parent !== this.#parent) this.#enter(entry.parent);
       if (entry.parent === ROOT) this.#demandRoot(entry);

@@ -44,7 +44,9 @@ export type ItemRecord = ControlRecord | (DataRecord & Sequenced);
 /** Everything that travels under a seal. */
 export type WireRecord = ItemRecord | CreditRecord | EndRecord;
 
-/** Cost of each entry that a record touches, besides its bytes: an entry costs its receiver more than its length. */
+/** Cost of each item, besides its bytes: until its turn comes it takes a receiver so much more than its length. */
+export const RECORD_COST = 256;
+/** Cost of each entry that a record touches: an entry, too, costs its receiver more than its length. */
 export const ENTRY_COST = 64;
 
 // The position in each list is the byte on the wire.
@@ -172,21 +174,17 @@ export function costOf(record: WireRecord, messageLength: number): number {
       return 0;
     case 'manifest':
     case 'batch':
-      return Math.max(record.body.rawLength, messageLength) + ENTRY_COST * record.count;
+      return RECORD_COST + Math.max(record.body.rawLength, messageLength) + ENTRY_COST * record.count;
     case 'chunk':
-      return Math.max(record.body.rawLength, messageLength) + ENTRY_COST;
+      return RECORD_COST + Math.max(record.body.rawLength, messageLength);
     case 'control':
-      return messageLength + ENTRY_COST * entriesIn(record.message);
+      return RECORD_COST + messageLength + ENTRY_COST * listed(record.message);
     case 'hole':
-      return messageLength + ENTRY_COST;
+      return RECORD_COST + messageLength;
   }
 }
 
-/** A list takes some forty times the memory that it takes on the wire. */
-function entriesIn(message: ControlMessage): number {
-  return Math.max(1, listed(message));
-}
-
+/** Entries that a message lists. A list takes some forty times the memory that it takes on the wire. */
 function listed(message: ControlMessage): number {
   switch (message.type) {
     case 'want':

@@ -37,6 +37,8 @@ export interface ReviewedPart {
 export const MAX_KEPT_BYTES = 80 * 2 ** 20;
 /** What a folder takes beside its name, here and in a sink. */
 const FOLDER_BYTES = 128;
+/** What a part takes beside its body, at most: here, and with what is wanted of it until it has come. */
+const PART_BYTES = 2048;
 
 /** How many of each kind the summary names. */
 const MAX_NAMED = 100;
@@ -109,13 +111,13 @@ export class Review {
       if (wanted) this.#count(entry, prospect);
       else this.#isWhole = false;
     }
-    this.#keep(body.bytes.length);
+    this.#keep(PART_BYTES + body.bytes.length);
     return { part, first, body: { ...body, bytes: Uint8Array.from(body.bytes) } };
   }
 
   /** A part that was examined is needed no more. */
   forget({ body }: ReviewedPart): void {
-    this.#keptBytes -= body.bytes.length;
+    this.#keptBytes -= PART_BYTES + body.bytes.length;
   }
 
   /** Takes the manifest's end. Throws `integrity` and `protocol`. */

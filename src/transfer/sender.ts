@@ -4,7 +4,7 @@ import { chooseCompression, pack, unpack } from './compression.js';
 import { PARTING_MS, atLast, conduct } from './conduct.js';
 import type { Progress, TransferEvent, TransferOutcome } from './events.js';
 import { TRANSFER, type Inbox, type TransferItem } from './inbox.js';
-import { ManifestEncoder, decodeEntries, type RawPart } from './manifest.js';
+import { ManifestEncoder, decodeEntries, keepsBackMs, type RawPart } from './manifest.js';
 import type { ControlMessage, OfferKind } from './messages.js';
 import { Outbox } from './outbox.js';
 import { Outflow, type WantedFiles } from './outflow.js';
@@ -170,16 +170,21 @@ class Sending {
     const encoder = new ManifestEncoder();
     const { totals } = encoder;
     let skipped = 0;
-    let saidMs = this.#now();
+    const startMs = this.#now();
+    let [saidMs, shownMs] = [startMs, startMs];
     for await (const listing of this.#source.scan()) {
       if (this.#state === 'failed') return;
       encoder.add(listing);
       skipped += listing.skipped.length;
       for (const one of listing.skipped) this.#noteSkipped(one);
       await this.#sendParts(encoder.takeFull());
-      if (this.#now() - saidMs < COUNT_EVERY_MS) continue;
-      saidMs = this.#now();
-      await this.#sendParts(encoder.takeAll());
+      const nowMs = this.#now();
+      if (nowMs - saidMs < COUNT_EVERY_MS) continue;
+      saidMs = nowMs;
+      if (nowMs - shownMs >= keepsBackMs(nowMs - startMs)) {
+        shownMs = nowMs;
+        await this.#sendParts(encoder.takeAll());
+      }
       this.#sayScanning(totals.files, totals.bytes, false);
       const { entries, bytes } = totals;
       await this.#outbox.put({ type: 'counting', transfer: TRANSFER, entries, bytes });

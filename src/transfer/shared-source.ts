@@ -5,15 +5,12 @@
 import { toXferError, type XferError } from '../errors.js';
 import { pack, unpack } from './compression.js';
 import { deferred, type Deferred } from './deferred.js';
-import { decodeEntries, ManifestEncoder, type RawPart } from './manifest.js';
+import { decodeEntries, keepsBackMs, ManifestEncoder, type RawPart } from './manifest.js';
 import type { Entry, FileSource, Listing, Packed, Skipped, SourceFile } from './ports.js';
 import type { SharedWork } from './shared-work.js';
 
 /** What is kept of files for those who come after the first, in bytes. */
 const KEPT_BYTES = 1 << 25;
-/** How often a long walk shows what it found. */
-const SHOW_EVERY_MS = 250;
-
 type Read = Uint8Array | { readonly hole: number } | undefined;
 
 /** What is read at one place of a file, and who needs it still. */
@@ -253,7 +250,8 @@ class Walk {
   async #run(source: FileSource): Promise<void> {
     const encoder = new ManifestEncoder();
     let skipped: Skipped[] = [];
-    let shownMs = performance.now();
+    const startMs = performance.now();
+    let shownMs = startMs;
     const show = async (parts: readonly RawPart[]): Promise<void> => {
       if (parts.length === 0 && skipped.length === 0) return;
       // As entries a large tree would fill the memory.
@@ -270,8 +268,9 @@ class Walk {
       for await (const listing of source.scan()) {
         encoder.add(listing);
         for (const one of listing.skipped) skipped.push(one);
-        const isLate = performance.now() - shownMs >= SHOW_EVERY_MS;
-        if (isLate) shownMs = performance.now();
+        const nowMs = performance.now();
+        const isLate = nowMs - shownMs >= keepsBackMs(nowMs - startMs);
+        if (isLate) shownMs = nowMs;
         const parts = isLate ? encoder.takeAll() : encoder.takeFull();
         if (isLate || parts.length > 0) await show(parts);
       }

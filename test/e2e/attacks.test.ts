@@ -19,6 +19,8 @@ const MIB = 2 ** 20;
 const MOST_MEMORY = 250 * MIB;
 /** Messages without an end, as many as there is time for. */
 const WORDS = isSoak ? 1_000_000 : 30_000;
+/** More than a receiver lets come before it has written them. */
+const SMALL_PIECES = isSoak ? 1_000_000 : 80_000;
 
 type Attack = (channel: SessionChannel) => Promise<void>;
 
@@ -28,12 +30,23 @@ const packed = (bytes: Uint8Array): Packed => ({
   bytes: brotliCompressSync(bytes, { params: { 1: 1 } }),
 });
 
+/** Takes what the other side says, up to that word, and leaves it at that. */
+async function hear(channel: SessionChannel, last?: 'want'): Promise<void> {
+  for (;;) {
+    const heard = await channel.receive();
+    if (heard === undefined) return;
+    channel.release(heard.cost);
+    if ('type' in heard.item && heard.item.type === last) return;
+  }
+}
+
 /** Offers one folder, and lists what is said to lie in it. */
 async function list(
   channel: SessionChannel,
   type: Entry['type'],
   names: Iterable<string>,
   body: (bytes: Uint8Array) => Packed,
+  take: 'takeFull' | 'takeAll' = 'takeFull',
 ): Promise<void> {
   const encoder = new ManifestEncoder();
   let index = 0;
@@ -45,9 +58,11 @@ async function list(
     });
   await channel.send({ type: 'offer', transfer, kind: 'files', roots: [{ name: 'all', type: 'folder', size: undefined }] }); // prettier-ignore
   add(ROOT, 'all', 'folder');
+  // Or it would wait with its answers, and with all that is to come.
+  void hear(channel).catch(() => undefined);
   for (const name of names) {
     add(0, name, type);
-    for (const { count, bytes } of encoder.takeFull())
+    for (const { count, bytes } of encoder[take]())
       await channel.send({ kind: 'manifest', transfer, part: part++, count, body: body(bytes) });
   }
 }
@@ -78,6 +93,38 @@ const SENDERS: Readonly<
     attack: (channel) => list(channel, 'folder', shortNames(), packed),
     // Or it would make them.
     flags: ['--only', 'a'],
+    status: 1,
+  },
+  'lists each file in a part of its own': {
+    attack: (channel) => list(channel, 'file', shortNames(), stored, 'takeAll'),
+    status: 1,
+  },
+  'lists nothing, again and again': {
+    attack: async (channel) => {
+      await channel.send(offerOfOneFile);
+      for (let part = 0; part < WORDS; part++)
+        await channel.send({ kind: 'manifest', transfer, part, count: 0, body: stored(new Uint8Array(0)) });
+    },
+    status: 4,
+  },
+  'sends a file byte by byte': {
+    attack: async (channel) => {
+      const size = SMALL_PIECES;
+      await channel.send({ ...offerOfOneFile, roots: [{ name: 'a', type: 'file', size }] });
+      const entry: Entry = { index: 0, parent: ROOT, type: 'file', name: 'a', size, mtimeMs: 0, mode: 0o644 };
+      const encoder = new ManifestEncoder();
+      encoder.add({ entries: [entry], skipped: [] });
+      for (const { count, bytes } of encoder.takeAll())
+        await channel.send({ kind: 'manifest', transfer, part: 0, count, body: stored(bytes) });
+      const figures = { entries: 1, files: 1, bytes: size, skipped: 0, missing: 0 };
+      await channel.send({ type: 'manifest-end', transfer, ...figures, digest: encoder.digest() });
+      await hear(channel, 'want');
+      const hearing = hear(channel).catch(() => undefined);
+      for (let offset = 0; offset < size; offset++)
+        await channel.send({ kind: 'chunk', transfer, entry: 0, offset, body: stored(Buffer.alloc(1)) });
+      await channel.end();
+      await hearing;
+    },
     status: 1,
   },
   'sends what unpacks to 1 GiB': {

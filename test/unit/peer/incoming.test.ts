@@ -3,7 +3,7 @@ import { XferError } from '../../../src/errors.js';
 import { Incoming, type LaneMessage } from '../../../src/peer/incoming.js';
 import type { ControlMessage } from '../../../src/transfer/messages.js';
 import type { Chunk } from '../../../src/transfer/ports.js';
-import { ENTRY_COST, type ItemRecord } from '../../../src/transfer/records.js';
+import { RECORD_COST, type ItemRecord } from '../../../src/transfer/records.js';
 
 const VERIFIED: ControlMessage = { type: 'verified' };
 const LANES: LaneMessage = { type: 'lanes', count: 2 };
@@ -39,7 +39,7 @@ describe('what comes in', () => {
     const waiting = incoming.receive();
     incoming.take({ ...CHUNK, sequence: 0 }, 150);
     incoming.take({ kind: 'control', sequence: 1, message: VERIFIED }, 50);
-    expect(await waiting).toEqual({ item: { ...CHUNK, sequence: 0 }, cost: 150 + ENTRY_COST });
+    expect(await waiting).toEqual({ item: { ...CHUNK, sequence: 0 }, cost: 150 + RECORD_COST });
     expect((await incoming.receive())?.item).toEqual(VERIFIED);
     expect(incoming.arrived).toBe(2);
     expect(incoming.hasEnded).toBe(false);
@@ -82,7 +82,7 @@ describe('what comes in', () => {
   test('row 20: costs once however often it comes, and no more than was granted', async () => {
     const { incoming } = new Saying();
     incoming.mayOvertake = true;
-    const half = incoming.credit.granted / 2 - ENTRY_COST;
+    const half = incoming.credit.granted / 2 - RECORD_COST;
     for (let time = 0; time < 10; time++) incoming.take({ ...CHUNK, sequence: 1 }, half);
     for (let time = 0; time < 10; time++) incoming.take({ ...CHUNK, sequence: 0 }, half);
     expect([(await incoming.receive())?.item, (await incoming.receive())?.item]).toEqual([

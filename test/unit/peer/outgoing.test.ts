@@ -8,7 +8,7 @@ import { Paths } from '../../../src/peer/paths.js';
 import type { RecordPath } from '../../../src/peer/record-path.js';
 import type { ControlMessage } from '../../../src/transfer/messages.js';
 import type { Chunk } from '../../../src/transfer/ports.js';
-import { decodeRecord, ENTRY_COST, type WireRecord } from '../../../src/transfer/records.js';
+import { decodeRecord, RECORD_COST, type WireRecord } from '../../../src/transfer/records.js';
 import { settle } from '../../support/turns.js';
 
 const VERIFIED: ControlMessage = { type: 'verified' };
@@ -114,12 +114,12 @@ describe('what goes out', () => {
   test('is within the credit, to its last byte', async () => {
     const { lane, outgoing } = setUp();
     await outgoing.send(chunk(0, 100));
-    const more = lane.sent[0]!.length - 100 + SEAL_OVERHEAD_BYTES + ENTRY_COST;
+    const more = lane.sent[0]!.length - 100 + SEAL_OVERHEAD_BYTES + RECORD_COST;
     // Each chunk's header is as long, but for what its length takes.
     const rest = Credit.FIRST_BYTES - 100 - more;
     const last = outgoing.send(chunk(1, rest - more - 2));
     expect(await isSettled(last)).toBe(true);
-    expect(lane.sent[1]!.length + SEAL_OVERHEAD_BYTES + ENTRY_COST).toBe(rest);
+    expect(lane.sent[1]!.length + SEAL_OVERHEAD_BYTES + RECORD_COST).toBe(rest);
     const next = outgoing.send(chunk(2, 100));
     expect(await isSettled(next)).toBe(false);
     outgoing.takeCredit(Credit.FIRST_BYTES + 100 + more - 1, 0);

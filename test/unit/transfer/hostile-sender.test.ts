@@ -282,6 +282,7 @@ describe('row 45: more or other than was shown', () => {
     ['a part twice', [offer, part, part]],
     ['a part left out', [offer, { ...part, part: 1 }]],
     ['a part with another count', [offer, { ...part, count: 3 }]],
+    ['a part without entries', [offer, { ...part, count: 0, body: stored(new Uint8Array(0)) }]],
     ['an end with other figures', [offer, part, { ...end, files: 2 }]],
     ['a second offer', [offer, offer]],
     [

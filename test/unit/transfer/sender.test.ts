@@ -54,6 +54,31 @@ describe('a sender', () => {
     await ending(sender);
   });
 
+  it('keeps what it has back for longer where its scan is slow, and says how far it is all the same', async () => {
+    const source = new MemorySource(
+      Object.fromEntries(Array.from({ length: 5 }, (_, at) => [`f${at}`, noise(9, String(at))])),
+    );
+    source.listingSize = 1;
+    // A hundredth of the 40 s that the scan has taken is more than 250 ms.
+    const times = [41_000, 41_300, 41_396, 41_500, 41_800];
+    let now = 1_000;
+    source.onListing = async () => void (now = times.shift()!);
+    const [sender, peer] = sendToScript(source, { now: () => now });
+    await peer.hear('manifest-end');
+    const counted = saidBy(sender, 'counting').map((item) => 'entries' in item && item.entries);
+    expect(counted).toEqual([1, 2, 5]);
+    const manifest = sender.channel.sent.filter((item) => !('type' in item));
+    expect(manifest).toMatchObject([
+      { part: 0, count: 1 },
+      { part: 1, count: 4 },
+    ]);
+    await peer.say(yes, want(0, 1), want(1, 4));
+    await peer.hear('sent');
+    await peer.say(received(5, 45));
+    await part(peer);
+    await sender.outcome;
+  });
+
   it('says every 250 ms how far its scan is, and sends what it has by then', async () => {
     const source = new MemorySource(
       Object.fromEntries(['a', 'b', 'c', 'd'].map((name) => [name, noise(9, name)])),
