@@ -108,6 +108,8 @@ class Receiving {
   /** Parts that wait for the yes. */
   #reviewed: ReviewedPart[] = [];
   #taking: Taking | undefined;
+  /** Roots that are files and have their places; where they are kept is known for sure in the end. */
+  readonly #arrivedRoots: { readonly path: string; readonly size: number }[] = [];
   /** Bytes that arrived in each root. */
   readonly #rootBytes = new Map<number, number>();
   #updatedMs = 0;
@@ -299,12 +301,14 @@ class Receiving {
   /** Gives everything its place and says so. */
   async #finish(): Promise<TransferOutcome> {
     await this.#report.say('verifying');
-    this.#sayKept(await this.sink.finish(this.#review.isWhole));
+    const kept = await this.sink.finish(this.#review.isWhole);
     const { rootFolders, arrivedRoots } = this.#taken().choice;
+    for (const root of this.#arrivedRoots) this.#options.onEvent({ type: 'file-received', ...root });
     for (const folder of rootFolders.values()) {
       this.#sayReceived(folder, this.#rootBytes.get(folder.index) ?? 0);
     }
     for (const file of arrivedRoots) this.#sayReceived(file, file.size ?? 0);
+    this.#sayKept(kept);
     const { files, bytes, missingCount: missing } = this.#tally;
     this.#tally.missingCount += this.#review.missingAtSender;
     const outcome = this.#tally.outcome();
@@ -327,7 +331,7 @@ class Receiving {
 
   #arrived(entry: Entry, size: number): void {
     if (entry.parent === ROOT) {
-      this.#sayReceived(entry, size);
+      this.#arrivedRoots.push({ path: this.sink.pathOf(entry), size });
       return;
     }
     const root = this.#review.rootOf(entry);

@@ -81,23 +81,32 @@ describe('a transfer', () => {
     expect(sender.channel.peakCost).toBeLessThanOrEqual(1 << 18);
   });
 
-  it('tells both sides what happens', async () => {
+  it('tells both sides what happens, and what was received once it is where a power cut cannot undo it', async () => {
+    const sink = new MemorySink();
     const { sender, receiver } = transfer(
       new MemorySource({ a: Buffer.from('1'), b: { c: Buffer.from('23') } }),
-      new MemorySink(),
+      sink,
     );
+    const finish = sink.finish.bind(sink);
+    let before: string[] = [];
+    sink.finish = (isWhole) => {
+      before = receiver.events.map(({ type }) => type);
+      return finish(isWhole);
+    };
     await both({ sender, receiver });
+    expect(before).not.toContain('file-received');
     const types = (side: Side): string[] => side.events.map(({ type }) => type);
     expect(types(sender)).toEqual([
       'offer', 'scanning', 'peer-state', 'accepted', 'peer-state', 'progress', 'file-started', 'peer-state', 'progress',
     ]); // prettier-ignore
     expect(types(receiver)).toEqual([
-      'offer', 'counting', 'accepted', 'progress', 'file-started', 'file-received', 'progress', 'file-received',
+      'offer', 'counting', 'accepted', 'progress', 'file-started', 'progress', 'file-received', 'file-received',
     ]); // prettier-ignore
     const done = { files: 2, bytes: 3, totalFiles: 2, totalBytes: 3, totalKnown: true };
     expect(sender.events.at(-1)).toEqual({ type: 'progress', progress: done });
-    expect(receiver.events.slice(-2)).toEqual([
+    expect(receiver.events.slice(-3)).toEqual([
       { type: 'progress', progress: done },
+      { type: 'file-received', path: 'a', size: 1 },
       { type: 'file-received', path: 'b', size: 2 },
     ]);
   });
