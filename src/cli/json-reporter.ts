@@ -39,7 +39,7 @@ export class JsonReporter implements Reporter {
   }
 
   async done({ outcome, leftOut, leftOutCount, exitCode }: Result): Promise<void> {
-    const { files, bytes, continuedBytes, alreadyFiles, alreadyBytes, elapsedMs } = outcome;
+    const { files, bytes, continuedBytes, alreadyFiles, alreadyBytes, unwantedFiles, elapsedMs } = outcome;
     const line = lineOf('done', {
       ...this.#common,
       files,
@@ -47,6 +47,7 @@ export class JsonReporter implements Reporter {
       continuedBytes,
       alreadyFiles,
       alreadyBytes,
+      unwantedFiles,
       elapsedMs: Math.round(elapsedMs),
       ...('paths' in outcome ? { paths: outcome.paths } : {}),
       ...('text' in outcome && outcome.text !== undefined ? { text: outcome.text } : {}),

@@ -131,6 +131,10 @@ export class Narrator implements Reporter {
       const already = `${countOf(outcome.alreadyFiles, 'file')}, ${formatSize(outcome.alreadyBytes)}`;
       this.say(`${this.#sends ? 'there' : 'here'} already: ${already}`);
     }
+    if (outcome.unwantedFiles > 0) {
+      const unwanted = countOf(outcome.unwantedFiles, 'file');
+      this.say(`not asked for: ${unwanted}; the other side has them, keeps its own or chose others`);
+    }
     this.say(`verified: ${this.#summary(outcome)}`);
     if (exitCode !== 0) writeError(stderr, 'incomplete', undefined);
   }

@@ -98,6 +98,8 @@ export interface TransferOutcome {
    */
   readonly alreadyFiles: number;
   readonly alreadyBytes: number;
+  /** Sender: listed files that the receiver did not ask for. It has them, keeps what it has in their places, or chose others. */
+  readonly unwantedFiles: number;
   /** Wall time from the yes to the last word, in milliseconds. */
   readonly elapsedMs: number;
   /** Entries that did not arrive, by either side's doing; at most the first 1,000 of `missingCount`. */

@@ -100,6 +100,8 @@ class Sending {
   #nextPart = 0;
   #totalBytes = 0;
   #totalFiles = 0;
+  /** In the whole manifest. */
+  #listedFiles = 0;
   /** Missing entries that are in no manifest. */
   #unlisted = 0;
 
@@ -191,6 +193,7 @@ class Sending {
     }
     await this.#sendParts(encoder.takeAll());
     const { entries, files, bytes } = totals;
+    this.#listedFiles = files;
     const digest = encoder.digest();
     await this.#outbox.put({
       type: 'manifest-end',
@@ -312,6 +315,10 @@ class Sending {
     }
     this.#tally.files = files;
     this.#tally.bytes = bytes;
+    // What the receiver misses of files that it did not ask for is told as missing.
+    const failed = this.#totalFiles - files - this.#tally.alreadyFiles;
+    const refused = Math.max(0, missing - failed);
+    this.#tally.unwantedFiles = Math.max(0, this.#listedFiles - this.#totalFiles - refused);
     // What failed here is missing there too; what was never listed is known here alone.
     this.#tally.missingCount = Math.max(this.#tally.missingCount, missing + this.#unlisted);
   }

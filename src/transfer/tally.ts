@@ -14,6 +14,7 @@ export class Tally {
   continuedBytes = 0;
   alreadyFiles = 0;
   alreadyBytes = 0;
+  unwantedFiles = 0;
   #skippedCount = 0;
   readonly #missing: Skipped[] = [];
   readonly #onEvent: (event: TransferEvent) => void;
@@ -50,6 +51,7 @@ export class Tally {
       continuedBytes: this.continuedBytes,
       alreadyFiles: this.alreadyFiles,
       alreadyBytes: this.alreadyBytes,
+      unwantedFiles: this.unwantedFiles,
       elapsedMs: this.#now() - this.#startedMs,
       missing: this.#missing,
       missingCount: this.missingCount,

@@ -91,6 +91,7 @@ test('a setting reaches the library', async () => {
           continuedBytes: 0,
           alreadyFiles: 0,
           alreadyBytes: 0,
+          unwantedFiles: 0,
           elapsedMs: 0,
           missing: [],
           missingCount: 0,

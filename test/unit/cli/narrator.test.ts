@@ -49,6 +49,7 @@ function result(changes: Partial<Result> = {}): Result {
     continuedBytes: 0,
     alreadyFiles: 0,
     alreadyBytes: 0,
+    unwantedFiles: 0,
     elapsedMs: 41_000,
     missing: [],
     missingCount: 0,
@@ -263,10 +264,19 @@ test('what took no time has no rate', async () => {
     continuedBytes: 0,
     alreadyFiles: 0,
     alreadyBytes: 0,
+    unwantedFiles: 0,
     elapsedMs: 31,
   };
   await narrator.done(result({ outcome }));
   expect(stderr.lines.at(-1)).toBe('verified: 1 file, 6 B, 0.0 s');
+});
+
+test('a sender is told of files that nobody asked for', async () => {
+  const { narrator, stderr } = tellTo({});
+  await narrator.done(result({ outcome: { ...result().outcome, unwantedFiles: 41 } }));
+  expect(stderr.lines).toContain(
+    'not asked for: 41 files; the other side has them, keeps its own or chose others',
+  );
 });
 
 test('with a device a sender is told of the device, and of no code', async () => {

@@ -141,6 +141,7 @@ export const moved: TransferOutcome = {
   continuedBytes: 0,
   alreadyFiles: 0,
   alreadyBytes: 0,
+  unwantedFiles: 0,
   elapsedMs: 1000,
   missing: [],
   missingCount: 0,

@@ -449,12 +449,12 @@ describe('the question', () => {
 
 describe('what exists already', () => {
   const tree: Tree = { d: { old: Buffer.from('1'), fresh: Buffer.from('2') } };
-  it.each<[ConflictPolicy, string[], string[]]>([
-    ['overwrite', ['d', 'd/old', 'd/fresh'], []],
-    ['rename', ['d', 'd/old', 'd/fresh'], []],
-    ['skip', ['d', 'd/fresh'], []],
-    ['refuse', ['d', 'd/fresh'], ['d/old target-exists']],
-  ])('with %s', async (conflicts, arrived, missing) => {
+  it.each<[ConflictPolicy, string[], string[], number]>([
+    ['overwrite', ['d', 'd/old', 'd/fresh'], [], 0],
+    ['rename', ['d', 'd/old', 'd/fresh'], [], 0],
+    ['skip', ['d', 'd/fresh'], [], 1],
+    ['refuse', ['d', 'd/fresh'], ['d/old target-exists'], 0],
+  ])('with %s', async (conflicts, arrived, missing, unwantedFiles) => {
     const sink = new MemorySink({ existing: ['d', 'd/old'] });
     const { sender, receiver } = transfer(new MemorySource(tree), sink, {
       decide: async () => ({ accept: true, conflicts }),
@@ -463,7 +463,17 @@ describe('what exists already', () => {
     expect([...sink.arrived.keys()].toSorted()).toEqual(arrived.toSorted());
     expect(sink.policy).toBe(conflicts);
     expect(outcome.missing.map(({ path, reason }) => `${path} ${reason}`)).toEqual(missing);
-    expect(await sender.outcome).toMatchObject({ files: outcome.files, missingCount: missing.length });
+    const figures = { files: outcome.files, missingCount: missing.length, unwantedFiles };
+    expect(await sender.outcome).toMatchObject(figures);
+  });
+
+  it('is told to the sender, as is what was not chosen', async () => {
+    const wants = (path: string): boolean => path !== 'c';
+    const many: Tree = { a: Buffer.from('1'), b: Buffer.from('2'), c: Buffer.from('3'), d: Buffer.from('4') };
+    const sink = new MemorySink({ existing: ['a'], failures: { b: 'target-exists' } });
+    const decide = async (): Promise<Decision> => ({ accept: true, conflicts: 'skip' });
+    const { sender } = transfer(new MemorySource(many), sink, { decide, wants });
+    expect(await sender.outcome).toMatchObject({ files: 1, missingCount: 1, unwantedFiles: 2 });
   });
 });
 
