@@ -49,6 +49,12 @@ export class TargetTree implements Folders {
   readonly #renamed = new Map<number, string>();
   /** Roots that an interrupted transfer made. */
   readonly #continued = new Set<number>();
+  /** Roots that have the name which an interrupted transfer gave to another one: what it brought there is not theirs. */
+  readonly #foreign = new Set<number>();
+  /** Names of all roots, as they may collide. */
+  readonly #offered: ReadonlySet<string>;
+  /** Names that an interrupted transfer gave to roots instead of their own. */
+  readonly #given: ReadonlySet<string>;
   readonly #siblings: Siblings;
 
   constructor(
@@ -61,6 +67,8 @@ export class TargetTree implements Folders {
     this.#memory = memory;
     this.#target = target;
     this.#roots = roots;
+    this.#offered = new Set(roots.map(({ name }) => collisionKey(name)));
+    this.#given = new Set([...memory.renamed.values()].map(collisionKey));
     this.#platform = platform;
     this.#made = new MadeFolders(this, umask);
     this.#siblings = new Siblings(platform);
@@ -211,7 +219,7 @@ export class TargetTree implements Folders {
     const stat = this.look(entry);
     if (stat === undefined) return { status: 'new' };
     if (this.#siblings.addFound(entry.parent, entry.name, stat.ino)) return NAME_REFUSED;
-    if (entry.type === 'file' && this.#memory.hasArrived(entry, stat)) return { status: 'arrived' };
+    if (this.#hasArrived(entry, stat)) return { status: 'arrived' };
     if (entry.type === 'file' || !stat.isDirectory()) return { status: 'exists' };
     // Its mode and time are still to come.
     if (this.#memory.hasMade(stat)) this.#made.recall(entry.index);
@@ -229,15 +237,29 @@ export class TargetTree implements Folders {
     return this.#continued.size > 0 && this.#continued.has(this.#table.rootOf(folder));
   }
 
+  /** Whether an interrupted transfer brought this very file for the entry. */
+  #hasArrived(entry: Entry, stat: Stats): boolean {
+    if (entry.type !== 'file' || !this.#memory.hasArrived(entry, stat)) return false;
+    if (this.#foreign.size === 0) return true;
+    return !this.#foreign.has(entry.parent === ROOT ? entry.index : this.#table.rootOf(entry.parent));
+  }
+
   /** Goes on in the folder that an interrupted transfer made for a root, and finds the file that it brought, perhaps under another name. */
   #recall(root: Entry): void {
     const as = this.#target.newName === undefined ? this.#memory.renamed.get(root.name) : undefined;
-    if (as !== undefined && checkName(as, this.#platform) === 'ok') this.#renamed.set(root.index, as);
+    if (as !== undefined && this.#isFree(as)) this.#renamed.set(root.index, as);
     const stat = this.look(root);
     // Nothing but the very folder that it made, or the very file: a journal must not lead anywhere else.
-    if (stat !== undefined && this.#isOwn(root, stat)) {
-      if (root.type === 'folder') this.#continued.add(root.index);
-    } else if (as !== undefined) this.#renamed.delete(root.index);
+    const isOwn = stat !== undefined && this.#isOwn(root, stat);
+    if (as !== undefined && !isOwn) this.#renamed.delete(root.index);
+    if (this.#given.has(collisionKey(this.nameOf(root))) && this.nameOf(root) !== as)
+      this.#foreign.add(root.index);
+    else if (isOwn && root.type === 'folder') this.#continued.add(root.index);
+  }
+
+  /** Whether a root may have that name instead of its own. It must not be that of another root, which would fall onto it. */
+  #isFree(name: string): boolean {
+    return checkName(name, this.#platform) === 'ok' && !this.#offered.has(collisionKey(name));
   }
 
   #isOwn(root: Entry, stat: Stats): boolean {
@@ -299,8 +321,7 @@ export class TargetTree implements Folders {
 
   /** Another name must not be that of another root, which may come later. */
   *#notOffered(names: Iterable<string>, own: string): Generator<string> {
-    const offered = new Set(this.#roots.map(({ name }) => collisionKey(name)));
-    for (const name of names) if (name === own || !offered.has(collisionKey(name))) yield name;
+    for (const name of names) if (name === own || !this.#offered.has(collisionKey(name))) yield name;
   }
 
   #nameOf(folder: number): string {

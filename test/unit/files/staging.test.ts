@@ -184,6 +184,35 @@ describe('after an interruption', () => {
     expect((await begin()).prospects).toEqual(['exists', 'new']);
   });
 
+  test.each(['file', 'folder'] as const)(
+    'a %s whose other name is that of a root now does not get it, and that root has not arrived',
+    async (type) => {
+      const [own, other] = type === 'file' ? ['a.txt', 'a (1).txt'] : ['a', 'a (1)'];
+      const root = (index: number, name: string): Entry => ({ ...SMALL, index, name, parent: ROOT, type });
+      const inside = (index: number): Entry[] => (type === 'file' ? [] : [{ ...SMALL, index, parent: 0 }]);
+      const begin = async (entries: readonly Entry[]): Promise<[FileSink, Prospect['status'][]]> => {
+        const roots = entries.filter(({ parent }) => parent === ROOT);
+        const sink = openSink({ roots }, { out: folder, register });
+        const prospects: Prospect['status'][] = [];
+        for (const entry of entries) prospects.push((await sink.examine(entry)).status);
+        sink.decide('rename');
+        return [sink, prospects];
+      };
+      if (type === 'file') writeFileSync(at(own), 'mine');
+      else mkdirSync(at(own));
+      const before = [root(0, own), ...inside(1)];
+      const [sink] = await begin(before);
+      await sink.writeWhole(before.at(-1)!, Buffer.from('small'));
+      await sink.abort(true);
+      expect(readdirSync(folder)).toContain(other);
+
+      const [next, prospects] = await begin([root(0, own), root(1, other), ...inside(2).map((entry) => ({ ...entry, parent: 1 }))]); // prettier-ignore
+      expect(prospects).toEqual(type === 'file' ? ['exists', 'exists'] : ['merges', 'merges', 'exists']);
+      expect(next.pathOf(root(0, own))).toBe(at(own));
+      await next.abort(true);
+    },
+  );
+
   test('nothing is left once each of its roots has come, in whatever transfers', async () => {
     const root = (index: number, name: string): Entry => ({ ...SMALL, index, name, parent: ROOT });
     const begin = async (...names: string[]): Promise<FileSink> => {
