@@ -216,6 +216,10 @@ abstract class SingleSink implements FileSink, PartFile {
     return false;
   }
 
+  lookAgain(): 'new' {
+    return 'new';
+  }
+
   heldBytes(): number {
     return 0;
   }

@@ -146,6 +146,10 @@ class DiskSink implements FileSink {
     return this.#tree.isMadeAnew(entry);
   }
 
+  lookAgain(entry: Entry): 'new' | 'exists' | 'arrived' {
+    return this.#tree.lookAgain(entry);
+  }
+
   async makeFolder(entry: Entry): Promise<void> {
     await breathe();
     this.#assertRunning();

@@ -121,7 +121,8 @@ export class TargetTree implements Folders {
   placement(entry: Entry): { names: Iterable<string>; replace: boolean } {
     const state = this.#state(entry.index);
     if (state === 'refused') throw new XferError('name-refused');
-    const replace = (this.#policy === 'overwrite' || this.#policy === 'update') && state === 'exists';
+    const isThere = state === 'exists' || state === 'arrived';
+    const replace = (this.#policy === 'overwrite' || this.#policy === 'update') && isThere;
     return { names: this.#namesFor(entry), replace };
   }
 
@@ -147,6 +148,15 @@ export class TargetTree implements Folders {
       // Nobody may look there, or it is no folder any more. Writing there will say so.
       return undefined;
     }
+  }
+
+  /** As `FileSink.lookAgain`. */
+  lookAgain(entry: Entry): 'new' | 'exists' | 'arrived' {
+    const stat = this.look(entry);
+    const found = stat !== undefined && this.#hasArrived(entry, stat) ? 'arrived' : 'exists';
+    const status = stat === undefined ? 'new' : found;
+    this.#setState(entry.index, status);
+    return status;
   }
 
   /** As `FileSink.pathOf`. */

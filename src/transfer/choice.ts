@@ -65,7 +65,8 @@ export class Choice {
   /** Whether there may be another file in its place that has much in common with it. */
   #mayHaveOlder(entry: Entry): boolean {
     if (this.#policy !== 'update' || entry.type !== 'file' || (entry.size ?? 0) === 0) return false;
-    return this.#review.prospectOf(entry).status === 'exists';
+    const { status } = this.#review.prospectOf(entry);
+    return status === 'exists' || status === 'arrived';
   }
 
   /** Leaves of a file that are here and may be right. */
@@ -80,18 +81,27 @@ export class Choice {
     const absent = this.#absent.get(entry.parent);
     if (absent !== undefined) return this.#lack(entry, absent);
     if (prospect.status === 'refused') return this.#lack(entry, prospect.reason);
-    if (prospect.status === 'arrived' && !this.#sink.isMadeAnew(entry)) {
+    const status = prospect.status === 'arrived' ? this.#lookAgain(entry) : prospect.status;
+    if (status === 'arrived') {
       this.#tally.alreadyFiles++;
       this.#tally.alreadyBytes += entry.size ?? 0;
       if (entry.parent === ROOT) this.arrivedRoots.push(entry);
       return false;
     }
-    if (prospect.status !== 'exists' || KEEPS_ALL.includes(this.#policy)) return true;
+    if (status !== 'exists' || KEEPS_ALL.includes(this.#policy)) return true;
     // A folder, and what lies in it, does not exist because something else has its place.
     if (this.#policy === 'refuse' || entry.type === 'folder') return this.#lack(entry, 'target-exists');
     // To leave out what exists is what the person asked for.
     this.#tally.leaveOut(this.#review.pathOf(entry), 'target-exists');
     return false;
+  }
+
+  /** What there is of a file that had arrived before: since it was examined somebody may have thought about the offer for long. */
+  #lookAgain(entry: Entry): 'new' | 'exists' | 'arrived' {
+    if (this.#sink.isMadeAnew(entry)) return 'new';
+    const status = this.#sink.lookAgain(entry);
+    // Equal sizes and times prove nothing: it is compared as what exists.
+    return status === 'arrived' && this.#mayHaveOlder(entry) ? 'exists' : status;
   }
 
   async #prepare(entry: Entry): Promise<boolean> {

@@ -221,6 +221,8 @@ export interface FileSink {
   decide(policy: ConflictPolicy): void;
   /** Whether an entry goes elsewhere than where it was examined, so that nothing of it can be there. For use after `decide`. */
   isMadeAnew(entry: Entry): boolean;
+  /** What there is now of a file that had arrived when it was examined. For use after `decide`. */
+  lookAgain(entry: Entry): 'new' | 'exists' | 'arrived';
   /** Makes a folder that was examined; does nothing where it exists. */
   makeFolder(entry: Entry): Promise<void>;
   /**

@@ -30,6 +30,8 @@ export interface SinkFaults {
   readonly held?: Readonly<Record<string, Uint8Array>>;
   /** Paths of files that an interrupted transfer brought. */
   readonly before?: readonly string[];
+  /** What became of these while the question was open: they were removed, or something else has their place. */
+  readonly changed?: Readonly<Record<string, 'new' | 'exists'>>;
   /** What has the places of files, by their path. */
   readonly older?: Readonly<Record<string, Uint8Array>>;
   /** Paths of those that somebody changes once they were read. */
@@ -119,6 +121,10 @@ export class MemorySink implements FileSink {
 
   isMadeAnew(): boolean {
     return false;
+  }
+
+  lookAgain(entry: Entry): 'new' | 'exists' | 'arrived' {
+    return this.#faults.changed?.[this.pathOf(entry)] ?? 'arrived';
   }
 
   heldBytes(entry: Entry): number {

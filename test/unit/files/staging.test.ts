@@ -283,6 +283,34 @@ describe('after an interruption', () => {
     expect((await arrive()).prospects).toEqual(['merges', 'new', 'exists']);
   }); // prettier-ignore
 
+  test('a file that arrived is looked at again before it counts', async () => {
+    await interrupt();
+    const { sink } = await arrive();
+    expect(sink.lookAgain(SMALL)).toBe('arrived');
+    rmSync(at('r/small'));
+    expect(sink.lookAgain(SMALL)).toBe('new');
+    writeFileSync(at('r/small'), 'other');
+    expect(sink.lookAgain(SMALL)).toBe('exists');
+    await sink.abort(true);
+  });
+
+  test.each(['overwrite', 'update'] as const)(
+    'a file that arrived gives its place to one that comes all the same: %s',
+    async (policy) => {
+      await interrupt();
+      const sink = openSink({ roots: [ROOT_ENTRY] }, { out: folder, together: 1 });
+      for (const entry of ENTRIES) await sink.examine(entry);
+      sink.decide(policy);
+      if (policy === 'overwrite') {
+        writeFileSync(at('r/small'), 'mine!');
+        expect(sink.lookAgain(SMALL)).toBe('exists');
+      }
+      await sink.writeWhole(SMALL, Buffer.from('SMALL'));
+      await sink.finish(true);
+      expect(readFileSync(at('r/small'), 'utf8')).toBe('SMALL');
+    },
+  );
+
   test('a file that the sender lists with another time or size has not arrived', async () => {
     await interrupt();
     for (const change of [{ mtimeMs: 1e12 + 1 }, { size: 6 }]) {

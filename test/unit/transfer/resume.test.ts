@@ -2,8 +2,9 @@ import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { digestOf, leafDigest } from '../../../src/crypto/digest.js';
+import type { Decision, TransferOutcome } from '../../../src/transfer/events.js';
 import type { ControlMessage } from '../../../src/transfer/messages.js';
-import type { Chunk } from '../../../src/transfer/ports.js';
+import type { Chunk, ConflictPolicy } from '../../../src/transfer/ports.js';
 import type { Item } from '../../support/memory-channel.js';
 import { MemorySink } from '../../support/memory-sink.js';
 import { MemorySource, flatten, type Content, type Tree } from '../../support/memory-source.js';
@@ -158,6 +159,48 @@ describe('files that an interrupted transfer brought', () => {
       { type: 'file-received', path: 'c', size: 3 },
     ]);
   });
+});
+
+describe('a file that an interrupted transfer brought and that was not left alone while the question was open', () => {
+  const tree: Tree = { d: { a: Buffer.from('1') }, c: Buffer.from('333') };
+  const receive = async (
+    changed: 'new' | 'exists',
+    conflicts: ConflictPolicy,
+  ): Promise<[MemorySink, TransferOutcome]> => {
+    const sink = new MemorySink({ existing: ['d'], before: ['d/a', 'c'], changed: { c: changed } });
+    const decide = async (): Promise<Decision> => ({ accept: true, conflicts });
+    const { sender, receiver } = transfer(new MemorySource(tree), sink, { decide });
+    expect([await ending(sender), await ending(receiver)]).toEqual(['ok', 'ok']);
+    return [sink, await receiver.outcome];
+  };
+
+  it.each(['refuse', 'skip', 'rename', 'overwrite'] as const)(
+    'comes again where it is gone: %s',
+    async (policy) => {
+      const [sink, outcome] = await receive('new', policy);
+      expect([...sink.arrived.keys()]).toEqual(['d', 'c']);
+      expect(outcome).toMatchObject({
+        files: 1,
+        bytes: 3,
+        alreadyFiles: 1,
+        alreadyBytes: 1,
+        missingCount: 0,
+      });
+    },
+  );
+
+  it.each([
+    ['refuse', 0, 1, 0],
+    ['skip', 0, 0, 1],
+    ['overwrite', 1, 0, 0],
+  ] as const)(
+    'is what exists where something else has its place: %s',
+    async (policy, files, missingCount, skippedCount) => {
+      const [sink, outcome] = await receive('exists', policy);
+      expect([...sink.arrived.keys()]).toEqual(files === 0 ? ['d'] : ['d', 'c']);
+      expect(outcome).toMatchObject({ files, alreadyFiles: 1, alreadyBytes: 1, missingCount, skippedCount });
+    },
+  );
 });
 
 describe('what a failure leaves', () => {

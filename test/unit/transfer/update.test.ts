@@ -185,6 +185,33 @@ describe('a file that changed', () => {
   });
 });
 
+describe('a file that an interrupted transfer brought', () => {
+  it.each([
+    ['is compared like any other, and counts as one that is there', old, 2],
+    ['comes where its size and time are right, and its content is not', noise(old.length, 'other'), 1],
+  ])('%s', async (_, there, alreadyFiles) => {
+    const tree = { big: old, empty: Buffer.alloc(0) };
+    const older = { big: there, empty: tree.empty };
+    const sink = new MemorySink({ older, before: ['big', 'empty'] });
+    const { sender, receiver } = transfer(new MemorySource(tree), sink, { decide: update });
+    expect([await ending(sender), await ending(receiver)]).toEqual(['ok', 'ok']);
+    const comes = alreadyFiles === 1;
+    expect(sink.adopted).toEqual(comes ? [] : ['big']);
+    expect([...sink.arrived]).toEqual(comes ? [['big', Buffer.from(old)]] : []);
+    const bytes = comes ? old.length : 0;
+    expect(await receiver.outcome).toMatchObject({
+      files: comes ? 1 : 0,
+      bytes,
+      alreadyFiles,
+      alreadyBytes: old.length - bytes,
+      missingCount: 0,
+    });
+    expect(receiver.events.findLast(({ type }) => type === 'progress')).toMatchObject({
+      progress: { files: 1, totalFiles: 1, totalBytes: old.length, totalKnown: true },
+    });
+  });
+});
+
 describe('without --update', () => {
   it('nothing is asked about what is there', async () => {
     const sink = new MemorySink({ older: { big: old } });
