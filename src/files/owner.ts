@@ -35,6 +35,11 @@ export function isAlive(tag: string, touchedMs: number): boolean {
   return fields === undefined || fields[START] === start;
 }
 
+/** Whether it is a process that cannot be asked, so that it may only have slept. */
+export function isElsewhere(tag: string): boolean {
+  return OWNER_PATTERN.exec(tag)?.[3] !== machine();
+}
+
 function isRunning(pid: number): boolean {
   try {
     process.kill(pid, 0);

@@ -188,6 +188,8 @@ class DiskSink implements FileSink {
 
   async openHeld(entry: Entry): Promise<HeldPart | undefined> {
     this.#assertRunning();
+    await this.#staging?.makeOwn(this.#tree.pathBelow(entry), entry.size ?? 0);
+    this.#assertRunning();
     return this.#naming(entry, () => {
       this.#tree.folder(entry.parent);
       const part = this.#stage().openPart(this.#tree.pathBelow(entry));
@@ -237,7 +239,9 @@ class DiskSink implements FileSink {
 
   async abort(keep: boolean): Promise<Kept> {
     this.#isAborted = true;
-    for (const part of this.#parts) await (keep ? part.keep() : part.discard());
+    // Those in a folder that another process has taken over are none of ours any more.
+    const keeps = keep || this.#staging?.isLost === true;
+    for (const part of this.#parts) await (keeps ? part.keep() : part.discard());
     // What is verified stays, as it does where nothing waits.
     await this.#pending?.settle().catch(() => this.#pending?.discard());
     for (const copy of this.#copies) await copy.close();

@@ -15,8 +15,11 @@ import {
   readSync,
   renameSync,
   writeSync,
+  type Stats,
 } from 'node:fs';
-import type { Kept } from '../transfer/ports.js';
+import { copyFile } from 'node:fs/promises';
+import { XferError } from '../errors.js';
+import { NOTHING_KEPT, type Kept } from '../transfer/ports.js';
 import { LEAF_BYTES } from '../transfer/resume.js';
 import { OpenFolder } from './directory.js';
 import { errnoOf } from './disk-errors.js';
@@ -38,9 +41,9 @@ import {
   type FileIdentity,
   type JournalLine,
 } from './journal.js';
-import { ownerTag, SHOW_EVERY_MS } from './owner.js';
+import { isElsewhere, ownerTag, SHOW_EVERY_MS } from './owner.js';
 import { OpenPart, removePart } from './part-file.js';
-import { stagingName } from './staging-name.js';
+import { parseStagingName, stagingName } from './staging-name.js';
 
 const JOURNAL_FLAGS = constants.O_RDWR | constants.O_APPEND | constants.O_NOFOLLOW;
 
@@ -58,11 +61,15 @@ export class Staging {
   readonly #options: StagingOptions;
   readonly #name: string;
   readonly #folder: OpenFolder;
+  readonly #stat: Stats;
   readonly #journal: number;
   /** Part files that a later transfer can go on with, by the path of the file; the last one is the newest. */
   readonly #parts = new Map<string, string[]>();
   /** Those that this transfer began. */
   readonly #begun = new Set<string>();
+  /** Those that the process they were taken from may still write to. */
+  readonly #shared = new Set<string>();
+  #isClosed = false;
   #nextPart = 0;
   #arrived = 0;
   #wasClaimed = false;
@@ -83,6 +90,7 @@ export class Staging {
     this.#options = options;
     this.#name = name;
     this.#folder = folder;
+    this.#stat = folder.stat();
     this.#journal = journal;
     this.#pulse = setInterval(() => this.#show(), SHOW_EVERY_MS).unref();
   }
@@ -127,7 +135,8 @@ export class Staging {
       if (stat.ino !== ino || !isPrivate(stat)) throw new Error('another folder');
       const journal = openSync(`${folder.prefix}/${JOURNAL_NAME}`, JOURNAL_FLAGS);
       staging = new Staging(options, id, name, folder, journal);
-      staging.#takeOver();
+      const { owner } = parseStagingName(before) ?? {};
+      staging.#takeOver(owner !== undefined && isElsewhere(owner));
       return staging;
     } catch {
       // Whatever it is, a later transfer may look at it again.
@@ -177,13 +186,56 @@ export class Staging {
     return name === undefined ? undefined : OpenPart.reopen(this.#folder, name);
   }
 
+  /**
+   * To do before `openPart`: a part that another process may still write to is copied, and the copy is gone on with. That process was
+   * taken for dead since it was silent, and one that slept goes on with what it has open. Throws nothing.
+   */
+  async makeOwn(path: string, size: number): Promise<void> {
+    const name = this.#parts.get(path)?.at(-1);
+    if (name === undefined || !this.#shared.has(name)) return;
+    const folder = this.#folder.hold();
+    const copy = `${this.#nextPart++}.part`;
+    try {
+      const how = constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE;
+      await copyFile(`${folder.prefix}/${name}`, `${folder.prefix}/${copy}`, how);
+      if (this.#isClosed) throw new Error('too late');
+      this.#write({ part: copy, path, size });
+      this.#remember(path, copy);
+    } catch {
+      removePart(folder, copy);
+      // Then the file comes from its beginning.
+      this.#parts.delete(path);
+    } finally {
+      // Without its name nobody else can give it one.
+      if (!this.#isClosed) removePart(folder, name);
+      folder.close();
+    }
+  }
+
+  /** Whether another process has taken it over, which took this one for dead. What cannot be looked at is not relied on. */
+  get isLost(): boolean {
+    try {
+      const { ino, dev } = lstatSync(this.#location);
+      return ino !== this.#stat.ino || dev !== this.#stat.dev;
+    } catch {
+      return true;
+    }
+  }
+
   /** The folder, for calls about its file system. */
   get self(): number | string {
     return this.#folder.self;
   }
 
-  /** Files that are about to get their names: before, or a crash in between would leave files that nobody knows. */
+  /**
+   * Files that are about to get their names: before, or a crash in between would leave files that nobody knows. Throws `disk-failed`
+   * where another process has taken over the folder: it may have written to what lies in it.
+   */
   noteArrived(files: readonly FileIdentity[]): void {
+    if (this.isLost) {
+      const { targetPath } = this.#options;
+      throw new XferError('disk-failed', { subject: `${targetPath}/${this.#name}` });
+    }
     this.#append(encodeArrived(files));
   }
 
@@ -220,6 +272,7 @@ export class Staging {
 
   /** Lets go of it after a transfer: only files that did not come whole can be something for a later one. */
   finish(isWhole: boolean): Kept {
+    if (this.isLost) return this.#letGo();
     const bytes = this.#tidy(true);
     const isOwn = [...this.#parts.values()].flat().some((name) => this.#begun.has(name));
     // It is still needed for roots that were not offered this time, and for what nobody wanted of those that were.
@@ -232,6 +285,7 @@ export class Staging {
 
   /** As `FileSink.abort`. */
   abandon(keep: boolean): Kept {
+    if (this.isLost) return this.#letGo();
     const bytes = this.#tidy(keep);
     const any = this.#parts.size > 0 || (this.#arrived > 0 && (keep || this.#wasClaimed));
     const kept = this.#close(bytes, any);
@@ -240,10 +294,9 @@ export class Staging {
 
   /** It stays where there is something in it for a later transfer, and otherwise is removed. */
   #close(bytes: number, any: boolean): Kept {
-    clearInterval(this.#pulse);
-    closeSync(this.#journal);
+    this.#stop();
     const { target, register } = this.#options;
-    const location = `${target.prefix}/${this.#name}`;
+    const location = this.#location;
     try {
       if (any) renameSync(location, `${target.prefix}/${stagingName(this.id)}`);
       else emptyStaging(location);
@@ -253,6 +306,23 @@ export class Staging {
     this.#folder.close();
     if (!any) register?.forget(this.id);
     return { bytes, any };
+  }
+
+  /** Leaves it to whoever has it now. */
+  #letGo(): Kept {
+    this.#stop();
+    this.#folder.close();
+    return NOTHING_KEPT;
+  }
+
+  #stop(): void {
+    this.#isClosed = true;
+    clearInterval(this.#pulse);
+    closeSync(this.#journal);
+  }
+
+  get #location(): string {
+    return `${this.#options.target.prefix}/${this.#name}`;
   }
 
   /** Removes what nobody can go on with. Gives the bytes that are left. */
@@ -298,7 +368,7 @@ export class Staging {
   }
 
   /** Reads what is there, since another process may have worked in it, and removes what has no place in the journal. */
-  #takeOver(): void {
+  #takeOver(mayBeAwake: boolean): void {
     this.#wasClaimed = true;
     const journal = parseJournal(readJournal(this.#folder.prefix)?.text ?? '');
     const isKnown = new Set(journal?.parts.map(({ name }) => name));
@@ -313,7 +383,9 @@ export class Staging {
       journal?.roots.some((root) => !offered.has(root) && !journal.finished.has(root)) ?? false;
     this.#arrived = journal?.arrived.size ?? 0;
     for (const { name, path } of journal?.parts ?? []) {
-      if (this.#isPart(name)) this.#remember(path, name);
+      if (!this.#isPart(name)) continue;
+      this.#remember(path, name);
+      if (mayBeAwake) this.#shared.add(name);
     }
     this.#isTorn = !endsLine(this.#journal);
     this.#write({ xfer: 1, roots: this.#options.roots, started: Date.now() });

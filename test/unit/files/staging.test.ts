@@ -1,8 +1,10 @@
 import {
   appendFileSync,
   chmodSync,
+  closeSync,
   linkSync,
   mkdirSync,
+  openSync,
   readdirSync,
   readFileSync,
   realpathSync,
@@ -12,6 +14,7 @@ import {
   utimesSync,
   writeFileSync,
   rmSync,
+  writeSync,
 } from 'node:fs';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -546,6 +549,69 @@ describe('a staging folder', () => {
     await one.sink.abort(true);
     await other.sink.abort(true);
     expect(stagings()).toHaveLength(1);
+  });
+
+  describe('row 34: that is taken over from a process that slept in another container', () => {
+    const elsewhere = '1.1.00000000.00000000';
+    const takeOver = (): string => {
+      const [owned = ''] = stagings();
+      const taken = `${owned.slice(0, '.xfer-'.length + 16)}.${elsewhere}`;
+      renameSync(at(owned), at(taken));
+      return taken;
+    };
+
+    test.each([true, false])('gives the one that wakes no names, and stays as it is: %s', async (keep) => {
+      const { sink } = await arrive({ together: 64 });
+      const part = await sink.create(LARGE);
+      await part.write(Buffer.alloc(5 * MIB, 'x'));
+      const other = await sink.create({ ...LARGE, name: 'other' });
+      await other.write(Buffer.alloc(10, 'x'));
+      await sink.writeWhole(SMALL, Buffer.from('small'));
+      const taken = takeOver();
+      await expect(part.commit()).rejects.toMatchObject({ code: 'disk-failed' });
+      await expect(sink.finish(true)).rejects.toMatchObject({ code: 'disk-failed' });
+      expect(await sink.abort(keep)).toEqual({ bytes: 0, any: false });
+      expect(readdirSync(folder)).toEqual([taken]);
+      expect(partsIn(taken)).toHaveLength(2);
+      expect(new Register(register).folders()).toEqual([folder]);
+    });
+
+    test('has parts that the one that wakes cannot write to any more', async () => {
+      await interrupt();
+      const taken = takeOver();
+      utimesSync(at(taken, 'journal'), 1, 1);
+      const [name = ''] = partsIn(taken);
+      const awake = openSync(at(taken, name), 'r+');
+      const { sink } = await arrive();
+      expect(sink.heldBytes(LARGE)).toBe(2 * MIB + 77);
+      const held = (await sink.openHeld(LARGE))!;
+      writeSync(awake, Buffer.alloc(5 * MIB, 'z'));
+      closeSync(awake);
+      expect(Buffer.alloc(MIB, 'x').equals(await held.read(1))).toBe(true);
+      const part = await held.continueFrom(2);
+      await part.write(Buffer.alloc(MIB, 'y'));
+      await sink.abort(true);
+      expect(leftoversIn([folder])).toMatchObject([{ parts: [{ path: 'r/large', bytes: 3 * MIB }] }]);
+      const { sink: next } = await arrive();
+      await (await next.openHeld(LARGE))!.setAside();
+      await next.abort(true);
+      const [left = ''] = stagings();
+      const expected = Buffer.concat([Buffer.alloc(2 * MIB, 'x'), Buffer.alloc(MIB, 'y')]);
+      expect(partsIn(left).map((each) => readFileSync(at(left, each)).equals(expected))).toEqual([true]);
+    });
+
+    test('has a part that cannot be copied: the file comes from its beginning', async () => {
+      await interrupt();
+      const taken = takeOver();
+      utimesSync(at(taken, 'journal'), 1, 1);
+      const { sink } = await arrive();
+      expect(sink.heldBytes(LARGE)).toBe(2 * MIB + 77);
+      // As a disk that is full, it takes no line of the journal.
+      const opening = withFailing('writeSync', 'ENOSPC', () => sink.openHeld(LARGE));
+      expect(await opening).toBe(undefined);
+      await sink.abort(true);
+      expect(stagings().flatMap(partsIn)).toEqual([]);
+    });
   });
 
   test.skipIf(isWindows)('row 33: that somebody else could write to is not believed', async () => {
