@@ -20,6 +20,7 @@ import {
   JOURNAL_NAME,
   MOST_JOURNAL_BYTES,
   emptyJournal,
+  isUnbegun,
   parseJournal,
   PART_NAME,
   type Journal,
@@ -27,6 +28,8 @@ import {
 import { isAlive } from './owner.js';
 import { isStagingId, parseStagingName, stagingName } from './staging-name.js';
 
+/** In place of a journal that is not read: nothing that begins one. */
+const TOO_LONG = '\n';
 const REGISTER_MODE = 0o700;
 /** How systems say that a folder is not empty. */
 const NOT_EMPTY: readonly (string | undefined)[] = ['ENOTEMPTY', 'EEXIST'];
@@ -38,6 +41,8 @@ export interface Interrupted {
   readonly name: string;
   readonly ino: number;
   readonly journal: Journal;
+  /** Its journal says something that this version does not know: another may, so it stays as it is. */
+  readonly isUnknown: boolean;
 }
 
 /** The staging folders in `folder` that are this user's and that no process works in, the last one first. */
@@ -79,9 +84,10 @@ function examine(folder: string, name: string): FoundStaging | undefined {
     const isUnderWay = owner !== undefined && isAlive(owner, touchedMs);
     // Of one that is under way nobody asks for more than its roots, which come first.
     const known = isUnderWay ? text.slice(0, text.indexOf('\n')) : text;
-    // A crash right after it was made leaves no journal, or half a line.
-    const journal = parseJournal(known) ?? emptyJournal(stat.mtimeMs);
-    return { id, name, ino: stat.ino, journal, isUnderWay };
+    const parsed = parseJournal(known);
+    const isUnknown = parsed === undefined && !isUnbegun(text);
+    const journal = parsed ?? emptyJournal(stat.mtimeMs);
+    return { id, name, ino: stat.ino, journal, isUnknown, isUnderWay };
   } catch {
     // Somebody else's, or gone meanwhile.
     return undefined;
@@ -108,7 +114,7 @@ export function readJournal(location: string): { text: string; touchedMs: number
   }
   try {
     const { size, mtimeMs } = fstatSync(fd);
-    if (size > MOST_JOURNAL_BYTES) return { text: '', touchedMs: mtimeMs };
+    if (size > MOST_JOURNAL_BYTES) return { text: TOO_LONG, touchedMs: mtimeMs };
     return { text: readFileSync(fd, 'utf8'), touchedMs: mtimeMs };
   } finally {
     closeSync(fd);
@@ -244,14 +250,16 @@ function placeOf(folder: string): string {
 
 /**
  * Removes what an interrupted transfer left; files that have arrived stay. Gives the staging folder if it stays since something
- * else is in it. Throws `permission-denied` or `disk-failed`.
+ * else is in it, or a journal that this version cannot read. Throws `permission-denied` or `disk-failed`.
  */
 export function removeLeftover({ id, folder }: Leftover, register: Register | undefined): string | undefined {
   let kept: string | undefined;
-  for (const { id: found, name, journal } of findInterrupted(folder)) {
+  for (const { id: found, name, journal, isUnknown } of findInterrupted(folder)) {
     if (found !== id) continue;
-    removeCopies(folder, journal);
     const location = path.join(folder, name);
+    // It is found again, perhaps by the version that can.
+    if (isUnknown) return location;
+    removeCopies(folder, journal);
     try {
       emptyStaging(location);
     } catch (thrown) {

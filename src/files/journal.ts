@@ -124,6 +124,15 @@ export function parseJournal(text: string): Journal | undefined {
   };
 }
 
+/** How the first line begins. */
+const BEGINNING = '{"xfer":1,"roots":[';
+
+/** Whether it is what a crash leaves of a journal that was just begun: nothing, or a part of the first line, and zeros for the rest. */
+export function isUnbegun(text: string): boolean {
+  const line = text.replace(/\0+$/, '');
+  return !line.includes('\n') && line.slice(0, BEGINNING.length) === BEGINNING.slice(0, line.length);
+}
+
 /** Of a staging folder in which nothing is written yet. */
 export function emptyJournal(startedMs: number): Journal {
   return {

@@ -11,6 +11,7 @@ import {
   renameSync,
   statSync,
   symlinkSync,
+  truncateSync,
   utimesSync,
   writeFileSync,
   rmSync,
@@ -21,7 +22,7 @@ import { once } from 'node:events';
 import path from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { findInterrupted, leftoversIn, Register, removeLeftover } from '../../../src/files/interrupted.js';
-import { encodeLine } from '../../../src/files/journal.js';
+import { encodeLine, MOST_JOURNAL_BYTES } from '../../../src/files/journal.js';
 import { isAlive, ownerTag } from '../../../src/files/owner.js';
 import { openSink, type SinkOptions } from '../../../src/files/sink.js';
 import { ROOT, type Entry, type FileSink, type Prospect } from '../../../src/transfer/ports.js';
@@ -503,7 +504,16 @@ describe('after an interruption', () => {
   });
 
   test('a staging folder of which the journal was never begun can be removed', async () => {
-    for (const journal of [undefined, '', '{"xfer":1,"ro']) {
+    const zeros = '\0'.repeat(4096);
+    for (const journal of [
+      undefined,
+      '',
+      '{"x',
+      '{"xfer":1,"ro',
+      '{"xfer":1,"roots":["r',
+      zeros,
+      `{"xfer":1${zeros}`,
+    ]) {
       const staging = '.xfer-0123456789abcdef.4194999.1.00000000.00000000';
       mkdirSync(at(staging), 0o700);
       utimesSync(at(staging), 1, 1);
@@ -514,6 +524,36 @@ describe('after an interruption', () => {
       removeLeftover(leftover!, undefined);
       expect(readdirSync(folder)).toEqual([]);
     }
+  });
+
+  test.each([
+    ['a newer version', '{"xfer":2,"roots":["r"],"started":1}\n'],
+    ['a newer version, cut', '{"xfer":2,"ro'],
+    ['something else', 'dear diary'],
+    ['something else, in lines', '\n{"xfer":1,"roots":["r"],"started":1}\n'],
+  ])('a staging folder with the journal of %s is told and left as it is', async (_, journal) => {
+    await interrupt();
+    const [staging = ''] = stagings();
+    const before = partsIn(staging);
+    writeFileSync(at(staging, 'journal'), journal);
+    const [leftover] = leftoversIn([folder]);
+    expect(leftover).toMatchObject({ roots: [], parts: [], arrivedFiles: 0 });
+    expect(removeLeftover(leftover!, new Register(register))).toBe(at(staging));
+    expect(partsIn(staging)).toEqual(before);
+    expect(readFileSync(at(staging, 'journal'), 'utf8')).toBe(journal);
+    expect(new Register(register).folders()).toEqual([folder]);
+    const { sink } = await arrive();
+    expect(sink.heldBytes(LARGE)).toBe(0);
+    await sink.abort(true);
+    expect(stagings()).toEqual([staging]);
+  });
+
+  test('a journal that is too long to be read is left as it is', async () => {
+    await interrupt();
+    const [staging = ''] = stagings();
+    truncateSync(at(staging, 'journal'), MOST_JOURNAL_BYTES + 1);
+    expect(removeLeftover(leftoversIn([folder])[0]!, undefined)).toBe(at(staging));
+    expect(partsIn(staging)).toHaveLength(1);
   });
 
   test('a register that cannot be written is no failure', async () => {
