@@ -15,6 +15,7 @@ import {
   type Stats,
 } from 'node:fs';
 import path from 'node:path';
+import { OpenFolder } from './directory.js';
 import { errnoOf, writeError } from './disk-errors.js';
 import {
   JOURNAL_NAME,
@@ -250,18 +251,24 @@ function placeOf(folder: string): string {
 
 /**
  * Removes what an interrupted transfer left; files that have arrived stay. Gives the staging folder if it stays since something
- * else is in it, or a journal that this version cannot read. Throws `permission-denied` or `disk-failed`.
+ * else is in it, or a journal that this version cannot read. Throws `permission-denied`, `disk-failed`, or `target-exists` where
+ * something else has its place.
  */
 export function removeLeftover({ id, folder }: Leftover, register: Register | undefined): string | undefined {
   let kept: string | undefined;
-  for (const { id: found, name, journal, isUnknown } of findInterrupted(folder)) {
+  for (const { id: found, name, ino, journal, isUnknown } of findInterrupted(folder)) {
     if (found !== id) continue;
     const location = path.join(folder, name);
     // It is found again, perhaps by the version that can.
     if (isUnknown) return location;
     removeCopies(folder, journal);
     try {
-      emptyStaging(location);
+      const staging = new OpenFolder(location, false);
+      try {
+        emptyStaging(staging, location, ino);
+      } finally {
+        staging.close();
+      }
     } catch (thrown) {
       if (!NOT_EMPTY.includes(errnoOf(thrown))) throw writeError(thrown, location);
       kept = location;
@@ -285,8 +292,15 @@ export function removeCopies(folder: string, journal: Journal | undefined): void
   }
 }
 
-/** Removes a staging folder and what xfer puts into one. Throws where anything else is in it: that stays, and so does the folder. */
-export function emptyStaging(location: string): void {
-  for (const name of readdirSync(location)) if (isOurs(name)) unlinkSync(path.join(location, name));
+/**
+ * Removes a staging folder and what xfer puts into one. Throws where anything else is in it: that stays, and so does the folder; also
+ * where it is not the one with that inode, since somebody who may write beside it has put another in its place.
+ */
+export function emptyStaging(folder: OpenFolder, location: string, ino: number): void {
+  if (folder.stat().ino !== ino) throw Object.assign(new Error('ENOTDIR'), { code: 'ENOTDIR' });
+  for (const name of readdirSync(folder.prefix)) {
+    if (isOurs(name)) unlinkSync(`${folder.prefix}/${name}`);
+  }
+  // By its name there is no way but this, which removes nothing but an empty folder.
   rmdirSync(location);
 }

@@ -14,6 +14,7 @@ import {
   readdirSync,
   readSync,
   renameSync,
+  rmdirSync,
   writeSync,
   type Stats,
 } from 'node:fs';
@@ -113,9 +114,8 @@ export class Staging {
       return staging;
     } catch (thrown) {
       if (staging === undefined) {
-        folder?.close();
         options.register?.forget(id);
-        removeIfPossible(location);
+        removeIfPossible(folder, location);
       } else staging.abandon(false);
       throw thrown;
     }
@@ -299,7 +299,7 @@ export class Staging {
     const location = this.#location;
     try {
       if (any) renameSync(location, `${target.prefix}/${stagingName(this.id)}`);
-      else emptyStaging(location);
+      else emptyStaging(this.#folder, location, this.#stat.ino);
     } catch {
       // Left for a later transfer, or for whoever removed it.
     }
@@ -428,11 +428,14 @@ export class Staging {
   }
 }
 
-function removeIfPossible(location: string): void {
+function removeIfPossible(folder: OpenFolder | undefined, location: string): void {
   try {
-    emptyStaging(location);
+    if (folder === undefined) rmdirSync(location);
+    else emptyStaging(folder, location, folder.stat().ino);
   } catch {
     // What went wrong before matters more.
+  } finally {
+    folder?.close();
   }
 }
 

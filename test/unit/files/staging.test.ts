@@ -27,7 +27,7 @@ import { isAlive, ownerTag } from '../../../src/files/owner.js';
 import { openSink, type SinkOptions } from '../../../src/files/sink.js';
 import { ROOT, type Entry, type FileSink, type Prospect } from '../../../src/transfer/ports.js';
 import { temporaryFolder } from '../../support/temporary-folder.js';
-import { withFailing, withShortWrites } from './faults.js';
+import { withFailing, withShortWrites, withSwap } from './faults.js';
 
 const MIB = 2 ** 20;
 const isWindows = process.platform === 'win32';
@@ -460,6 +460,27 @@ describe('after an interruption', () => {
     // And what is left is none of ours.
     expect(new Register(register).folders()).toEqual([]);
     expect(leftoversIn([folder])).toEqual([]);
+  });
+
+  // Elsewhere Node has no call that stays in a folder which was opened.
+  test.skipIf(process.platform !== 'linux').each([
+    ['a link, before it is opened', 'openSync', 2, 'link'],
+    ['a link, after it was opened', 'readdirSync', 2, 'link'],
+    ['another folder', 'openSync', 2, 'folder'],
+  ] as const)('row 33: nothing is removed by way of %s in its place', async (_, call, number, kind) => {
+    await interrupt();
+    const [staging = ''] = stagings();
+    mkdirSync(at('victim'));
+    for (const name of ['journal', '0.part']) writeFileSync(at('victim', name), 'mine');
+    const [leftover] = leftoversIn([folder]);
+    const swap = (): void => {
+      renameSync(at(staging), at('away'));
+      if (kind === 'link') symlinkSync(at('victim'), at(staging));
+      else renameSync(at('victim'), at(staging));
+    };
+    const removing = withSwap(call, number, swap, async () => removeLeftover(leftover!, undefined));
+    await expect(removing).rejects.toMatchObject({ code: 'target-exists', subject: at(staging) });
+    expect(readdirSync(at(kind === 'link' ? 'victim' : staging)).sort()).toEqual(['0.part', 'journal']);
   });
 
   test.each(['the next transfer', 'xfer resume --clean'])(
