@@ -1,8 +1,9 @@
 /** Where a chat is read and written: a terminal whose prompt stays whole whatever comes in, or pipes. */
 import { createInterface, type Interface } from 'node:readline';
+import { columnsOf } from './columns.js';
 import type { Context, Output } from './context.js';
 import { writeAbove } from './prompt-line.js';
-import { USUAL_WIDTH, wrap } from './show.js';
+import { wrap } from './show.js';
 
 const PROMPT = '> ';
 
@@ -61,7 +62,7 @@ export class ChatScreen {
   }
 
   get width(): number {
-    return this.#context.stderr.columns ?? USUAL_WIDTH;
+    return columnsOf(this.#context.stderr);
   }
 
   /** Above what is being typed, which is drawn again as it was. */

@@ -14,7 +14,7 @@ import type { Context } from './context.js';
 import { brief } from './explain.js';
 import { countOf, formatSize } from './figures.js';
 import { meetingOptions } from './meeting-flags.js';
-import { show, showJson, USUAL_WIDTH, wrap } from './show.js';
+import { show, showJson, widthOf, wrap } from './show.js';
 import { programVersion } from './version.js';
 
 /** As commander gives them. */
@@ -58,7 +58,7 @@ export async function runDoctor(
   const exitCode = examination.isReady ? 0 : NOT_READY;
   if (flags.json === true) writeJson(examination, exitCode, stdout);
   else {
-    const width = stdout.isTTY === true ? (stdout.columns ?? USUAL_WIDTH) : Number.MAX_SAFE_INTEGER;
+    const width = widthOf(stdout);
     for (const line of linesOf(examination, width)) stdout.write(`${line}\n`);
   }
   return exitCode;

@@ -1,5 +1,6 @@
 /** The command line: commands, flags, help. The only file that knows commander. It starts fast and loads no command. */
 import { Argument, Command, CommanderError, Help, Option } from 'commander';
+import { columnsOf, USUAL_WIDTH } from './columns.js';
 import { MACHINES } from './commands/machines.js';
 import { OWN } from './commands/own.js';
 import { SHARES } from './commands/shares.js';
@@ -27,8 +28,8 @@ export async function runProgram(
     command.configureOutput({
       writeOut: (text) => streams.stdout.write(text),
       writeErr: (text) => streams.stderr.write(text),
-      getOutHelpWidth: () => streams.stdout.columns ?? USUAL_WIDTH,
-      getErrHelpWidth: () => streams.stderr.columns ?? USUAL_WIDTH,
+      getOutHelpWidth: () => columnsOf(streams.stdout),
+      getErrHelpWidth: () => columnsOf(streams.stderr),
       // Said by the action, in the words of all other errors.
       outputError: () => undefined,
     });
@@ -121,8 +122,6 @@ examples:
 exit status: 0 everything verified and in place, 1 failed or declined, 2 usage,
 3 try again, 4 do not blindly try again, 70 a bug of xfer, 130 interrupted`;
 
-/** Columns where a stream does not say. */
-const USUAL_WIDTH = 80;
 /** Below so many columns what a flag does stands under it: there is no room beside it. */
 const NARROW_WIDTH = 60;
 const BELOW = ' '.repeat(6);

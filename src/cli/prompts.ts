@@ -2,8 +2,9 @@
 import { createInterface, type Interface } from 'node:readline';
 import { Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { columnsOf } from './columns.js';
 import type { Context, Input } from './context.js';
-import { USUAL_WIDTH, wrap } from './show.js';
+import { wrap } from './show.js';
 
 export interface QuestionOptions {
   /** Takes the question back; its answer is `undefined` then. */
@@ -50,7 +51,7 @@ export class Prompts {
     };
     signal?.addEventListener('abort', takeBack, { once: true });
     try {
-      const lines = question.split('\n').flatMap((line) => wrap(line, stderr.columns ?? USUAL_WIDTH));
+      const lines = question.split('\n').flatMap((line) => wrap(line, columnsOf(stderr)));
       // readline draws its prompt again and again: one line of it is enough.
       for (const line of lines.slice(0, -1)) stderr.write(`${line}\n`);
       const answer = await nextLine(terminal, stdin, `${lines.at(-1) ?? ''} `);

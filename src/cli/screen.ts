@@ -1,7 +1,8 @@
 /** Lines that stay and one line that is drawn in place, on a terminal or without one. The only file that knows ora. */
 import type { Ora } from 'ora';
+import { columnsOf, mendColumns, USUAL_WIDTH } from './columns.js';
 import type { Output } from './context.js';
-import { USUAL_WIDTH, wrap } from './show.js';
+import { wrap } from './show.js';
 
 /** Without a terminal a line about progress is written this often. */
 const PLAIN_EVERY_MS = 5_000;
@@ -90,7 +91,7 @@ class TerminalScreen implements Screen {
   }
 
   get width(): number {
-    return this.#output.columns ?? USUAL_WIDTH;
+    return columnsOf(this.#output);
   }
 
   say(line: string): void {
@@ -124,6 +125,8 @@ class TerminalScreen implements Screen {
 
   async #open(): Promise<void> {
     const { default: ora } = await import('ora');
+    // In 0 columns a line takes rows without end, and ora goes up all of them.
+    mendColumns(this.#output);
     // Prompts read the keyboard themselves, so ora must leave it alone.
     this.#spinner = ora({ stream: this.#output, discardStdin: false, color: this.#color });
     this.#draw();

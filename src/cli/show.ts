@@ -1,4 +1,5 @@
 /** The one way of foreign text to a terminal: names, paths, texts, errors of a peer, addresses. */
+import { columnsOf } from './columns.js';
 import { clustersOf, displayWidth } from './display-width.js';
 
 /**
@@ -16,12 +17,9 @@ const EVERY_UNSAFE_IN_TEXT = new RegExp(`[${UNSAFE}--[\\n\\t]]`, 'gv');
 /** Most columns that a foreign text may take where nobody says how many there are. */
 const WIDEST = 200;
 
-/** Columns of a terminal that does not say how many it has. */
-export const USUAL_WIDTH = 80;
-
 /** Columns of a line for `output`. A script gets lines whole. */
-export function widthOf({ isTTY, columns }: { readonly isTTY?: boolean; readonly columns?: number }): number {
-  return isTTY === true ? (columns ?? USUAL_WIDTH) : Number.MAX_SAFE_INTEGER;
+export function widthOf(output: { readonly isTTY?: boolean; readonly columns?: number }): number {
+  return output.isTTY === true ? columnsOf(output) : Number.MAX_SAFE_INTEGER;
 }
 
 /** `text` on one line and harmless: `\u{202e}` for what is not, cut in its middle to at most `width` columns. */

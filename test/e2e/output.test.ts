@@ -134,6 +134,20 @@ describe('on a terminal of 40 columns', () => {
   });
 });
 
+describe('on a terminal that says it has 0 columns', () => {
+  it('is drawn as on one of 80, and SIGTERM is served', async () => {
+    const receiver = await xferOnTerminal(
+      ['receive', '417-apple-tiger', '--connect', `127.0.0.1:${await freePort()}`, '--out', to],
+      { wrapper: ['sh', '-c', 'stty cols 0 rows 0; exec "$@"', 'sh'] },
+    );
+    // Drawn, taken away and drawn again.
+    await receiver.waitFor(/(?:looking for the other side[^]*){3}/);
+    receiver.kill('SIGTERM');
+    expect(await receiver.status()).toBe(130);
+    expect(receiver.screen.length).toBeLessThan(100_000);
+  });
+});
+
 describe('without a terminal', () => {
   it('progress is a line now and then', async () => {
     const { host: sender, join } = await listening(['send', '-'], { keepInputOpen: true });

@@ -9,8 +9,12 @@ class Terminal extends Collected {
   constructor(columns: number) {
     super({ isTTY: true, columns });
   }
+  #moves = 0;
   cursorTo(): void {}
-  moveCursor(): void {}
+  moveCursor(): void {
+    this.#moves += 1;
+    if (this.#moves > 1000) throw new Error('the cursor moves up for ever');
+  }
   clearLine(): void {}
 }
 
@@ -36,6 +40,29 @@ test.each([80, 40])('row 57: the drawn line leaves the last of %i columns free',
   screen.close();
   const line = stripVTControlCharacters(terminal.text);
   expect(displayWidth(line.slice(0, line.lastIndexOf('x') + 1))).toBe(columns - 1);
+});
+
+test.each([0, NaN])('a terminal that says it has %i columns has 80', async (columns) => {
+  const terminal = new Terminal(columns);
+  const screen = openDrawing(terminal, { NO_COLOR: '1' });
+  screen.status(status);
+  await drawn(terminal);
+  expect(screen.width).toBe(80);
+  screen.status({ kind: 'moving', draw: () => 'moving' });
+  screen.close();
+  expect(terminal.columns).toBe(80);
+});
+
+test('a terminal whose width changes is drawn as wide as it is then', async () => {
+  const terminal = new Terminal(0);
+  const screen = openDrawing(terminal, { NO_COLOR: '1' });
+  screen.status(status);
+  await drawn(terminal);
+  Object.assign(terminal, { columns: 40 });
+  expect(screen.width).toBe(40);
+  Object.assign(terminal, { columns: 0 });
+  expect(screen.width).toBe(80);
+  screen.close();
 });
 
 test('NO_COLOR leaves color out', async () => {
