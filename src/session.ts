@@ -143,6 +143,8 @@ async function runSession<T>(
   let reunion: Awaited<ReturnType<PairedChannel['keepTogether']>> | undefined;
   try {
     const ending = paired.ended === undefined ? signal : AbortSignal.any([signal, paired.ended]);
+    // What ends it is told to the peer, which may close the connection then.
+    ending.addEventListener('abort', () => paired.channel.giveUp?.(), { once: true });
     thread = await hashThread();
     const peerRole = await introduce(paired, role, options, ending);
     // Of the first key: a session that is met again has others.

@@ -96,6 +96,10 @@ export class SealedChannel implements Channel {
     this.#onLost = onLost;
   }
 
+  giveUp(): void {
+    this.#onLost = undefined;
+  }
+
   /**
    * Goes on over another connection, under the key of a new epoch, which stays the caller's. What was under way and did not arrive is sent
    * again. `onConfirmed` is called when the peer's first record came, and with it the proof that it uses that key too; then after each other one.
@@ -232,7 +236,7 @@ export class SealedChannel implements Channel {
 
   /** The connection is gone: that is the end of the session, unless it can go on over another one. */
   #lose(error: XferError): void {
-    const isDone = this.#ourEnd === 'ended' && this.#incoming.hasEnded;
+    const isDone = (this.#ourEnd === 'ended' && this.#incoming.hasEnded) || this.#incoming.hasGivenUp;
     if (this.#failure !== undefined || this.#onLost === undefined || isDone || !LOSSES.includes(error.code)) {
       this.#fail(error);
       return;

@@ -26,6 +26,8 @@ export class Incoming {
   #laneListener: ((message: LaneMessage) => void) | undefined;
   readonly #laneMessages: LaneMessage[] = [];
   #hasHints = false;
+  /** What the peer said last was why it ends. */
+  #isError = false;
 
   /** How many items came with none missing before them. */
   get arrived(): number {
@@ -34,6 +36,11 @@ export class Incoming {
 
   get hasEnded(): boolean {
     return this.#total === this.#order.next;
+  }
+
+  /** Whether the peer ended because of an error, which it said; that may still be to be received. */
+  get hasGivenUp(): boolean {
+    return this.hasEnded && this.#isError;
   }
 
   /** Takes an item, in a message of that length. Throws `protocol` out of turn and `limit` beyond the credit. */
@@ -92,6 +99,7 @@ export class Incoming {
 
   #deliver(received: Received): void {
     const { item, cost } = received;
+    this.#isError = 'type' in item && item.type === 'error';
     if ('type' in item && (item.type === 'hints' || item.type === 'lanes')) {
       this.credit.release(cost);
       // Or they would be as many places to knock at as the peer likes.

@@ -63,6 +63,8 @@ async function tell(channel: Channel, inbox: Inbox, code: ErrorCode): Promise<vo
 
 /** Tells the peer why this side gives up, and ends our direction. */
 export async function sayLast(channel: Channel, code: ErrorCode): Promise<void> {
+  // The peer may close the connection as soon as it has heard the word.
+  channel.giveUp?.();
   // The receiver's no is the last word of a declined offer.
   if (code !== 'declined') await channel.send({ type: 'error', code });
   await channel.end();

@@ -101,6 +101,8 @@ export interface Channel {
   release(cost: number): void;
   /** How much the peer may have under way, in bytes: small until someone said yes. Never shrinks. */
   widen(windowBytes: number): void;
+  /** From now on nobody looks for a peer whose connection is lost: this side ends, and says why if it still can. */
+  readonly giveUp?: () => void;
   /** Ends our direction, authenticated, after everything sent before. */
   end(): Promise<void>;
   /** Drops the connection at once; a pending `send` or `receive` rejects with `error`, or `peer-gone`. */

@@ -75,6 +75,7 @@ export function watchChannel(channel: Channel, onEvent: (event: StallEvent) => v
       widen: (windowBytes) => {
         channel.widen(windowBytes);
       },
+      giveUp: () => channel.giveUp?.(),
       end: () => channel.end(),
       destroy: (error) => {
         channel.destroy(error);

@@ -10,7 +10,7 @@ import { startPrivateDht, type PrivateDht } from '../support/private-dht.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 import { namesIn, noise } from '../support/trees.js';
-import { xfer, xferOnTerminal } from '../support/xfer-process.js';
+import { xfer, xferOnTerminal, type XferProcess, type XferTerminal } from '../support/xfer-process.js';
 
 const MIB = 2 ** 20;
 const CTRL_C = '\u0003';
@@ -43,6 +43,11 @@ afterEach(() => {
   proxy?.close();
   proxy = undefined;
 });
+
+/** Nobody looks for a side that ends, and says that it does. */
+function expectNothingLost(...sides: readonly (XferProcess | XferTerminal)[]): void {
+  for (const { text } of sides) expect(text).not.toMatch(/connection (?:is )?lost/);
+}
 
 describe('Ctrl-C while nobody is there yet', () => {
   it('ends a sender', async () => {
@@ -114,6 +119,7 @@ describe('Ctrl-C while the receiver thinks', () => {
     receiver.type(CTRL_C);
     await expectEnding(receiver, { ...MINE, in: to });
     await expectEnding(sender, THEIRS);
+    expectNothingLost(sender, receiver);
   });
 
   it('at the sender tells the receiver', async () => {
@@ -123,6 +129,7 @@ describe('Ctrl-C while the receiver thinks', () => {
     sender.kill('SIGINT');
     await expectEnding(sender, MINE);
     await expectEnding(receiver, { ...THEIRS, in: to });
+    expectNothingLost(sender, receiver);
   });
 });
 
@@ -137,6 +144,7 @@ describe('Ctrl-C while files move', () => {
     one.kill('SIGINT');
     await expectEnding(one, MINE);
     await expectEnding(other, { ...THEIRS, in: to });
+    expectNothingLost(one, other);
   });
 
   it.each(['receiver', 'sender'] as const)('at the %s works though the line hangs', async (who) => {
@@ -148,6 +156,7 @@ describe('Ctrl-C while files move', () => {
     one.kill('SIGINT');
     const kept = { ...MINE, error: 'interrupted', in: to, goesOn: true };
     await expectEnding(one, who === 'receiver' ? kept : MINE);
+    expectNothingLost(one);
   });
 
   it.each(['receiver', 'sender'] as const)('twice at the %s stops at once', async (who) => {

@@ -353,6 +353,24 @@ describe('what is interrupted', () => {
     await succeed('get', 'pi:big', here);
     await stop(server);
     await expectSameTree(here, shared);
+    expect(server.text).not.toContain('connection lost');
+  });
+
+  it.each([1, 2])('ends by Ctrl-C, %i times, and looks for nobody', async (times) => {
+    await writeFile(inShare('big'), noise(24 * MIB, 'big'));
+    const server = await serving();
+    const idle = await xfer(['shell', 'pi', '--addr', `127.0.0.1:${port}`], {
+      ...laptop,
+      keepInputOpen: true,
+    });
+    idle.input.write('ls\n');
+    await idle.waitFor(/big/);
+    const process = await start(laptop, 'get', 'pi:big', here, '--limit', '4M', '--json');
+    await process.waitFor(/"progress".*"bytes":\d{7}/);
+    for (let time = 0; time < times; time++) server.kill('SIGINT');
+    idle.input.end();
+    await Promise.all([server.status(), process.status(), idle.status()]);
+    expect(`${server.text}${process.text}${idle.text}`).not.toMatch(/reconnecting|connection (?:is )?lost/);
   });
 });
 

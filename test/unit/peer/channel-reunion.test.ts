@@ -9,6 +9,7 @@ import type { Chunk } from '../../../src/transfer/ports.js';
 import { AGREEMENT, channelPair, lanePair } from '../../support/channels.js';
 import { connectionPair, type Tamper } from '../../support/connections.js';
 import { atMost } from '../../support/soak.js';
+import { settle } from '../../support/turns.js';
 
 const cutAfter =
   (bytes: number): Tamper =>
@@ -168,6 +169,33 @@ describe('a session that loses its connections', () => {
     other.outlive(() => (isLost = true));
     other.destroy();
     await expect(other.receive()).rejects.toMatchObject({ code: 'peer-gone' });
+    expect(isLost).toBe(false);
+  });
+
+  test('is over for a side that gave up, whoever closes its connection', async () => {
+    const [joiner, host] = await channelPair();
+    let isLost = false;
+    joiner.outlive(() => (isLost = true));
+    joiner.giveUp();
+    await joiner.send({ type: 'error', code: 'disk-full' });
+    await joiner.end();
+    expect((await host.receive())?.item).toEqual({ type: 'error', code: 'disk-full' });
+    host.destroy();
+    await expect(joiner.receive()).rejects.toMatchObject({ code: 'peer-gone' });
+    expect(isLost).toBe(false);
+  });
+
+  test('is over where the last word of the peer was why it gave up', async () => {
+    const [joiner, host] = await channelPair();
+    let isLost = false;
+    host.outlive(() => (isLost = true));
+    await joiner.send({ type: 'error', code: 'disk-full' });
+    await joiner.end();
+    expect((await host.receive())?.item).toEqual({ type: 'error', code: 'disk-full' });
+    expect(await host.receive()).toBeUndefined();
+    joiner.destroy();
+    await settle();
+    await expect(host.end()).rejects.toMatchObject({ code: 'peer-gone' });
     expect(isLost).toBe(false);
   });
 

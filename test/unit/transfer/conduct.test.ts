@@ -27,6 +27,16 @@ describe('a side of a transfer', () => {
   beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }));
   afterEach(() => void vi.useRealTimers());
 
+  it('that fails looks for nobody any more, from before it says so', async () => {
+    const { channel, peer, outcome } = failing('disk-full');
+    const said: string[] = [];
+    Object.assign(channel, { giveUp: () => said.push(`after ${channel.sent.length} words`) });
+    expect(await peer.hearAll()).toEqual([{ type: 'error', code: 'disk-full' }]);
+    await peer.channel.end();
+    await expect(outcome).rejects.toMatchObject({ code: 'disk-full' });
+    expect(said).toEqual(['after 0 words']);
+  });
+
   it('that goes well is left as it is, and its signal too', async () => {
     const work = deferred<string>();
     const { channel, outcome, abort } = side(() => work.promise);
