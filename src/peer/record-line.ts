@@ -6,25 +6,30 @@ import { KEEP_ALIVE_MS, MAX_MESSAGE_BYTES, SILENCE_MS } from './noise.js';
 
 /** What may be under way to the system while more is sealed, in bytes. */
 const UNDER_WAY_BYTES = 2 * 2 ** 20;
+/** How often the clock is looked at. */
+const LOOK_MS = 1_000;
+/** Where looks are further apart than this, this machine slept. */
+const NAP_MS = 3 * LOOK_MS;
 const LENGTH_BYTES = 4;
 /** Pieces up to this long are joined with their neighbours: a write of its own costs more than the copy. */
 const SMALL_BYTES = 4096;
 
 /**
  * Messages of a direct connection after its pairing (protocol section 4): a length of four bytes and that many bytes.
- * An empty message keeps alive; a peer that is not heard for 15 s is gone.
+ * An empty message keeps alive; a peer that is not heard for 14 s is gone, at the next look.
  */
 export class RecordLine implements Line {
   readonly #socket: Duplex;
   readonly #events: LineEvents;
   readonly #incoming: MessageReader;
-  readonly #pulse: NodeJS.Timeout;
+  readonly #looking: NodeJS.Timeout;
   #underWay = 0;
   #isFull = false;
   #flushed: (() => void)[] = [];
   #heardMs = performance.now();
-  #pulseMs = performance.now();
-  #isIdle = true;
+  #lookMs = performance.now();
+  /** How often the clock was looked at since something was sent. */
+  #idleLooks = 0;
 
   /** `received` came before: the first bytes of the first message. */
   constructor(socket: Duplex, received: Uint8Array, events: LineEvents) {
@@ -35,8 +40,8 @@ export class RecordLine implements Line {
     socket.on('end', events.onEnd);
     socket.on('error', events.onError);
     socket.on('close', () => this.#onClose());
-    this.#pulse = setInterval(() => this.#onPulse(), KEEP_ALIVE_MS);
-    this.#pulse.unref();
+    this.#looking = setInterval(() => this.#look(), LOOK_MS);
+    this.#looking.unref();
     // Not before the caller has the line.
     queueMicrotask(() => this.#take(received));
     if (socket.destroyed) setImmediate(() => this.#onClose());
@@ -48,7 +53,7 @@ export class RecordLine implements Line {
     for (const piece of pieces) length += piece.length;
     const header = Buffer.allocUnsafe(LENGTH_BYTES);
     header.writeUInt32BE(length);
-    this.#isIdle = false;
+    this.#idleLooks = 0;
     this.#underWay += LENGTH_BYTES + length;
     const writes = joinSmall([header, ...pieces]);
     this.#socket.cork();
@@ -92,22 +97,22 @@ export class RecordLine implements Line {
     this.#events.onDrain();
   }
 
-  #onPulse(): void {
+  #look(): void {
     const nowMs = performance.now();
     // A machine that slept could not hear.
-    if (nowMs - this.#pulseMs > 2 * KEEP_ALIVE_MS) this.#heardMs = nowMs;
-    this.#pulseMs = nowMs;
-    if (nowMs - this.#heardMs > SILENCE_MS) {
+    if (nowMs - this.#lookMs > NAP_MS) this.#heardMs = nowMs;
+    this.#lookMs = nowMs;
+    this.#idleLooks += 1;
+    if (nowMs - this.#heardMs >= SILENCE_MS) {
       this.#socket.destroy(new XferError('peer-gone', { detail: 'silence' }));
-    } else if (this.#isIdle && this.#socket.writable) {
+    } else if (this.#idleLooks * LOOK_MS >= KEEP_ALIVE_MS && this.#socket.writable) {
       this.send([]);
     }
-    this.#isIdle = true;
     this.#incoming.rest();
   }
 
   #onClose(): void {
-    clearInterval(this.#pulse);
+    clearInterval(this.#looking);
     this.#wakeFlushed();
     this.#events.onClose();
   }

@@ -119,7 +119,7 @@ describe('a connection', () => {
     a.destroy();
   });
 
-  test('row 28: a confirmed peer is kept while it keeps alive, and gone after 15 s of silence', async () => {
+  test('row 28: a confirmed peer is kept while it keeps alive, and gone within 15 s of silence', async () => {
     vi.useFakeTimers();
     let isDeaf = false;
     const [a, b] = await connectionPair((bytes) =>
@@ -132,7 +132,10 @@ describe('a connection', () => {
     await vi.advanceTimersByTimeAsync(60_000);
     expect(gone).toBe(false);
     isDeaf = true;
-    await vi.advanceTimersByTimeAsync(16_000);
+    // Its last word may be as old as its keep-alives are apart.
+    await vi.advanceTimersByTimeAsync(8_900);
+    expect(gone).toBe(false);
+    await vi.advanceTimersByTimeAsync(6_000);
     expect(gone).toBe(true);
     a.destroy();
   });
