@@ -2,7 +2,7 @@
 import { XferError } from '../errors.js';
 import { CHUNK_BYTES, type Channel } from './ports.js';
 
-/** Silence after which it is named, and how often it is named again. */
+/** Silence after which it is named, again at each look. */
 const NAME_AFTER_MS = 10_000;
 /** Silence after which the session ends: keep-alives of a connection are not progress. */
 const GIVE_UP_AFTER_MS = 120_000;
@@ -24,19 +24,19 @@ export type StallEvent =
   { readonly type: 'stalled'; readonly silentMs: number } | { readonly type: 'flowing' };
 
 /**
- * Watches the items that pass a channel. After 10 s without one it says `stalled`, again every 10 s, and
+ * Watches the items that pass a channel. After 10 s without one it says `stalled`, again each second, and
  * `flowing` when it goes on; after 120 s it destroys the channel with `stalled`.
  */
 export function watchChannel(channel: Channel, onEvent: (event: StallEvent) => void): Watch {
   let lastMs = performance.now();
-  let namedMs = 0;
+  let isNamed = false;
   let paused = false;
   let away = false;
 
   const passed = (): void => {
     lastMs = performance.now();
-    if (namedMs === 0) return;
-    namedMs = 0;
+    if (!isNamed) return;
+    isNamed = false;
     onEvent({ type: 'flowing' });
   };
 
@@ -45,11 +45,11 @@ export function watchChannel(channel: Channel, onEvent: (event: StallEvent) => v
       lastMs = performance.now();
       return;
     }
-    const silentMs = performance.now() - lastMs;
+    const silentMs = Math.floor(performance.now() - lastMs);
     if (silentMs >= GIVE_UP_AFTER_MS) {
       channel.destroy(new XferError('stalled', { detail: silentMs }));
-    } else if (silentMs - namedMs >= NAME_AFTER_MS) {
-      namedMs = silentMs;
+    } else if (silentMs >= NAME_AFTER_MS) {
+      isNamed = true;
       onEvent({ type: 'stalled', silentMs });
     }
   };
