@@ -3,6 +3,7 @@ import { completeWord, formatCode, parseCode, XferError } from '../index.js';
 import { canAsk, type Context, type OutputFlags } from './context.js';
 import { explain } from './explain.js';
 import type { Prompts } from './prompts.js';
+import { widthOf, wrap } from './show.js';
 import { usageError } from './usage.js';
 
 /** A code is never longer than 16 words of 8 letters, with some room for a pasted command. */
@@ -43,7 +44,8 @@ async function askCode(context: Context, prompts: Prompts): Promise<string> {
     } catch (error) {
       if (!(error instanceof XferError)) throw error;
       const { sentence, hint } = explain(error);
-      context.stderr.write(`${sentence}${hint === undefined ? '' : `; ${hint}`}\n`);
+      const text = hint === undefined ? sentence : `${sentence}; ${hint}`;
+      for (const line of wrap(text, widthOf(context.stderr))) context.stderr.write(`${line}\n`);
     }
   }
 }

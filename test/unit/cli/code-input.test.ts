@@ -1,5 +1,7 @@
+import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { completeCode, readCode } from '../../../src/cli/code-input.js';
+import { explain } from '../../../src/cli/explain.js';
 import { Prompts } from '../../../src/cli/prompts.js';
 import { makeWorld, type, type WorldOptions } from './world.js';
 
@@ -48,6 +50,19 @@ describe('a person', () => {
     expect(await code).toBe('417-apple-tiger');
     expect(stderr.text).toContain("no code has the word 'aple'; did you mean 'apple'?\n");
     expect(stderr.text).toContain('this is not a code;');
+  });
+
+  test('hears it in lines that fit the terminal, broken between words', async () => {
+    const { context, stdin, stderr } = makeWorld({ terminal: true });
+    Object.assign(stderr, { columns: 40 });
+    const code = readCode(undefined, context, {}, new Prompts(context));
+    await type(stdin, ['y\n', '417-apple-tiger\n']);
+    await code;
+    const said = stderr.text.slice(stderr.text.indexOf('this is not'), stderr.text.lastIndexOf('code: '));
+    const { sentence, hint } = explain({ code: 'bad-code', subject: undefined, detail: undefined });
+    const lines = stripVTControlCharacters(said).trimEnd().split('\n');
+    expect(lines.map((line) => line.trim()).join(' ')).toBe(`${sentence}; ${hint}`);
+    for (const line of lines) expect(line.length).toBeLessThanOrEqual(40);
   });
 
   test('who ends the input, or presses Ctrl-C, gives no code', async () => {
