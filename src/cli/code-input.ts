@@ -35,7 +35,7 @@ async function askCode(context: Context, prompts: Prompts): Promise<string> {
     const typed = await prompts.line('code:', { complete: completeCode, signal: context.signal });
     if (typed === undefined) {
       throw context.signal.aborted
-        ? new XferError('interrupted')
+        ? new XferError('interrupted', { subject: 'code' })
         : usageError('the code is missing', 'type it as the other person sees it');
     }
     if (typed === '') continue;

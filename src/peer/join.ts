@@ -25,7 +25,7 @@ export interface JoinOptions extends WaysToMeet {
  *
  * @throws XferError `wrong-code` where everybody found refused the code, `code-dead` after 8 such, `no-peer` where
  * nobody was found in time or a crowd of candidates led nowhere for 60 s (both with the detail `crowd` where there are many), `peer-unreachable` where no connection to somebody came about,
- * `version-unsupported`, `no-network`, `port-in-use`, `bad-address`, `interrupted`. Nothing stays open then.
+ * `version-unsupported`, `no-network`, `port-in-use`, `bad-address`, `interrupted` (with the subject `code`: it was not used). Nothing stays open then.
  */
 export async function joinSession(options: JoinOptions): Promise<PairedChannel> {
   // While it dials and looks. A failure shows where a peer is met.

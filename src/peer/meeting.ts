@@ -107,7 +107,8 @@ export class Meeting {
     // Every connection listens; there may be dozens.
     setMaxListeners(0, this.#over.signal);
     const interrupt = (): void => {
-      this.fail(new XferError('interrupted'));
+      // The code of a host ends with it; that of a joiner lives on.
+      this.fail(new XferError('interrupted', side === 'joiner' ? { subject: 'code' } : {}));
     };
     signal.addEventListener('abort', interrupt, { once: true });
     this.#stopListening = () => {

@@ -20,6 +20,7 @@ const MINE: Ending = {
   error: 'interrupted',
   hint: 'start again on both sides with a new code',
 };
+const UNUSED: Ending = { ...MINE, hint: 'the code was not used and may be tried again' };
 const THEIRS: Ending = {
   status: 3,
   error: 'the other side was interrupted',
@@ -69,14 +70,14 @@ describe('Ctrl-C while nobody is there yet', () => {
     ]);
     await receiver.waitFor(/looking for the other side/);
     receiver.kill('SIGINT');
-    await expectEnding(receiver, { ...MINE, in: to });
+    await expectEnding(receiver, { ...UNUSED, in: to });
   });
 
   it('ends a prompt for the code', async () => {
     const receiver = await xferOnTerminal(['receive']);
     await receiver.waitFor(/code/i);
     receiver.type(CTRL_C);
-    await expectEnding(receiver, MINE);
+    await expectEnding(receiver, UNUSED);
   });
 });
 

@@ -91,7 +91,10 @@ export const MOVING = {
   },
   interrupted: {
     sentence: 'interrupted',
-    advice: 'start again on both sides with a new code',
+    advice: ({ subject }) =>
+      subject === 'code'
+        ? 'the code was not used and may be tried again'
+        : 'start again on both sides with a new code',
     exitCode: 130,
   },
 } satisfies Partial<Record<ErrorCode, Text>>;

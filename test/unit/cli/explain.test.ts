@@ -56,6 +56,12 @@ test.each([
   expect(explain(error)).toMatchObject({ sentence, exitCode });
 });
 
+test('who stops before the code was used may try it again', () => {
+  const hint = 'the code was not used and may be tried again';
+  expect(explain(new XferError('interrupted', { subject: 'code' })).hint).toBe(hint);
+  expect(explain(new XferError('interrupted')).hint).not.toBe(hint);
+});
+
 test('who was kept apart by a crowd is told of the longer code', () => {
   for (const code of ['code-dead', 'no-peer'] as const) {
     expect(explain(new XferError(code, { detail: 'crowd' })).hint).toContain('made with --words 5');
