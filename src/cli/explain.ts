@@ -65,6 +65,23 @@ export function explainKept(
   };
 }
 
+/** What a transfer was like that failed. */
+export interface Circumstances {
+  /** A later transfer into the same place goes on with what arrived. */
+  readonly isKept?: boolean;
+  /** Where the other side is one. */
+  readonly device?: string | undefined;
+}
+
+/** The end of a transfer: for people and for scripts. */
+export function explainEnd(
+  error: Pick<XferError, 'code' | 'subject' | 'detail'>,
+  { isKept = false, device }: Circumstances,
+): Explanation {
+  const isByDevice = device !== undefined;
+  return isKept ? explainKept(error, isByDevice) : explain(error, isByDevice);
+}
+
 /** What to do where two devices know each other. */
 const BY_DEVICE: Partial<Record<ErrorCode, Wording>> = {
   'peer-gone': 'send it again when the other machine is there',

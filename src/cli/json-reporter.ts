@@ -1,7 +1,7 @@
 /** One JSON object per line on stdout, for scripts: docs/events.md lists them. */
 import type { ChatEvent, MemberEvent, Ran, ShareAction, Skipped, XferError, XferEvent } from '../index.js';
 import type { Output } from './context.js';
-import { explain } from './explain.js';
+import { explainEnd } from './explain.js';
 import { writeWhole, type Reporter, type Result } from './reporter.js';
 import { showJson } from './show.js';
 
@@ -15,17 +15,25 @@ export class JsonReporter implements Reporter {
   readonly #stdout: Output;
   readonly #now: () => number;
   readonly #common: object;
+  readonly #device: string | undefined;
+  /** A later transfer into the same place goes on with it. */
+  #kept = false;
   readonly #lastMs = new Map<XferEvent['type'], number>();
 
-  /** @param common Fields of every line. */
-  constructor(stdout: Output, now: () => number, common: object = {}) {
+  /**
+   * @param common Fields of every line.
+   * @param device The other side, where it is one.
+   */
+  constructor(stdout: Output, now: () => number, common: object = {}, device?: string) {
     this.#stdout = stdout;
     this.#now = now;
     this.#common = common;
+    this.#device = device;
   }
 
   event(event: XferEvent): void {
     const { type, ...fields } = event;
+    if (type === 'kept') this.#kept = true;
     if (SAMPLED.has(type) && !('done' in event && event.done)) {
       const atMs = this.#now();
       if (atMs - (this.#lastMs.get(type) ?? -Infinity) < EVERY_MS) return;
@@ -95,7 +103,8 @@ export class JsonReporter implements Reporter {
   }
 
   failed(error: XferError): void {
-    const { sentence, hint, exitCode } = explain(error);
+    const circumstances = { isKept: this.#kept, device: this.#device };
+    const { sentence, hint, exitCode } = explainEnd(error, circumstances);
     this.#write('error', { code: error.code, exitCode, sentence, ...(hint === undefined ? {} : { hint }) });
   }
 

@@ -9,7 +9,7 @@ import type {
   XferEvent,
 } from '../index.js';
 import type { Output } from './context.js';
-import { explain, explainKept } from './explain.js';
+import { explainEnd, type Circumstances } from './explain.js';
 import { countOf, formatCount, formatDuration, formatRate, formatSize } from './figures.js';
 import { skippedLines } from './offer-lines.js';
 import { otherSideCommands, type Meeting } from './other-side.js';
@@ -386,9 +386,7 @@ export class Narrator implements Reporter {
   }
 }
 
-interface Blame {
-  readonly isKept?: boolean;
-  readonly device?: string | undefined;
+interface Blame extends Circumstances {
   readonly who?: string | undefined;
 }
 
@@ -397,11 +395,10 @@ export function writeError(
   stderr: Output,
   code: XferError['code'],
   error: Pick<XferError, 'subject' | 'detail'> | undefined,
-  { isKept = false, device, who }: Blame = {},
+  { who, ...circumstances }: Blame = {},
 ): void {
   const about = { code, subject: error?.subject, detail: error?.detail };
-  const isByDevice = device !== undefined;
-  const { sentence, hint } = isKept ? explainKept(about, isByDevice) : explain(about, isByDevice);
+  const { sentence, hint } = explainEnd(about, circumstances);
   // A log or a script gets each in one line.
   const width = widthOf(stderr);
   const whose = who === undefined ? '' : `${who}: `;

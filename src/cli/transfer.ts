@@ -108,7 +108,7 @@ export function openReporter(
   shared?: SharedOutput,
 ): Reporter {
   if (flags.json === true) {
-    return new JsonReporter(stdout, now, shared?.fields);
+    return new JsonReporter(stdout, now, shared?.fields, meeting.device);
   }
   const screen = shared?.screen ?? (flags.quiet === true ? quietScreen : openScreen(stderr, env, now));
   return new Narrator({ meeting, screen, stdout, stderr, now, who: shared?.who });

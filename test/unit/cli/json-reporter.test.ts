@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import { JsonReporter } from '../../../src/cli/json-reporter.js';
+import { openReporter } from '../../../src/cli/transfer.js';
 import { XferError, type XferEvent } from '../../../src/index.js';
 import { Collected } from './world.js';
 
@@ -119,6 +120,37 @@ test('the end is done or error', async () => {
       sentence: 'the code is wrong',
       hint: 'compare it, word for word, with what the other side shows; if it is the same, the line broke just now: start again',
     },
+  ]);
+});
+
+test('what to do after an error is what a person is told', () => {
+  const hintAfter = (events: readonly XferEvent[], device?: string): string => {
+    const stdout = new Collected();
+    const stderr = new Collected();
+    const meeting = { role: 'receive', joins: true, ...(device === undefined ? {} : { device }) } as const;
+    const now = (): number => 0;
+    const reporters = [
+      openReporter({ stdout, stderr, env: {} }, { json: true }, meeting, now),
+      openReporter({ stdout: new Collected(), stderr, env: {} }, { quiet: true }, meeting, now),
+    ];
+    for (const reporter of reporters) {
+      for (const event of events) reporter.event(event);
+      reporter.failed(new XferError('interrupted'));
+    }
+    const { hint } = JSON.parse(stdout.lines.at(-1) ?? '') as { hint: string };
+    expect(stderr.lines.at(-1)).toBe(`xfer: hint: ${hint}`);
+    return hint;
+  };
+  expect([
+    hintAfter([]),
+    hintAfter([EVENTS.kept]),
+    hintAfter([], 'pi'),
+    hintAfter([EVENTS.kept], 'pi'),
+  ]).toEqual([
+    'start again on both sides with a new code',
+    'start again with a new code and receive into the same place: it goes on from here',
+    'send it again',
+    'send it again, into the same place: it goes on from here',
   ]);
 });
 
