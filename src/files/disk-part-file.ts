@@ -60,7 +60,7 @@ export class DiskPartFile extends OnDisk<Owner & { place(): Promise<void> }> imp
     try {
       await this.busyWith(this.owner.place());
     } catch (thrown) {
-      // What cannot have its place will not have it next time either; what the disk failed of may.
+      // What cannot have its place will not have it next time either; what the disk failed of may, if it has kept the content.
       const isRefused = thrown instanceof XferError && REFUSALS.includes(thrown.code);
       await (isRefused ? this.discard() : this.keep());
       throw thrown;
@@ -73,7 +73,8 @@ export class DiskPartFile extends OnDisk<Owner & { place(): Promise<void> }> imp
   }
 
   keep(): Promise<void> {
-    return this.end(() => this.part.close());
+    // Asked here, since the whole transfer may end while the disk is waited for.
+    return this.end(() => (this.part.isLost ? this.part.remove() : this.part.close()));
   }
 }
 

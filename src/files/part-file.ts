@@ -62,6 +62,7 @@ export class OpenPart {
   readonly #mode: number;
   #fd: number | undefined;
   #length: number;
+  #isLost = false;
 
   private constructor(folder: OpenFolder, name: string, mode: number, fd: number, length: number) {
     this.#folder = folder;
@@ -135,7 +136,20 @@ export class OpenPart {
 
   /** Waits until the content is on the disk. */
   async sync(): Promise<void> {
-    await syncHandle(this.#open);
+    try {
+      await syncHandle(this.#open);
+    } catch (thrown) {
+      this.#isLost = true;
+      throw thrown;
+    }
+  }
+
+  /**
+   * The disk did not keep what was written. The system says so once: asked again it says that all is well, and what is read comes out
+   * of its memory. So nothing may be made of this file any more.
+   */
+  get isLost(): boolean {
+    return this.#isLost;
   }
 
   /** Gives the file its mode and time, and closes it. Gives what the file is known by from now on. */

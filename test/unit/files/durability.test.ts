@@ -7,6 +7,7 @@ import type { XferError } from '../../../src/errors.js';
 import { openSink, type SinkOptions } from '../../../src/files/sink.js';
 import { ROOT, type Entry, type FileSink } from '../../../src/transfer/ports.js';
 import { temporaryFolder } from '../../support/temporary-folder.js';
+import { withFailing } from './faults.js';
 
 /** What was asked of the system, in order: `sync NAME`, `link NAME`, `sync -f`. */
 let calls: string[];
@@ -198,6 +199,31 @@ describe.skipIf(process.platform !== 'linux')('before a file is said to have arr
     await expect(part.commit()).rejects.toMatchObject({ code: 'disk-failed' });
     await sink.abort(false);
     expect(readdirSync(folder)).toEqual([]);
+  });
+
+  test('row 35: what the disk did not keep of a large file is nothing to go on with', async () => {
+    // The system tells a lost write once: a later transfer would ask in vain, and rely on what is in memory only.
+    for (const isEndedMeanwhile of [false, true]) {
+      const { sink, files } = await arriving(['large']);
+      const part = await sink.create(files[0]!);
+      await part.write(Buffer.alloc(2 ** 21, 'x'));
+      failing['fsync'] = 'EIO';
+      const committing = part.commit();
+      const ending = isEndedMeanwhile ? sink.abort(true) : undefined;
+      await expect(committing).rejects.toMatchObject({ code: 'disk-failed' });
+      expect(await (ending ?? sink.abort(true))).toEqual({ bytes: 0, any: false });
+      expect(readdirSync(folder)).toEqual([]);
+    }
+  });
+
+  test('row 35: a large file that is on the disk and cannot have its name can be gone on with', async () => {
+    const { sink, files } = await arriving(['large']);
+    const part = await sink.create(files[0]!);
+    await part.write(Buffer.alloc(2 ** 21, 'x'));
+    const failed = withFailing('linkSync', 'EIO', () => part.commit());
+    await expect(failed).rejects.toMatchObject({ code: 'disk-failed' });
+    expect(await sink.abort(true)).toEqual({ bytes: 2 ** 21, any: true });
+    expect(parts()).toHaveLength(1);
   });
 
   test('without sync the disk is not asked', async () => {
