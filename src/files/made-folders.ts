@@ -16,8 +16,6 @@ export interface Folders {
   folder(index: number): OpenFolder;
   /** What a call names it by. */
   locationOf(index: number): string;
-  /** Whether this transfer has made it. */
-  isMade(index: number): boolean;
 }
 
 export class MadeFolders {
@@ -70,13 +68,24 @@ export class MadeFolders {
 
   /** Waits for the names that were given. */
   async #sync(): Promise<void> {
-    const isMany = this.#changed.size > FEW_FOLDERS;
-    const isDone = isMany && (await syncFileSystem(this.#folders.folder(ROOT).self));
-    for (const index of this.#changed) {
-      // What was there before may be another file system.
-      if (isDone && index !== ROOT && this.#folders.isMade(index)) continue;
-      await syncFolder(this.#folders.folder(index).self);
+    for (const folders of (await this.#byDevice()).values()) {
+      const [first = ROOT] = folders;
+      if (folders.length > FEW_FOLDERS && (await syncFileSystem(this.#folders.folder(first).self))) continue;
+      for (const index of folders) await syncFolder(this.#folders.folder(index).self);
     }
+  }
+
+  /** A folder that was there before may be another file system, and those that were made in it are in that one. */
+  async #byDevice(): Promise<ReadonlyMap<number, readonly number[]>> {
+    const devices = new Map<number, number[]>();
+    for (const index of this.#changed) {
+      await breathe();
+      const { dev } = this.#folders.folder(index).stat();
+      const others = devices.get(dev);
+      if (others === undefined) devices.set(dev, [index]);
+      else others.push(index);
+    }
+    return devices;
   }
 
   /** Takes back those that hold nothing, and completes the others. Throws nothing. */

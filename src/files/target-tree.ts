@@ -113,10 +113,6 @@ export class TargetTree implements Folders {
     return `${this.folder(this.#table.parentOf(index)).prefix}/${this.#nameOf(index)}`;
   }
 
-  isMade(index: number): boolean {
-    return this.#state(index) === 'made';
-  }
-
   /** The names that a file may get, the best first, and whether it takes the place of what is there. */
   placement(entry: Entry): { names: Iterable<string>; replace: boolean } {
     const state = this.#state(entry.index);

@@ -7,10 +7,12 @@ import type { XferError } from '../../../src/errors.js';
 import { openSink, type SinkOptions } from '../../../src/files/sink.js';
 import { ROOT, type Entry, type FileSink } from '../../../src/transfer/ports.js';
 import { temporaryFolder } from '../../support/temporary-folder.js';
-import { withFailing } from './faults.js';
+import { withFailing, withMount } from './faults.js';
 
 /** What was asked of the system, in order: `sync NAME`, `link NAME`, `sync -f`. */
 let calls: string[];
+/** The folders by which a file system was asked. */
+let asked: string[];
 /** What a call answers instead. */
 let failing: Record<string, string>;
 /** `sync -f` fails once. */
@@ -22,6 +24,7 @@ const { execFile } = childProcess;
 beforeEach(async () => {
   folder = await temporaryFolder();
   calls = [];
+  asked = [];
   failing = {};
   isLostOnce = false;
   const fail = (call: string): NodeJS.ErrnoException | undefined => {
@@ -52,6 +55,7 @@ beforeEach(async () => {
       const error = fail('sync -f');
       if (isLostOnce) delete failing['sync -f'];
       calls.push(`${file} ${args[0]}`);
+      asked.push(path.relative(folder, fs.readlinkSync(args[1]!)));
       if (error === undefined) execFile(file, args, done);
       else done(error);
     },
@@ -124,6 +128,30 @@ describe.skipIf(process.platform !== 'linux')('before a file is said to have arr
     expect(asked).toBeLessThan(Math.min(...positions(/^link /)));
     expect(positions(/part$/).length).toBe(100);
     expect(positions(/^sync \d+\.part$/)).toEqual([]);
+  });
+
+  test.each([
+    [20, ['r', 'r/mnt']],
+    [3, ['r']],
+  ])('of %i folders that were made in another file system none is forgotten', async (count, filesystems) => {
+    fs.mkdirSync(path.join(folder, 'r/mnt'), { recursive: true });
+    await withMount(path.join(folder, 'r/mnt'), async () => {
+      const folders = ['r', 'mnt', ...numbered(count), ...numbered(20).map((name) => `here ${name}`)].map(
+        (name, index): Entry => {
+          const parent = index === 0 ? ROOT : index === 1 || name.startsWith('here') ? 0 : 1;
+          return { index, parent, type: 'folder', name, size: 0, mtimeMs: 1e12, mode: 0o755 };
+        },
+      );
+      const sink = openSink({ roots: folders.slice(0, 1) }, { out: folder, sync: true });
+      for (const entry of folders) await sink.examine(entry);
+      sink.decide('refuse');
+      for (const entry of folders) await sink.makeFolder(entry);
+      await sink.finish(true);
+      expect(asked.toSorted()).toEqual(filesystems);
+      const inMount =
+        filesystems.length > 1 ? [] : ['sync mnt', ...numbered(count).map((name) => `sync ${name}`)];
+      expect(calls.filter((call) => /^sync (mnt|f\d+)$/.test(call)).sort()).toEqual(inMount.sort());
+    });
   });
 
   test('row 35: a write that the file system lost leaves none with a name', async () => {

@@ -5,6 +5,7 @@ import path from 'node:path';
 type Call =
   | 'linkSync'
   | 'lstatSync'
+  | 'fstatSync'
   | 'openSync'
   | 'readdirSync'
   | 'writeSync'
@@ -83,6 +84,17 @@ export async function withFoldedNames<T>(below: string, work: () => Promise<T>):
     return lstat(there === undefined ? location : path.join(folder, there), options);
   };
   return withCall('lstatSync', folded, work);
+}
+
+/** Runs `work` while the folder at `mount`, and those below it, say that they are of another device. */
+export async function withMount<T>(mount: string, work: () => Promise<T>): Promise<T> {
+  const fstat = fs.fstatSync;
+  const mounted = (fd: number): fs.Stats => {
+    const stat = fstat(fd);
+    const isMounted = `${fs.readlinkSync(`/proc/self/fd/${fd}`)}/`.startsWith(`${mount}/`);
+    return isMounted ? Object.assign(stat, { dev: stat.dev + 1 }) : stat;
+  };
+  return withCall('fstatSync', mounted, work);
 }
 
 async function withCall<T>(call: Call, other: unknown, work: () => Promise<T>): Promise<T> {
