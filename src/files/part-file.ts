@@ -10,7 +10,6 @@ import {
   fstatSync,
   ftruncate,
   futimesSync,
-  lstatSync,
   openSync,
   read,
   renameSync,
@@ -197,15 +196,18 @@ export class OpenPart {
     throw new XferError('target-exists');
   }
 
-  /** Makes a copy of a complete file in `folder`, with the same mode and time. */
-  async copyTo(folder: OpenFolder, name: string): Promise<OpenPart> {
+  /** Makes a copy of a complete file in `folder`, with mode and time as `complete` gave it. */
+  async copyTo(folder: OpenFolder, name: string, { mode, mtimeMs }: Metadata): Promise<OpenPart> {
     const [from, to] = [this.#at(this.#name), `${folder.prefix}/${name}`];
     await copyFile(from, to, constants.COPYFILE_EXCL);
     const fd = openSync(to, SYNC_FLAGS);
     const copy = new OpenPart(folder, name, PRIVATE_MODE, fd, this.#length);
-    const { mode, atimeMs, mtimeMs } = lstatSync(from);
-    keepMode(fd, mode & 0o777);
-    futimesSync(fd, atimeMs / 1000, mtimeMs / 1000);
+    try {
+      keepMetadata(fd, mode, mtimeMs);
+    } catch (thrown) {
+      copy.remove();
+      throw thrown;
+    }
     return copy;
   }
 

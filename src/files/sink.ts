@@ -374,7 +374,7 @@ class DiskSink implements FileSink {
     try {
       const name = copyName();
       this.#stage().noteCopy(name, path.posix.dirname(this.#tree.pathBelow(entry)));
-      const copy = await part.copyTo(folder, name);
+      const copy = await part.copyTo(folder, name, this.#metadata(entry));
       try {
         this.#stage().noteArrived([copy.identity()]);
         if (this.#isSyncing) await copy.sync();

@@ -831,6 +831,38 @@ describe('metadata', () => {
     },
   );
 
+  test('a file that goes to another disk has the mode and the time that its entry says', async () => {
+    const times = [-1, -86_400_001, 1_614_560_523_163, 1_614_560_523_999];
+    const entries = manifest(['r/', ...times.map((_, index) => `r/${index}`)]).map((entry) => ({
+      ...entry,
+      mode: 0o700,
+      mtimeMs: times[entry.index - 1] ?? 0,
+    }));
+    const { sink } = await arrive(entries);
+    sink.decide('refuse');
+    for (const entry of entries.slice(1)) {
+      // The link into the folder; the copy that is there then gets its name.
+      await withFailing('linkSync', 'EXDEV', async () => sink.writeWhole(entry, Buffer.from('fresh')), 1);
+    }
+    await sink.finish(true);
+    for (const [index, mtimeMs] of times.entries()) {
+      expect(Math.floor(statSync(at(`r/${index}`)).mtimeMs), `${mtimeMs}`).toBe(mtimeMs);
+      if (!isWindows) expect(statSync(at(`r/${index}`)).mode & 0o7777).toBe(0o700);
+    }
+  });
+
+  test('a copy on a disk that keeps neither modes nor times is a copy', async () => {
+    for (const call of ['fchmodSync', 'futimesSync'] as const) {
+      const { sink, entries } = await arrive(manifest([call]));
+      sink.decide('refuse');
+      await withFailing(call, 'EPERM', () =>
+        withFailing('linkSync', 'EXDEV', async () => sink.writeWhole(entries[0]!, Buffer.from('fresh')), 1),
+      );
+      await sink.finish(true);
+      expect(read(call)).toBe('fresh');
+    }
+  });
+
   test('row 54: times before 1970 and beyond all calendars do no harm', async () => {
     const times = [-1, -86_400_000, 0, 1, 2 ** 53 - 1, -(2 ** 53 - 1)];
     const entries = manifest(times.map((_, index) => `${index}`)).map((entry, index) => ({
