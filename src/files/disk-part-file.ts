@@ -47,13 +47,21 @@ abstract class OnDisk<O extends Owner> {
   }
 }
 
-export class DiskPartFile extends OnDisk<Owner & { place(): Promise<void> }> implements PartFile {
-  write(bytes: Uint8Array): Promise<void> {
-    return this.busyWith(this.part.append(bytes));
+interface GrowingOwner extends Owner {
+  place(): Promise<void>;
+  /** There is more of it. What this throws is not about its entry. */
+  grown(): Promise<void> | undefined;
+}
+
+export class DiskPartFile extends OnDisk<GrowingOwner> implements PartFile {
+  async write(bytes: Uint8Array): Promise<void> {
+    await this.busyWith(this.part.append(bytes));
+    await this.owner.grown();
   }
 
-  skip(length: number): Promise<void> {
-    return this.busyWith(this.part.skip(length));
+  async skip(length: number): Promise<void> {
+    await this.busyWith(this.part.skip(length));
+    await this.owner.grown();
   }
 
   async commit(): Promise<void> {

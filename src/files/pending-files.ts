@@ -56,7 +56,13 @@ export class PendingFiles {
     this.#pending.push(pending);
     this.#bytes += length;
     const isFull = this.#pending.length >= this.#owner.mostFiles || this.#bytes >= MOST_BYTES;
-    return isFull || performance.now() - this.#sinceMs > LONGEST_MS ? this.settle() : undefined;
+    return isFull ? this.settle() : this.settleDue();
+  }
+
+  /** As `settle`, where they have waited long; for while something else comes, too. Gives `undefined` where nothing is to be done. */
+  settleDue(): Promise<void> | undefined {
+    const isDue = this.#pending.length > 0 && performance.now() - this.#sinceMs > LONGEST_MS;
+    return isDue ? this.settle() : undefined;
   }
 
   /**

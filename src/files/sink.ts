@@ -320,6 +320,8 @@ class DiskSink implements FileSink {
         this.#stage().noteArrived([identity]);
         await this.#place(entry, part);
       },
+      // Small files that came before a large one do not wait for its end.
+      grown: () => this.#pending?.settleDue(),
       explain: (thrown) => writeError(thrown, this.pathOf(entry)),
       closed: () => this.#parts.delete(file),
     });

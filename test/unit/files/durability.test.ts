@@ -2,7 +2,7 @@ import childProcess from 'node:child_process';
 import fs, { readdirSync } from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import path from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { XferError } from '../../../src/errors.js';
 import { openSink, type SinkOptions } from '../../../src/files/sink.js';
 import { ROOT, type Entry, type FileSink } from '../../../src/transfer/ports.js';
@@ -185,6 +185,58 @@ describe.skipIf(process.platform !== 'linux')('before a file is said to have arr
     expect(names()).toEqual([]);
     expect(settled).toEqual([]);
     await sink.abort(false);
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
+  test.each(['write', 'skip'] as const)(
+    'a second is the longest, also while a large file comes (%s)',
+    async (call) => {
+      const { sink, files, settled, write } = await arriving(['a', 'b', 'large']);
+      const began = performance.now();
+      const now = vi.spyOn(performance, 'now').mockReturnValue(began);
+      const part = await sink.create(files[2]!);
+      const goOn = (): Promise<void> => (call === 'write' ? part.write(Buffer.alloc(9)) : part.skip(9));
+      try {
+        await write(files[0]!);
+        await write(files[1]!);
+        now.mockReturnValue(began + 999);
+        await goOn();
+        expect(names()).toEqual([]);
+        now.mockReturnValue(began + 1001);
+        await goOn();
+        expect(names().sort()).toEqual(['a', 'b']);
+        expect(settled).toEqual(['a', 'b']);
+        calls = [];
+        now.mockReturnValue(began + 9000);
+        await goOn();
+        expect(calls).toEqual([]);
+      } finally {
+        now.mockRestore();
+      }
+      await part.commit();
+      await sink.finish(true);
+      expect(names().sort()).toEqual(['a', 'b', 'large']);
+    },
+  );
+
+  test('row 35: a disk that did not keep what waited says so while a large file comes', async () => {
+    const { sink, files, settled, write } = await arriving(['a', 'large']);
+    const began = performance.now();
+    const now = vi.spyOn(performance, 'now').mockReturnValue(began);
+    try {
+      await write(files[0]!);
+      const part = await sink.create(files[1]!);
+      now.mockReturnValue(began + 1001);
+      failing['fsync'] = 'EIO';
+      await expect(part.write(Buffer.alloc(9))).rejects.toMatchObject({
+        code: 'disk-failed',
+        subject: path.join(folder, 'r/a'),
+      });
+    } finally {
+      now.mockRestore();
+    }
+    await sink.abort(false);
+    expect(settled).toEqual([]);
     expect(readdirSync(folder)).toEqual([]);
   });
 
