@@ -3,6 +3,7 @@ import { toXferError, type XferError } from '../errors.js';
 import type { Entry } from '../transfer/ports.js';
 import { syncFileSystem } from './durable.js';
 import type { FileIdentity } from './journal.js';
+import { breathe } from './pace.js';
 import type { OpenPart } from './part-file.js';
 
 /** So many bytes wait at most. */
@@ -95,6 +96,8 @@ export class PendingFiles {
     for (let next = this.#pending.shift(); next !== undefined; next = this.#pending.shift()) {
       const placing = this.#placed(next);
       next.onSettled(placing instanceof Promise ? await placing : placing);
+      const pause = breathe();
+      if (pause !== undefined) await pause;
     }
     this.#bytes = 0;
   }

@@ -168,6 +168,28 @@ describe.skipIf(process.platform !== 'linux')('before a file is said to have arr
     expect(readdirSync(folder)).toEqual([]);
   });
 
+  test('the connection is served while many get their names', async () => {
+    const { sink, files, settled, write } = await arriving(numbered(400));
+    for (const file of files) await write(file);
+    // A clock that goes on by a millisecond when it is looked at: 10 are the most that go by before others have their turn.
+    let now = performance.now();
+    const clock = vi.spyOn(performance, 'now').mockImplementation(() => now++);
+    const seen: number[] = [];
+    const look = (): void => {
+      seen.push(settled.length);
+      if (settled.length < files.length) setImmediate(look);
+    };
+    look();
+    try {
+      await sink.finish(true);
+    } finally {
+      clock.mockRestore();
+    }
+    expect(settled).toEqual(numbered(400));
+    const steps = seen.map((count, at) => count - (seen[at - 1] ?? 0));
+    expect(Math.max(...steps)).toBeLessThan(20);
+  });
+
   test('32 MiB wait at most', async () => {
     const { files, settled, write } = await arriving(numbered(200));
     const content = Buffer.alloc(2 ** 18);
