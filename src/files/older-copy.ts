@@ -106,9 +106,12 @@ export class DiskOlderCopy implements OlderCopy {
   #adopt(stat: Stats, offered: Offered): void {
     const { mode, mtimeMs } = offered;
     // Somebody may have written to it, or put another in its place, while it was read and the sender was asked.
-    if (!isSame(offered.look(), stat)) throw new XferError('target-changed');
+    const now = offered.look();
+    if (!isSame(now, stat)) throw new XferError('target-changed');
     const isKept = (stat.mode & 0o777) === mode && Math.floor(stat.mtimeMs) === mtimeMs;
-    if (isKept || this.#fd === undefined) return;
+    // Another name may lie where this transfer has no business. What is new takes the place of this one name, and leaves the file alone.
+    const hasOtherNames = now.nlink > 1;
+    if (isKept || hasOtherNames || this.#fd === undefined) return;
     try {
       keepMetadata(this.#fd, mode, mtimeMs);
     } catch (thrown) {
@@ -118,6 +121,6 @@ export class DiskOlderCopy implements OlderCopy {
   }
 }
 
-function isSame(now: Stats | undefined, { dev, ino, size, mtimeMs }: Stats): boolean {
+function isSame(now: Stats | undefined, { dev, ino, size, mtimeMs }: Stats): now is Stats {
   return now?.dev === dev && now.ino === ino && now.size === size && now.mtimeMs === mtimeMs;
 }

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import {
   chmodSync,
   existsSync,
+  linkSync,
   lstatSync,
   mkdirSync,
   readdirSync,
@@ -413,6 +414,26 @@ describe('what exists', () => {
     await copy!.close();
     await sink.abort(false);
   }); // prettier-ignore
+
+  test.each([1, 2])(
+    'the very file, of %i names, gets its mode and time where it has no other name',
+    async (names) => {
+      chmodSync(at('r/a'), 0o600);
+      utimesSync(at('r/a'), 5, 5);
+      // That name may lie outside of the target.
+      if (names > 1) linkSync(at('r/a'), at('mine'));
+      const { sink, entries } = await arrive(manifest(['r/', 'r/a'], { mode: 0o400 }));
+      sink.decide('update');
+      for (const copy of await sink.openOlder(entries[1]!)) {
+        await copy.adopt!();
+        await copy.close();
+      }
+      await sink.finish(true);
+      const { mtimeMs, mode } = statSync(at('r/a'));
+      expect(mtimeMs).toBe(names > 1 ? 5000 : 1e12);
+      if (!isWindows) expect(mode & 0o777).toBe(names > 1 ? 0o600 : 0o400);
+    },
+  );
 
   test('row 43: overwrite replaces only what the person was told of', async () => {
     const arriving = await arrive(manifest(paths));
