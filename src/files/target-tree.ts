@@ -224,7 +224,7 @@ export class TargetTree implements Folders {
     if (above === 'new' || above === 'exists') return { status: above };
     const stat = this.look(entry);
     if (stat === undefined) return { status: 'new' };
-    if (this.#siblings.addFound(entry.parent, entry.name, stat.ino)) return NAME_REFUSED;
+    if (this.#siblings.addFound(entry.parent, entry.name, stat)) return NAME_REFUSED;
     if (this.#hasArrived(entry, stat)) return { status: 'arrived' };
     if (entry.type === 'file' || !stat.isDirectory()) return { status: 'exists' };
     // Its mode and time are still to come.

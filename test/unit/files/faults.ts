@@ -73,14 +73,18 @@ export async function withShortWrites<T>(
   return withCall('writeSync', short, work);
 }
 
-/** Runs `work` on a file system that takes names for one that differ in the case of ASCII letters only. */
-export async function withFoldedNames<T>(below: string, work: () => Promise<T>): Promise<T> {
+/** Runs `work` on a file system that takes names for one that are the same when folded, if not otherwise said in lower case. */
+export async function withFoldedNames<T>(
+  below: string,
+  work: () => Promise<T>,
+  fold = (name: string): string => name.toLowerCase(),
+): Promise<T> {
   const lstat = fs.lstatSync;
   const folded = (location: string, options: fs.StatSyncOptions): unknown => {
     const folder = path.dirname(location);
-    const wanted = path.basename(location).toLowerCase();
+    const wanted = fold(path.basename(location));
     const isFolded = fs.existsSync(folder) && fs.realpathSync(folder).startsWith(below);
-    const there = isFolded ? fs.readdirSync(folder).find((name) => name.toLowerCase() === wanted) : undefined;
+    const there = isFolded ? fs.readdirSync(folder).find((name) => fold(name) === wanted) : undefined;
     return lstat(there === undefined ? location : path.join(folder, there), options);
   };
   return withCall('lstatSync', folded, work);

@@ -314,6 +314,26 @@ describe('names from the wire', () => {
     },
   );
 
+  test.skipIf(!isLinux)(
+    'row 42: also where the file system takes more names for one than anybody else does',
+    async () => {
+      mkdirSync(at('r/sub'), { recursive: true });
+      mkdirSync(at('r/other'));
+      writeFileSync(at('r/a'), 'old');
+      writeFileSync(at('r/b'), 'old');
+      linkSync(at('r/b'), at('r/c'));
+      const paths = ['r/', 'r/a', 'r/a.', 'r/b', 'r/c', 'r/sub./', 'r/sub/', 'r/sub/inner', 'r/other/'];
+      const { prospects } = await withFoldedNames(
+        folder,
+        () => arrive(manifest(paths)),
+        // As FAT does.
+        (name) => name.replace(/(?<=[^.])\.+$/, ''),
+      );
+      const found = ['exists', 'refused', 'exists', 'exists', 'merges', 'refused', 'refused', 'merges'];
+      expect(prospects).toEqual(['merges', ...found]);
+    },
+  );
+
   test('row 36: whatever is accepted arrives below the target, and nothing else changes', async () => {
     const name = fc.oneof(
       fc.string({
