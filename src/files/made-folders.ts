@@ -28,6 +28,8 @@ export class MadeFolders {
   readonly #recalled: number[] = [];
   /** Folders in which something got its name. */
   readonly #changed = new Set<number>();
+  /** What is waited for. A folder that was there before may be another file system, and those that were made in it are in that one. */
+  readonly #byDevice = new Map<number, number[]>();
 
   constructor(folders: Folders, umask: number) {
     this.#folders = folders;
@@ -61,31 +63,32 @@ export class MadeFolders {
     for (const index of folders) {
       await breathe();
       this.#complete(index);
-      this.#changed.add(index);
+      this.#changed.delete(index);
+      // Now, while it is open.
+      if (sync) this.#take(index);
     }
     if (sync) await this.#sync();
   }
 
   /** Waits for the names that were given. */
   async #sync(): Promise<void> {
-    for (const folders of (await this.#byDevice()).values()) {
+    for (const index of this.#changed) {
+      await breathe();
+      this.#take(index);
+    }
+    for (const folders of this.#byDevice.values()) {
       const [first = ROOT] = folders;
       if (folders.length > FEW_FOLDERS && (await syncFileSystem(this.#folders.folder(first).self))) continue;
       for (const index of folders) await syncFolder(this.#folders.folder(index).self);
     }
   }
 
-  /** A folder that was there before may be another file system, and those that were made in it are in that one. */
-  async #byDevice(): Promise<ReadonlyMap<number, readonly number[]>> {
-    const devices = new Map<number, number[]>();
-    for (const index of this.#changed) {
-      await breathe();
-      const { dev } = this.#folders.folder(index).stat();
-      const others = devices.get(dev);
-      if (others === undefined) devices.set(dev, [index]);
-      else others.push(index);
-    }
-    return devices;
+  /** Takes a folder that is to be waited for. */
+  #take(index: number): void {
+    const { dev } = this.#folders.folder(index).stat();
+    const others = this.#byDevice.get(dev);
+    if (others === undefined) this.#byDevice.set(dev, [index]);
+    else others.push(index);
   }
 
   /** Takes back those that hold nothing, and completes the others. Throws nothing. */

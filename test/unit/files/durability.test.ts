@@ -147,7 +147,7 @@ describe.skipIf(process.platform !== 'linux')('before a file is said to have arr
       sink.decide('refuse');
       for (const entry of folders) await sink.makeFolder(entry);
       await sink.finish(true);
-      expect(asked.toSorted()).toEqual(filesystems);
+      expect(asked.map((name) => (name.startsWith('r/mnt') ? 'r/mnt' : 'r')).sort()).toEqual(filesystems);
       const inMount =
         filesystems.length > 1 ? [] : ['sync mnt', ...numbered(count).map((name) => `sync ${name}`)];
       expect(calls.filter((call) => /^sync (mnt|f\d+)$/.test(call)).sort()).toEqual(inMount.sort());
