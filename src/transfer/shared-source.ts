@@ -11,6 +11,7 @@ import type { SharedWork } from './shared-work.js';
 
 /** What is kept of files for those who come after the first, in bytes. */
 const KEPT_BYTES = 1 << 25;
+
 type Read = Uint8Array | { readonly hole: number } | undefined;
 
 /** What is read at one place of a file, and who needs it still. */
