@@ -131,7 +131,7 @@ export class Review {
   /** Asks the sink how much room there is, and who else is at work there, for the summary. */
   async measure(): Promise<void> {
     this.#freeBytes = await this.#sink.freeBytes();
-    this.#isBusy = this.#conflicts.count > 0 && this.#sink.isBusy();
+    this.#isBusy = this.#sink.isBusy();
   }
 
   summary(): OfferSummary {

@@ -427,6 +427,17 @@ describe('the question', () => {
     expect(shown?.isAllNew).toBe(isAllNew);
   });
 
+  it('tells of another transfer into the same place, also where nothing is in the way yet', async () => {
+    let shown: OfferSummary | undefined;
+    const { receiver } = transfer(
+      new MemorySource({ d: { inside: Buffer.from('i') } }),
+      new MemorySink({ existing: ['d'], isBusy: true }),
+      { decide: async (offer) => ((shown = offer), yes()) },
+    );
+    await receiver.outcome;
+    expect(shown).toMatchObject({ isBusy: true, conflictCount: 0 });
+  });
+
   it('tells whoever thinks that the peer gave up', async () => {
     const abort = new AbortController();
     let watched: AbortSignal | undefined;
