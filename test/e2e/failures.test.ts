@@ -209,13 +209,8 @@ describe('row 35: a full disk', () => {
     const nodeArgs = ['--import', path.resolve(import.meta.dirname, '../support/failing-sync.js')];
     const asked = await listening(['send', folder]);
     const receiver = await xfer(['receive', ...asked.join, '--yes', '--out', to], { nodeArgs });
-    await expectEnding(receiver, {
-      status: 1,
-      error: to,
-      hint: 'check the disk',
-      in: to,
-      goesOn: 'large' in sizes,
-    });
+    // Not what came of it either: such a disk says once that it lost something.
+    await expectEnding(receiver, { status: 1, error: to, hint: 'check the disk', in: to });
     await expectEnding(asked.host, {
       status: 1,
       error: 'the other side stopped because of an error',
