@@ -28,17 +28,6 @@ const MAX_GROUP_HEADER_BYTES = 2 * MAX_VARINT_BYTES;
 /** Entries cost credit: a part must cost less than what a receiver grants before its yes, 256 KiB. */
 const MAX_PART_ENTRIES = 1024;
 
-/** What is found shows four times a second at first. */
-const SHOW_EVERY_MS = 250;
-
-/**
- * How long a scan that goes on for `elapsedMs` may keep to itself what fills no part, in milliseconds. Each part takes memory of its
- * receiver, and a slow scan has some hundred short ones this way, however long it takes.
- */
-export function keepsBackMs(elapsedMs: number): number {
-  return Math.max(SHOW_EVERY_MS, elapsedMs / 100);
-}
-
 /** Turns listings into parts of at most 64 KiB. */
 export class ManifestEncoder {
   readonly totals = new ManifestTotals();

@@ -5,8 +5,9 @@
 import { toXferError, type XferError } from '../errors.js';
 import { pack, unpack } from './compression.js';
 import { deferred, type Deferred } from './deferred.js';
-import { decodeEntries, keepsBackMs, ManifestEncoder, type RawPart } from './manifest.js';
+import { decodeEntries, ManifestEncoder, type RawPart } from './manifest.js';
 import type { Entry, FileSource, Listing, Packed, Skipped, SourceFile } from './ports.js';
+import { keepsBackMs } from './scan-pace.js';
 import type { SharedWork } from './shared-work.js';
 
 /** What is kept of files for those who come after the first, in bytes. */
