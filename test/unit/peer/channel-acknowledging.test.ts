@@ -1,0 +1,272 @@
+import { randomBytes } from 'node:crypto';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { SessionKey } from '../../../src/crypto/key-schedule.js';
+import { Secret } from '../../../src/crypto/secret.js';
+import { XferError } from '../../../src/errors.js';
+import { SealedChannel } from '../../../src/peer/channel.js';
+import type { Connection } from '../../../src/peer/connection.js';
+import type { Line, LineEvents } from '../../../src/peer/line.js';
+import { RecordPath, type RecordKeys } from '../../../src/peer/record-path.js';
+import { deferred } from '../../../src/transfer/deferred.js';
+import type { ControlMessage } from '../../../src/transfer/messages.js';
+import type { Chunk, Path } from '../../../src/transfer/ports.js';
+import { decodeRecord, encodeRecord, type WireRecord } from '../../../src/transfer/records.js';
+import { AGREEMENT } from '../../support/channels.js';
+
+const KEY = new SessionKey(new Secret(randomBytes(64)));
+const VERIFIED: ControlMessage = { type: 'verified' };
+
+/** What the test has as the joiner, to a channel that is a host. */
+function keysOf(handshakeHash: Uint8Array): RecordKeys {
+  return {
+    aead: AGREEMENT.aead,
+    outgoing: KEY.recordSecret(handshakeHash, 0, 'joiner to host'),
+    incoming: KEY.recordSecret(handshakeHash, 0, 'host to joiner'),
+  };
+}
+
+/** In a word: kind and number, of credit how much is acknowledged. */
+function named(record: WireRecord): string {
+  switch (record.kind) {
+    case 'credit':
+      return `credit ${record.acknowledged}`;
+    case 'end':
+      return `end ${record.items}`;
+    default:
+      return `${record.kind} ${record.sequence}`;
+  }
+}
+
+function chunk(length = 100): Chunk {
+  const body = { compression: 'stored', rawLength: length, bytes: Buffer.alloc(length, 7) } as const;
+  return { kind: 'chunk', transfer: 1, entry: 0, offset: 0, body };
+}
+
+/** The peer's data and messages. */
+const data = (sequence: number, length?: number): WireRecord => ({ ...chunk(length), sequence });
+const control = (sequence: number): WireRecord => ({ kind: 'control', sequence, message: VERIFIED });
+
+/** The peer at the other end of a path. */
+class Peer {
+  readonly #path: RecordPath;
+  #heard: string[] = [];
+
+  constructor(handshakeHash: Uint8Array, open: (events: LineEvents) => Line) {
+    this.#path = new RecordPath(open, keysOf(handshakeHash), {
+      onRecord: (record) => this.#heard.push(named(decodeRecord(record))),
+      onRoom: () => undefined,
+      onOver: () => undefined,
+    });
+  }
+
+  say(...records: WireRecord[]): void {
+    for (const record of records) this.#path.send(encodeRecord(record), record.kind === 'end');
+  }
+
+  /** What came since the last call. */
+  heard(): string[] {
+    return this.#heard.splice(0);
+  }
+}
+
+type Used = Pick<
+  Connection,
+  'handshakeHash' | 'path' | 'closed' | 'handOver' | 'flush' | 'close' | 'destroy'
+>;
+
+/** A pairing connection on which everything arrives at once, and its peer. */
+class Wire implements Used {
+  readonly handshakeHash = randomBytes(64);
+  readonly path: Path;
+  readonly peer: Peer;
+  /** What it was destroyed with. */
+  error: Error | undefined;
+  isFull = false;
+  isClosing = false;
+  /** Resolves to whether all has left. */
+  leaving: Promise<boolean> = Promise.resolve(true);
+  readonly #closed = deferred<undefined>();
+  readonly closed: Promise<void> = this.#closed.promise;
+  #ours: LineEvents | undefined;
+  #theirs: LineEvents | undefined;
+
+  constructor(path: Path = 'direct') {
+    this.path = path;
+    this.peer = new Peer(this.handshakeHash, (events) => {
+      this.#theirs = events;
+      return this.#line((message) => this.#ours?.onMessage(message));
+    });
+  }
+
+  get connection(): Connection {
+    return this as unknown as Connection;
+  }
+
+  handOver(events: LineEvents): Line {
+    this.#ours = events;
+    return this.#line((message) => this.#theirs?.onMessage(message));
+  }
+
+  /** Hands over what nobody sealed. */
+  garble(): void {
+    this.#ours?.onMessage(randomBytes(40));
+  }
+
+  drain(): void {
+    this.isFull = false;
+    this.#ours?.onDrain();
+  }
+
+  async flush(): Promise<void> {
+    if (!(await this.leaving)) throw new XferError('peer-gone');
+  }
+
+  close(): Promise<void> {
+    this.isClosing = true;
+    this.destroy();
+    return this.closed;
+  }
+
+  destroy(error: Error = new XferError('peer-gone')): void {
+    if (this.error !== undefined) return;
+    this.error = error;
+    this.#ours?.onError(error);
+    this.#closed.resolve(undefined);
+  }
+
+  #line(deliver: (message: Uint8Array) => void): Line {
+    return {
+      send: (pieces) => {
+        if (this.error === undefined) deliver(Buffer.concat(pieces));
+        return !this.isFull;
+      },
+      flush: () => Promise.resolve(true),
+      end: () => undefined,
+      destroy: (error) => this.destroy(error),
+    };
+  }
+}
+
+function hostOver(path?: Path): { host: SealedChannel; wire: Wire; peer: Peer } {
+  const wire = new Wire(path);
+  return { host: new SealedChannel(wire.connection, KEY, 'host', AGREEMENT), wire, peer: wire.peer };
+}
+
+beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }));
+afterEach(() => void vi.useRealTimers());
+
+describe('what arrived is acknowledged', () => {
+  test('at once where it is a message', () => {
+    const { peer } = hostOver();
+    peer.say(control(0), control(1));
+    vi.advanceTimersByTime(0);
+    expect(peer.heard()).toEqual(['credit 2']);
+    // Data that waits for its acknowledgement does not make a message wait.
+    peer.say(data(2), control(3));
+    vi.advanceTimersByTime(0);
+    expect(peer.heard()).toEqual(['credit 4']);
+    vi.advanceTimersByTime(1_000);
+    expect(peer.heard()).toEqual([]);
+  });
+
+  test('within 50 ms where it is data, and together', () => {
+    const { peer } = hostOver();
+    peer.say(data(0));
+    vi.advanceTimersByTime(30);
+    peer.say(data(1), data(2));
+    vi.advanceTimersByTime(19);
+    expect(peer.heard()).toEqual([]);
+    vi.advanceTimersByTime(1);
+    expect(peer.heard()).toEqual(['credit 3']);
+    vi.advanceTimersByTime(1_000);
+    expect(peer.heard()).toEqual([]);
+  });
+
+  test('by one clock: what comes after a message has its own 50 ms', () => {
+    const { peer } = hostOver();
+    peer.say(data(0));
+    vi.advanceTimersByTime(30);
+    peer.say(data(1), control(2));
+    vi.advanceTimersByTime(10);
+    expect(peer.heard()).toEqual(['credit 3']);
+    peer.say(data(3));
+    vi.advanceTimersByTime(49);
+    expect(peer.heard()).toEqual([]);
+    vi.advanceTimersByTime(1);
+    expect(peer.heard()).toEqual(['credit 4']);
+  });
+
+  test('with what is granted, which leaves nothing to acknowledge', async () => {
+    const { host, peer } = hostOver();
+    peer.say(data(0));
+    vi.advanceTimersByTime(30);
+    host.release((await host.receive())?.cost ?? 0);
+    expect(peer.heard()).toEqual(['credit 1']);
+    peer.say(data(1));
+    vi.advanceTimersByTime(49);
+    expect(peer.heard()).toEqual([]);
+    vi.advanceTimersByTime(1);
+    expect(peer.heard()).toEqual(['credit 2']);
+  });
+
+  test('before a message of our own, and not twice', async () => {
+    const { host, peer } = hostOver();
+    await host.send(VERIFIED);
+    expect(peer.heard()).toEqual(['control 0']);
+    peer.say(data(0));
+    await host.send(VERIFIED);
+    expect(peer.heard()).toEqual(['credit 1', 'control 1']);
+    await host.send(VERIFIED);
+    vi.advanceTimersByTime(1_000);
+    expect(peer.heard()).toEqual(['control 2']);
+  });
+
+  test('once there is room for it', () => {
+    const { wire, peer } = hostOver();
+    wire.isFull = true;
+    peer.say(control(0));
+    vi.advanceTimersByTime(0);
+    expect(peer.heard()).toEqual(['credit 1']);
+    peer.say(control(1));
+    vi.advanceTimersByTime(1_000);
+    expect(peer.heard()).toEqual([]);
+    wire.drain();
+    vi.advanceTimersByTime(50);
+    expect(peer.heard()).toEqual(['credit 2']);
+  });
+
+  test('no more after our end, and nothing is granted', async () => {
+    const { host, wire, peer } = hostOver();
+    await host.end();
+    expect(peer.heard()).toEqual(['credit 0', 'end 0']);
+    peer.say(data(0, 100_000), control(1));
+    host.release((await host.receive())?.cost ?? 0);
+    host.widen(2 ** 24);
+    vi.advanceTimersByTime(1_000);
+    expect(peer.heard()).toEqual([]);
+    expect(wire.error).toBeUndefined();
+  });
+
+  test('not while there is no connection, but on the next one', () => {
+    const { host, wire, peer } = hostOver();
+    host.outlive(() => undefined);
+    peer.say(data(0));
+    wire.destroy();
+    vi.advanceTimersByTime(50);
+    // Nothing looks every 50 ms whether there is one.
+    expect(vi.getTimerCount()).toBe(0);
+    const next = new Wire();
+    host.goOn(next.connection, { sessionKey: KEY, agreement: AGREEMENT }, () => undefined);
+    vi.advanceTimersByTime(1_000);
+    expect(next.peer.heard()).toEqual(['credit 1']);
+  });
+
+  test('not by a channel that failed as it took it', () => {
+    const { host, peer } = hostOver();
+    host.listenForLanes(() => host.destroy());
+    peer.say({ kind: 'control', sequence: 0, message: { type: 'lanes', count: 1 } });
+    vi.advanceTimersByTime(1_000);
+    expect(peer.heard()).toEqual([]);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+});
