@@ -5,13 +5,16 @@ import { Secret } from '../../../src/crypto/secret.js';
 import { XferError } from '../../../src/errors.js';
 import { SealedChannel } from '../../../src/peer/channel.js';
 import type { Connection } from '../../../src/peer/connection.js';
+import type { Lane } from '../../../src/peer/lane.js';
 import type { Line, LineEvents } from '../../../src/peer/line.js';
+import { RecordLine } from '../../../src/peer/record-line.js';
 import { RecordPath, type RecordKeys } from '../../../src/peer/record-path.js';
 import { deferred } from '../../../src/transfer/deferred.js';
 import type { ControlMessage } from '../../../src/transfer/messages.js';
 import type { Chunk, Path } from '../../../src/transfer/ports.js';
 import { decodeRecord, encodeRecord, type WireRecord } from '../../../src/transfer/records.js';
-import { AGREEMENT } from '../../support/channels.js';
+import { AGREEMENT, lanePair } from '../../support/channels.js';
+import { settle, until } from '../../support/turns.js';
 
 const KEY = new SessionKey(new Secret(randomBytes(64)));
 const VERIFIED: ControlMessage = { type: 'verified' };
@@ -45,6 +48,7 @@ function chunk(length = 100): Chunk {
 /** The peer's data and messages. */
 const data = (sequence: number, length?: number): WireRecord => ({ ...chunk(length), sequence });
 const control = (sequence: number): WireRecord => ({ kind: 'control', sequence, message: VERIFIED });
+const credit = (acknowledged: number): WireRecord => ({ kind: 'credit', granted: 2 ** 24, acknowledged });
 
 /** The peer at the other end of a path. */
 class Peer {
@@ -61,6 +65,10 @@ class Peer {
 
   say(...records: WireRecord[]): void {
     for (const record of records) this.#path.send(encodeRecord(record), record.kind === 'end');
+  }
+
+  get hasHeard(): boolean {
+    return this.#heard.length > 0;
   }
 
   /** What came since the last call. */
@@ -150,6 +158,37 @@ class Wire implements Used {
 function hostOver(path?: Path): { host: SealedChannel; wire: Wire; peer: Peer } {
   const wire = new Wire(path);
   return { host: new SealedChannel(wire.connection, KEY, 'host', AGREEMENT), wire, peer: wire.peer };
+}
+
+/** A lane of the host, and the peer at its other end. */
+function laneOf(isDialler: boolean): { lane: Lane; peer: Peer; far: Lane } {
+  const [near, far] = lanePair();
+  const peer = new Peer(far.handshakeHash, (events) => new RecordLine(far.socket, new Uint8Array(0), events));
+  return { lane: { ...near, isDialler }, peer, far };
+}
+
+/** A lane that counts. */
+async function addedLane(
+  host: SealedChannel,
+  isDialler = false,
+): Promise<ReturnType<typeof laneOf> & { onGone: ReturnType<typeof vi.fn> }> {
+  const onGone = vi.fn();
+  const ends = laneOf(isDialler);
+  const counts = host.addLane(ends.lane, onGone);
+  ends.peer.say(credit(0));
+  expect(await counts).toBe(true);
+  await settle();
+  return { ...ends, onGone };
+}
+
+/** Looks at a promise without waiting for it. */
+function watch<T>(promise: Promise<T>): { value?: T; error?: unknown } {
+  const seen: { value?: T; error?: unknown } = {};
+  promise.then(
+    (value) => (seen.value = value),
+    (error: unknown) => (seen.error = error),
+  );
+  return seen;
 }
 
 beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }));
@@ -268,5 +307,104 @@ describe('what arrived is acknowledged', () => {
     vi.advanceTimersByTime(1_000);
     expect(peer.heard()).toEqual([]);
     expect(vi.getTimerCount()).toBe(0);
+  });
+});
+
+describe('a lane', () => {
+  test('of the dialler says first what is granted, and never again', async () => {
+    const { host } = hostOver('dht');
+    const { lane, peer } = laneOf(true);
+    const counts = watch(host.addLane(lane, () => undefined));
+    await until(() => peer.hasHeard, 'the first word of the dialler');
+    expect(counts).toEqual({});
+    peer.say(credit(0), credit(0));
+    await until(() => 'value' in counts, 'the proof of the lane');
+    await settle();
+    expect(counts.value).toBe(true);
+    expect(peer.heard()).toEqual(['credit 0']);
+  });
+
+  test('of the listener says nothing before the peer did, and the same then, once', async () => {
+    const { host } = hostOver('dht');
+    const { lane, peer } = laneOf(false);
+    const counts = watch(host.addLane(lane, () => undefined));
+    await settle();
+    expect(peer.heard()).toEqual([]);
+    peer.say(credit(0), credit(0));
+    await until(() => 'value' in counts, 'the proof of the lane');
+    await settle();
+    expect(peer.heard()).toEqual(['credit 0']);
+  });
+
+  test('of the listener that proves itself after our end is told nothing', async () => {
+    const { host } = hostOver('dht');
+    const { lane, peer } = laneOf(false);
+    const counts = watch(host.addLane(lane, () => undefined));
+    await host.end();
+    peer.say(credit(0));
+    await until(() => 'value' in counts, 'the proof of the lane');
+    await settle();
+    expect(counts.value).toBe(true);
+    expect(peer.heard()).toEqual([]);
+  });
+
+  test('is closed where nothing proves it within 5 s, and nobody is told that it is gone', async () => {
+    const { host, wire } = hostOver('dht');
+    const { lane, peer } = laneOf(false);
+    const onGone = vi.fn();
+    const counts = watch(host.addLane(lane, onGone));
+    await vi.advanceTimersByTimeAsync(4_999);
+    await settle();
+    expect([counts, lane.socket.destroyed]).toEqual([{}, false]);
+    await vi.advanceTimersByTimeAsync(1);
+    await settle();
+    expect([counts, lane.socket.destroyed]).toEqual([{ value: false }, true]);
+    expect(onGone).not.toHaveBeenCalled();
+    peer.say(credit(0));
+    await settle();
+    expect([host.laneCount, wire.error]).toEqual([0, undefined]);
+  });
+
+  test.each<[string, (host: SealedChannel) => unknown]>([
+    ['ended', (host) => host.end()],
+    ['failed', (host) => host.destroy()],
+  ])('that comes after the channel %s is closed', async (_, finish) => {
+    const { host } = hostOver('dht');
+    await finish(host);
+    const { lane, peer } = laneOf(true);
+    const counts = watch(host.addLane(lane, () => undefined));
+    await settle();
+    expect([counts, lane.socket.destroyed]).toEqual([{ value: false }, true]);
+    expect(peer.heard()).toEqual([]);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  test('may be closed when it is closed', async () => {
+    const { host } = hostOver('dht');
+    const { lane, onGone } = await addedLane(host);
+    host.closeLane(lane);
+    host.closeLane(lane);
+    expect(onGone).toHaveBeenCalledOnce();
+  });
+
+  test('that was full takes what waits as soon as it has room', async () => {
+    const { host } = hostOver('dht');
+    const { lane, peer } = await addedLane(host);
+    const written: (() => void)[] = [];
+    const write = lane.socket.write.bind(lane.socket);
+    const hold = vi.spyOn(lane.socket, 'write').mockImplementation(((bytes: Uint8Array, done: () => void) => {
+      written.push(() => write(bytes, done));
+      return true;
+    }) as typeof lane.socket.write);
+    await host.send(chunk(2 ** 20));
+    await host.send(chunk(2 ** 20));
+    const sent = watch(host.send(chunk()));
+    await settle();
+    expect(sent).toEqual({});
+    hold.mockRestore();
+    for (const letGo of written) letGo();
+    await until(() => 'value' in sent, 'what waits for room');
+    await settle();
+    expect(peer.heard()).toEqual(['credit 0', 'chunk 0', 'chunk 1', 'chunk 2']);
   });
 });
