@@ -408,3 +408,156 @@ describe('a lane', () => {
     expect(peer.heard()).toEqual(['credit 0', 'chunk 0', 'chunk 1', 'chunk 2']);
   });
 });
+
+describe('the end', () => {
+  test.each<[string, (host: SealedChannel, peer: Peer) => Promise<unknown>]>([
+    [
+      'of the peer came last',
+      async (host, peer) => {
+        await host.end();
+        peer.say({ kind: 'end', items: 0 });
+      },
+    ],
+    [
+      'of the peer came first',
+      (host, peer) => {
+        peer.say({ kind: 'end', items: 0 });
+        return host.end();
+      },
+    ],
+  ])('%s: connection and lanes are closed', async (_, endBoth) => {
+    const { host, wire, peer } = hostOver('dht');
+    const { far } = await addedLane(host);
+    const ended = vi.fn();
+    far.socket.on('end', ended);
+    await endBoth(host, peer);
+    expect(peer.heard()).toEqual(['credit 0', 'end 0']);
+    await until(() => ended.mock.calls.length > 0, 'the end of the lane');
+    expect(wire.isClosing).toBe(true);
+  });
+
+  test('of one side closes nothing', async () => {
+    const { host, wire, peer } = hostOver('dht');
+    const { lane } = await addedLane(host);
+    peer.say({ kind: 'end', items: 0 });
+    await settle();
+    expect([wire.isClosing, wire.error, lane.socket.destroyed]).toEqual([false, undefined, false]);
+  });
+
+  test('is not there before everything has left', async () => {
+    const { host, wire } = hostOver();
+    const leaving = deferred<boolean>();
+    wire.leaving = leaving.promise;
+    const ended = watch(host.end());
+    await settle();
+    expect(ended).not.toHaveProperty('value');
+    leaving.resolve(true);
+    await until(() => 'value' in ended, 'the end');
+  });
+
+  test('leaves by the next connection where one is lost under it', async () => {
+    const { host, wire } = hostOver();
+    host.outlive(() => undefined);
+    const leaving = deferred<boolean>();
+    wire.leaving = leaving.promise;
+    const ended = watch(host.end());
+    await settle();
+    wire.destroy();
+    leaving.resolve(false);
+    await settle();
+    expect(ended).toEqual({});
+    const next = new Wire();
+    host.goOn(next.connection, { sessionKey: KEY, agreement: AGREEMENT }, () => undefined);
+    await until(() => 'value' in ended, 'the end');
+    expect(next.peer.heard()).toEqual(['credit 0', 'end 0']);
+  });
+});
+
+describe('a channel that fails', () => {
+  test('destroys its connection and all lanes, and tells nobody that these are gone', async () => {
+    const { host, wire } = hostOver('dht');
+    const [one, other] = [await addedLane(host), await addedLane(host)];
+    const unproven = laneOf(false);
+    void host.addLane(unproven.lane, () => undefined);
+    const error = new XferError('disk-full');
+    host.destroy(error);
+    expect(wire.error).toBe(error);
+    for (const { lane } of [one, other, unproven]) expect(lane.socket.destroyed).toBe(true);
+    await settle();
+    for (const { onGone } of [one, other]) expect(onGone).not.toHaveBeenCalled();
+  });
+
+  test('says why to everybody who waits, and the first reason only', async () => {
+    const { host } = hostOver();
+    const receiving = watch(host.receive());
+    const sending = watch(host.send(chunk(2 ** 20)));
+    const error = new XferError('disk-full');
+    host.destroy(error);
+    host.destroy(new XferError('interrupted'));
+    await settle();
+    expect([receiving, sending]).toEqual([{ error }, { error }]);
+    await expect(host.receive()).rejects.toBe(error);
+    await expect(host.send(VERIFIED)).rejects.toBe(error);
+    await expect(host.end()).rejects.toBe(error);
+  });
+});
+
+describe('a connection that is lost', () => {
+  test.each<[string, (wire: Wire) => void]>([
+    ['peer-gone', (wire) => wire.destroy()],
+    ['integrity', (wire) => wire.garble()],
+  ])('by %s takes its lanes with it, and not the session', async (code, lose) => {
+    const { host, wire, peer } = hostOver('dht');
+    const { lane, onGone } = await addedLane(host);
+    const onLost = vi.fn();
+    host.outlive(onLost);
+    const receiving = watch(host.receive());
+    lose(wire);
+    expect(onLost).toHaveBeenCalledExactlyOnceWith(expect.objectContaining({ code }));
+    expect(onGone).toHaveBeenCalledOnce();
+    expect([wire.error, lane.socket.destroyed]).toEqual([expect.objectContaining({ code }), true]);
+    peer.say(control(0));
+    await settle();
+    expect(receiving).toEqual({});
+    host.destroy();
+  });
+
+  test('is followed by one on which everything comes once more, and only once', async () => {
+    const { host, wire } = hostOver('dht');
+    host.outlive(() => undefined);
+    const { peer } = await addedLane(host);
+    await host.send(chunk());
+    await until(() => peer.hasHeard, 'the chunk on the lane');
+    wire.destroy();
+    const next = new Wire('dht');
+    const onConfirmed = vi.fn();
+    host.goOn(next.connection, { sessionKey: KEY, agreement: AGREEMENT }, onConfirmed);
+    await settle();
+    // Not before the peer has said what it has.
+    expect(next.peer.heard()).toEqual(['credit 0']);
+    next.peer.say(credit(0));
+    await settle();
+    next.peer.say(credit(0));
+    await settle();
+    expect(next.peer.heard()).toEqual(['chunk 0']);
+    expect(onConfirmed.mock.calls).toEqual([[1], [2]]);
+  });
+
+  test.each<[Path, Path, string]>([
+    ['dht', 'direct', 'connection'],
+    ['direct', 'dht', 'lane'],
+  ])('by way of %s, followed by one by way of %s: data takes the %s', async (before, after, way) => {
+    const { host, wire } = hostOver(before);
+    host.outlive(() => undefined);
+    wire.destroy();
+    const next = new Wire(after);
+    host.goOn(next.connection, { sessionKey: KEY, agreement: AGREEMENT }, () => undefined);
+    const { peer } = await addedLane(host);
+    next.peer.heard();
+    peer.heard();
+    await host.send(chunk());
+    await settle();
+    const heard = { connection: next.peer.heard(), lane: peer.heard() };
+    expect(heard).toEqual({ connection: [], lane: [], [way]: ['chunk 0'] });
+  });
+});
