@@ -129,9 +129,9 @@ class Wire implements Used {
     if (!(await this.leaving)) throw new XferError('peer-gone');
   }
 
+  /** Until `destroy` the peer has not closed its end. */
   close(): Promise<void> {
     this.isClosing = true;
-    this.destroy();
     return this.closed;
   }
 
@@ -410,7 +410,7 @@ describe('a lane', () => {
 });
 
 describe('the end', () => {
-  test.each<[string, (host: SealedChannel, peer: Peer) => Promise<unknown>]>([
+  test.each<[string, (host: SealedChannel, peer: Peer) => unknown]>([
     [
       'of the peer came last',
       async (host, peer) => {
@@ -422,18 +422,23 @@ describe('the end', () => {
       'of the peer came first',
       (host, peer) => {
         peer.say({ kind: 'end', items: 0 });
-        return host.end();
+        void host.end();
       },
     ],
   ])('%s: connection and lanes are closed', async (_, endBoth) => {
     const { host, wire, peer } = hostOver('dht');
-    const { far } = await addedLane(host);
+    const { lane, far } = await addedLane(host);
     const ended = vi.fn();
     far.socket.on('end', ended);
     await endBoth(host, peer);
+    await settle();
     expect(peer.heard()).toEqual(['credit 0', 'end 0']);
-    await until(() => ended.mock.calls.length > 0, 'the end of the lane');
-    expect(wire.isClosing).toBe(true);
+    // What is under way arrives.
+    expect(ended).toHaveBeenCalledOnce();
+    expect([wire.isClosing, wire.error]).toEqual([true, undefined]);
+    wire.destroy();
+    await settle();
+    expect(lane.socket.destroyed).toBe(true);
   });
 
   test('of one side closes nothing', async () => {
