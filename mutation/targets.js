@@ -22,6 +22,7 @@ export const TARGETS = {
   'src/peer/shared-listener.ts': ['test/unit/peer/shared-listener.test.ts'],
   'src/peer/channel.ts': [
     'test/unit/peer/channel.test.ts',
+    'test/unit/peer/channel-acknowledging.test.ts',
     'test/unit/peer/channel-hostile.test.ts',
     'test/unit/peer/channel-lanes.test.ts',
     'test/unit/peer/channel-reunion.test.ts',

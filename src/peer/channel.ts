@@ -109,6 +109,11 @@ export class SealedChannel implements Channel {
     { sessionKey, agreement }: Paired,
     onConfirmed: (records: number) => void,
   ): void {
+    if (this.#failure !== undefined) {
+      // It came to its end while somebody looked for this.
+      connection.destroy(this.#failure);
+      return;
+    }
     this.#connection = connection;
     this.#sessionKey = sessionKey;
     this.#agreement = agreement;

@@ -508,6 +508,20 @@ describe('a channel that fails', () => {
 });
 
 describe('a connection that is lost', () => {
+  test('is not followed by another where the session came to its end meanwhile', async () => {
+    const { host, wire } = hostOver('dht');
+    host.outlive(() => undefined);
+    wire.destroy();
+    await settle();
+    const error = new XferError('interrupted');
+    host.destroy(error);
+    const next = new Wire('direct');
+    host.goOn(next.connection, { sessionKey: KEY, agreement: AGREEMENT }, () => undefined);
+    await settle();
+    expect(next.error).toBe(error);
+    expect(next.peer.heard()).toEqual([]);
+  });
+
   test.each<[string, (wire: Wire) => void]>([
     ['peer-gone', (wire) => wire.destroy()],
     ['integrity', (wire) => wire.garble()],
