@@ -17,8 +17,6 @@ import { malformed } from './wire.js';
 /** Why a sender stops in the middle of a file that is another one from now on. */
 const STALE: readonly ErrorCode[] = ['source-changed', 'source-vanished'];
 
-const NOT_NEXT = 'a file that is not the one to come';
-
 /** What is remembered at once of what can be taken from older copies; for what is beyond, everything is needed. */
 const MOST_SHARES = 1 << 16;
 
@@ -147,10 +145,8 @@ export class Intake {
     let isFirst = true;
     for (const { entry: index, content } of files) {
       // Few have to be waited for, and where files are many a promise for each shows.
-      const entry = this.#ahead() ?? (await this.#peek());
-      if (entry?.index !== index) throw malformed(NOT_NEXT);
+      const entry = this.#pass(this.#ahead() ?? (await this.#peek()), index);
       if (content.length !== entry.size) throw malformed('a file of another size');
-      this.#next++;
       if (isFirst) this.#events.started(entry);
       isFirst = false;
       const keeping = this.#keep(entry, content);
@@ -322,11 +318,16 @@ export class Intake {
 
   /** Takes the next wanted file, which must be the one with this index. */
   async #shift(index: number): Promise<Entry> {
-    const entry = await this.#peek();
-    if (entry?.index !== index) throw malformed(NOT_NEXT);
+    const entry = this.#pass(await this.#peek(), index);
     await this.#abandonMatching();
-    this.#next++;
     return entry;
+  }
+
+  /** Takes the next wanted file, where it is the one with this index. */
+  #pass(next: Entry | undefined, index: number): Entry {
+    if (next?.index !== index) throw malformed('a file that is not the one to come');
+    this.#next++;
+    return next;
   }
 
   /** The next wanted file that is still to come. */

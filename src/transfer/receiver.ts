@@ -109,7 +109,7 @@ class Receiving {
   #reviewed: ReviewedPart[] = [];
   #taking: Taking | undefined;
   /** Roots that are files and have their places; where they are kept is known for sure in the end. */
-  readonly #arrivedRoots: { readonly path: string; readonly size: number }[] = [];
+  readonly #placedRoots: { readonly path: string; readonly size: number }[] = [];
   /** Bytes that arrived in each root. */
   readonly #rootBytes = new Map<number, number>();
   #updatedMs = 0;
@@ -303,7 +303,7 @@ class Receiving {
     await this.#report.say('verifying');
     const kept = await this.sink.finish(this.#review.isWhole);
     const { rootFolders, arrivedRoots } = this.#taken().choice;
-    for (const root of this.#arrivedRoots) this.#options.onEvent({ type: 'file-received', ...root });
+    for (const root of this.#placedRoots) this.#options.onEvent({ type: 'file-received', ...root });
     for (const folder of rootFolders.values()) {
       this.#sayReceived(folder, this.#rootBytes.get(folder.index) ?? 0);
     }
@@ -331,7 +331,7 @@ class Receiving {
 
   #arrived(entry: Entry, size: number): void {
     if (entry.parent === ROOT) {
-      this.#arrivedRoots.push({ path: this.sink.pathOf(entry), size });
+      this.#placedRoots.push({ path: this.sink.pathOf(entry), size });
       return;
     }
     const root = this.#review.rootOf(entry);

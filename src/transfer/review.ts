@@ -131,7 +131,8 @@ export class Review {
   /** Asks the sink how much room there is, and who else is at work there, for the summary. */
   async measure(): Promise<void> {
     this.#freeBytes = await this.#sink.freeBytes();
-    this.#isBusy = this.#sink.isBusy();
+    // It looks through the whole target: not before there is something to say of it.
+    this.#isBusy = (this.complete || this.#conflicts.count > 0) && this.#sink.isBusy();
   }
 
   summary(): OfferSummary {
