@@ -129,9 +129,9 @@ export class Meeting {
   /** What a peer is told that knew the code and comes for nothing. */
   get refusal(): XferError {
     if (this.#failure !== undefined) return this.#failure;
-    const { count, atOnce } = this.#places ?? { count: 1, atOnce: 1 };
-    const isCrowded = this.#sessions.size >= atOnce && this.#served + this.#sessions.size < count;
-    return new XferError(isCrowded ? 'limit' : 'code-used');
+    // A session that fails gives its place back.
+    const isCrowded = this.#places !== undefined && this.#served < this.#places.count;
+    return new XferError(isCrowded ? 'peer-busy' : 'code-used');
   }
 
   /** Why the DHT says nothing: no network, or one that lets none of its UDP through. */

@@ -253,8 +253,9 @@ describe('xfer send --receivers', () => {
     const first = await receiver(await held(join, port, 8 * 2 ** 20));
     await host.waitFor(/1: sending/);
     const late = await receiver(join);
-    expect(await late.side.status()).toBe(4);
-    expect(late.side.stderr).toContain('the code is used up');
+    // The first may yet fail, and its place be free again.
+    expect(await late.side.status()).toBe(3);
+    expect(late.side.stderr).toContain('the other side has as many sessions as it takes');
     for (const line of lines) line.release();
     expect(await first.side.status(), first.side.screen).toBe(0);
     expect(await host.status()).toBe(0);
