@@ -27,14 +27,18 @@ export function formatRate(bytesPerSecond: number): string {
   return `${formatSize(bytesPerSecond)}/s`;
 }
 
-/** `0.4 s`, `41 s`, `3 min 20 s`, `1 h 5 min`. */
+/** `0.4 s`, `41 s`, `3 min 20 s`, `10 min`, `1 h 5 min`. */
 export function formatDuration(ms: number): string {
   const seconds = Math.round(ms / 1000);
   if (ms < 9_950) return `${(ms / 1000).toFixed(1)} s`;
   if (seconds < 60) return `${seconds} s`;
-  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
-  const minutes = Math.round(seconds / 60);
-  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+  if (seconds < 3600) return inSixties(seconds, 'min', 's');
+  return inSixties(Math.round(seconds / 60), 'h', 'min');
+}
+
+function inSixties(count: number, whole: string, part: string): string {
+  const rest = count % 60;
+  return `${Math.floor(count / 60)} ${whole}${rest === 0 ? '' : ` ${rest} ${part}`}`;
 }
 
 /** `120,000`. Without `Intl`, whose first number takes longer than a small transfer's bytes. */

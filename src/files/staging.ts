@@ -234,7 +234,7 @@ export class Staging {
   noteArrived(files: readonly FileIdentity[]): void {
     if (this.isLost) {
       const { targetPath } = this.#options;
-      throw new XferError('disk-failed', { subject: `${targetPath}/${this.#name}` });
+      throw new XferError('disk-failed', { subject: `${targetPath}/${this.#name}`, detail: 'taken' });
     }
     this.#append(encodeArrived(files));
   }

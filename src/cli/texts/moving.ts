@@ -44,8 +44,12 @@ export const MOVING = {
     brief: 'the disk is full',
   },
   'disk-failed': {
-    sentence: ({ subject }) => `${subject || 'a file'} cannot be written`,
-    advice: 'check the disk, or choose another folder with --out',
+    sentence: ({ subject, detail }) =>
+      `${subject || 'a file'} ${detail === 'taken' ? 'was taken over by another xfer' : 'cannot be written'}`,
+    advice: ({ detail }) =>
+      detail === 'taken'
+        ? 'let the other transfer into this place end, then start again'
+        : 'check the disk, or choose another folder with --out',
     exitCode: 1,
     brief: 'cannot be written',
   },

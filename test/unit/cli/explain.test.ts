@@ -50,6 +50,11 @@ test.each([
   ],
   [new XferError('peer-gone'), 'the other side is gone', 3],
   [new XferError('disk-full'), 'there is not enough space on the disk', 3],
+  [
+    new XferError('disk-failed', { subject: '/in/.xfer-parts', detail: 'taken' }),
+    '/in/.xfer-parts was taken over by another xfer',
+    1,
+  ],
   [new XferError('interrupted'), 'interrupted', 130],
   [new XferError('internal'), 'xfer has a bug', 70],
 ])('%s', (error, sentence, exitCode) => {

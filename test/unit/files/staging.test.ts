@@ -629,7 +629,7 @@ describe('a staging folder', () => {
       await other.write(Buffer.alloc(10, 'x'));
       await sink.writeWhole(SMALL, Buffer.from('small'));
       const taken = takeOver();
-      await expect(part.commit()).rejects.toMatchObject({ code: 'disk-failed' });
+      await expect(part.commit()).rejects.toMatchObject({ code: 'disk-failed', detail: 'taken' });
       await expect(sink.finish(true)).rejects.toMatchObject({ code: 'disk-failed' });
       expect(await sink.abort(keep)).toEqual({ bytes: 0, any: false });
       expect(readdirSync(folder)).toEqual([taken]);
