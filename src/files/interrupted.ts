@@ -15,6 +15,7 @@ import {
   type Stats,
 } from 'node:fs';
 import path from 'node:path';
+import { XferError } from '../errors.js';
 import { OpenFolder } from './directory.js';
 import { errnoOf, writeError } from './disk-errors.js';
 import {
@@ -124,7 +125,7 @@ export function readJournal(location: string): { text: string; touchedMs: number
 
 /** Whether a file or folder can have been made by nobody but this user. */
 export function isPrivate(stat: Stats): boolean {
-  return process.getuid === undefined || (isOwn(stat) && (stat.mode & 0o022) === 0);
+  return isOwn(stat) && (process.platform === 'win32' || (stat.mode & 0o022) === 0);
 }
 
 function isOwn({ uid }: Stats): boolean {
@@ -293,11 +294,11 @@ export function removeCopies(folder: string, journal: Journal | undefined): void
 }
 
 /**
- * Removes a staging folder and what xfer puts into one. Throws where anything else is in it: that stays, and so does the folder; also
- * where it is not the one with that inode, since somebody who may write beside it has put another in its place.
+ * Removes a staging folder and what xfer puts into one. Throws the system's error where anything else is in it: that stays, and so does
+ * the folder. Throws `target-exists` where it is not the one with that inode: who may write beside it has put another in its place.
  */
 export function emptyStaging(folder: OpenFolder, location: string, ino: number): void {
-  if (folder.stat().ino !== ino) throw Object.assign(new Error('ENOTDIR'), { code: 'ENOTDIR' });
+  if (folder.stat().ino !== ino) throw new XferError('target-exists', { subject: location });
   for (const name of readdirSync(folder.prefix)) {
     if (isOurs(name)) unlinkSync(`${folder.prefix}/${name}`);
   }
