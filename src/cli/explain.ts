@@ -56,7 +56,7 @@ export function explainKept(
   const { sentence, exitCode } = explain(error);
   const first = MENDED_FIRST[error.code];
   const hint = isByDevice
-    ? 'send it again, into the same place: it goes on from here'
+    ? 'start it again, into the same place: it goes on from here'
     : 'start again with a new code and receive into the same place: it goes on from here';
   return {
     sentence,
@@ -82,13 +82,13 @@ export function explainEnd(
   return isKept ? explainKept(error, isByDevice) : explain(error, isByDevice);
 }
 
-/** What to do where two devices know each other. */
+/** What to do where two devices know each other, whichever command it was that moved something between them. */
 const BY_DEVICE: Partial<Record<ErrorCode, Wording>> = {
-  'peer-gone': 'send it again when the other machine is there',
-  'peer-interrupted': 'send it again',
-  stalled: 'check the connection on both sides, then send it again',
-  interrupted: 'send it again',
-  integrity: 'do not use what is there of it; send it again, and if it happens twice, tell us',
+  'peer-gone': 'start it again when the other machine is there',
+  'peer-interrupted': 'start it again',
+  stalled: 'check the connection on both sides, then start it again',
+  interrupted: 'start it again',
+  integrity: 'do not use what is there of it; start it again, and if it happens twice, tell us',
 };
 
 /** What has to be done before going on makes sense. */

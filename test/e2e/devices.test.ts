@@ -186,7 +186,7 @@ describe('a device that waits', () => {
     expect(await stop(waiter)).toBe(130);
     expect(await sender.status()).toBe(3);
     expect(sender.stderr).toContain('the other side was interrupted');
-    expect(sender.stderr).toContain('xfer: hint: send it again');
+    expect(sender.stderr).toContain('xfer: hint: start it again');
     const again = await waiting();
     expect(await (await send('large')).status()).toBe(0);
     await expectSameTree(to, from);

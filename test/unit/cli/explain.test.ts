@@ -176,7 +176,7 @@ test('with a device nothing is said of codes', () => {
   for (const code of ['peer-gone', 'peer-interrupted', 'stalled', 'interrupted', 'integrity'] as const) {
     const error = new XferError(code);
     expect(explain(error, true).hint).not.toContain('code');
-    expect(explain(error, true).hint).toMatch(/send it again/);
+    expect(explain(error, true).hint).toMatch(/start it again/);
     expect(explain(error, true).exitCode).toBe(explain(error).exitCode);
     expect(explainKept(error, true).hint).not.toContain('code');
     expect(explainKept(error, true).hint).toContain('it goes on from here');

@@ -149,8 +149,8 @@ test('what to do after an error is what a person is told', () => {
   ]).toEqual([
     'start again on both sides with a new code',
     'start again with a new code and receive into the same place: it goes on from here',
-    'send it again',
-    'send it again, into the same place: it goes on from here',
+    'start it again',
+    'start it again, into the same place: it goes on from here',
   ]);
 });
 

@@ -292,7 +292,7 @@ describe('to a device', () => {
       Promise.reject(new XferError('peer-gone')),
     );
     expect(status).toBe(3);
-    expect(world.stderr.text).toContain('xfer: hint: send it again when the other machine is there');
+    expect(world.stderr.text).toContain('xfer: hint: start it again when the other machine is there');
     expect(world.stderr.text).not.toContain('code');
   });
 });

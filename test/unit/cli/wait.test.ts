@@ -96,7 +96,7 @@ describe('xfer receive --wait', () => {
     const { status, world } = await wait({ yes: true }, ['laptop'], { end: new XferError('peer-gone') });
     expect(status).toBe(0);
     expect(world.stderr.text).toContain('xfer: error: the other side is gone');
-    expect(world.stderr.text).toContain('xfer: hint: send it again');
+    expect(world.stderr.text).toContain('xfer: hint: start it again');
   });
 
   test('writes the device and the number of the transfer into every line of JSON about one', async () => {
