@@ -163,7 +163,8 @@ export class Consent {
   }
 
   #show(offer: OfferSummary): void {
-    for (const line of offerLines(offer, this.#reporter.width)) this.#reporter.say(line);
+    for (const line of offerLines(offer, this.#reporter.width, this.#options.policy))
+      this.#reporter.say(line);
   }
 }
 

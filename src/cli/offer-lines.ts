@@ -1,5 +1,5 @@
 /** What a person sees of an offer before the question. Pure. */
-import type { OfferSummary, OfferedRoot, Skipped } from '../index.js';
+import type { ConflictPolicy, OfferSummary, OfferedRoot, Skipped } from '../index.js';
 import { brief } from './explain.js';
 import { countOf, formatSize } from './figures.js';
 import { displayWidth } from './display-width.js';
@@ -8,13 +8,22 @@ import { cut, show, wrap } from './show.js';
 /** Lines of one kind before the rest is only counted. */
 const SHOWN = 10;
 
+/** What becomes of what exists already, where that is decided. */
+const EXISTING: Readonly<Record<ConflictPolicy, string>> = {
+  refuse: 'exists here already:',
+  overwrite: 'exists here, will be overwritten:',
+  update: 'exists here, will be updated:',
+  rename: 'exists here, the new one is renamed:',
+  skip: 'exists here, will be skipped:',
+};
+
 /** The offer in lines of at most `width` columns. */
-export function offerLines(offer: OfferSummary, width: number): string[] {
+export function offerLines(offer: OfferSummary, width: number, policy: ConflictPolicy = 'refuse'): string[] {
   return [
     ...wrap(heading(offer), width),
     ...listed(offer.roots, offer.roots.length, (root) => rootLine(root, width)),
     ...arrivedLines(offer, width),
-    ...section('exists here already:', offer.conflicts, offer.conflictCount, width),
+    ...section(EXISTING[policy], offer.conflicts, offer.conflictCount, width),
     ...(offer.isBusy ? wrap('another xfer receives the same here just now', width) : []),
     ...section('would be executable:', offer.executables, offer.executableCount, width),
     ...refusedLines(offer, width),

@@ -231,6 +231,13 @@ describe('while the sender counts', () => {
     expect(await decision).toEqual(accepted('skip'));
   });
 
+  test('who said before what becomes of what exists sees that before the answer', async () => {
+    const offer = makeOffer({ conflictCount: 1, conflicts: ['a'] });
+    const { decision, world } = decide(offer, { policy: 'overwrite' }, 'y\n');
+    expect(await decision).toEqual(accepted('overwrite'));
+    expect(world.stderr.text).toContain('exists here, will be overwritten:\n  a\n');
+  });
+
   test('an impatient person with a policy starts at once', async () => {
     const { decision, world } = decide(early, { patienceMs: 0, policy: 'rename' });
     await until(() => world.stderr.text.includes('still counting'));

@@ -81,6 +81,17 @@ test('who else receives it here is said below what exists', () => {
   ]);
 });
 
+test.each([
+  ['refuse', 'exists here already:'],
+  ['overwrite', 'exists here, will be overwritten:'],
+  ['update', 'exists here, will be updated:'],
+  ['rename', 'exists here, the new one is renamed:'],
+  ['skip', 'exists here, will be skipped:'],
+] as const)('what exists is named with what becomes of it: %s', (policy, title) => {
+  const offer = makeOffer({ conflicts: ['a.txt'], conflictCount: 1 });
+  expect(offerLines(offer, 40, policy).slice(2)).toEqual([title, '  a.txt']);
+});
+
 describe('long lists', () => {
   test('show ten and count the others', () => {
     const roots = Array.from({ length: 22 }, (_, index) => ({
