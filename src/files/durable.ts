@@ -46,8 +46,11 @@ export async function syncFileSystem(folder: number | string): Promise<boolean> 
 }
 
 async function runSync(path: string): Promise<boolean> {
-  const { execFile } = await import('node:child_process');
+  const { spawn } = await import('node:child_process');
   return new Promise((resolve) => {
-    execFile('sync', ['-f', path], (error) => resolve(error === null));
+    // In a group of its own: Ctrl-C at a terminal is for all that run in it, and one that is killed cannot say what was lost.
+    spawn('sync', ['-f', path], { detached: true, stdio: 'ignore' })
+      .once('error', () => resolve(false))
+      .once('close', (status) => resolve(status === 0));
   });
 }

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { mkdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -7,7 +8,7 @@ import { isSoak } from '../support/soak.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 import { expectSameTree, namesIn, noise } from '../support/trees.js';
-import { xfer, type XferProcess } from '../support/xfer-process.js';
+import { xfer, xferOnTerminal, type XferProcess } from '../support/xfer-process.js';
 
 const MIB = 2 ** 20;
 /** `npm run soak` tries more places. */
@@ -226,6 +227,32 @@ describe('files that were there before', () => {
     expect(await Promise.all([again.sender.status(), again.receiver.status()])).toEqual([0, 0]);
     await expectNothingWrong();
     expect(await namesIn(path.join(to, 'mixed'))).toEqual(await namesIn(from));
+  });
+});
+
+describe('a terminal, whose Ctrl-C is for all that run in it', () => {
+  it('does not break off what the disk is asked for, and files that wait for that get their names', async () => {
+    from = path.join(await temporaryFolder(), 'small');
+    await mkdir(from);
+    const names = Array.from({ length: 40 }, (_, index) => `${index}.txt`).sort();
+    for (const name of names) await writeFile(path.join(from, name), noise(1_000, name));
+    // A disk that takes its time.
+    const bin = await temporaryFolder();
+    const [asked, answers] = [path.join(bin, 'asked'), path.join(bin, 'answers')];
+    const slow = `#!/bin/sh\n: >> '${asked}'\nuntil [ -e '${answers}' ]; do sleep 0.05; done\n`;
+    await writeFile(path.join(bin, 'sync'), slow, { mode: 0o755 });
+
+    const { host, code, port } = await listening(['send', from]);
+    const args = ['receive', ...joining(['send'], code, port), '--yes', '--out', to];
+    const PATH = `${bin}:${process.env['PATH'] ?? ''}`;
+    const receiver = await xferOnTerminal(args, { env: { XFER_HOME: home, PATH } });
+    await expect.poll(() => existsSync(asked), { timeout: 20_000 }).toBe(true);
+    receiver.type('\u0003');
+    await receiver.waitFor(/stopping/);
+    await writeFile(answers, '');
+    expect(await receiver.status()).toBe(130);
+    await host.status();
+    expect(await namesIn(to)).toEqual(['small', ...names.map((name) => `small/${name}`)]);
   });
 });
 

@@ -1,6 +1,7 @@
 // @ts-check
 /** Loaded before the program (`--import`): the disk takes everything, and says that it could not keep it when it is asked. */
 import childProcess from 'node:child_process';
+import { EventEmitter } from 'node:events';
 import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 
@@ -11,6 +12,12 @@ const failing = (...args) => {
   setImmediate(done, error);
 };
 
+const spawn = () => {
+  const command = new EventEmitter();
+  setImmediate(() => command.emit('close', 1));
+  return command;
+};
+
 Object.assign(fs, { fsync: failing });
-Object.assign(childProcess, { execFile: failing });
+Object.assign(childProcess, { spawn });
 syncBuiltinESMExports();

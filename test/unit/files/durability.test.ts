@@ -1,4 +1,5 @@
-import childProcess from 'node:child_process';
+import childProcess, { type SpawnOptions } from 'node:child_process';
+import { EventEmitter } from 'node:events';
 import fs, { readdirSync } from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import path from 'node:path';
@@ -19,7 +20,7 @@ let failing: Record<string, string>;
 let isLostOnce: boolean;
 let folder: string;
 const { fsync, linkSync } = fs;
-const { execFile } = childProcess;
+const { spawn } = childProcess;
 
 beforeEach(async () => {
   folder = await temporaryFolder();
@@ -51,13 +52,15 @@ beforeEach(async () => {
     },
   });
   Object.assign(childProcess, {
-    execFile: (file: string, args: string[], done: (error: Error | null) => void) => {
+    spawn: (file: string, args: string[], options: SpawnOptions) => {
       const error = fail('sync -f');
       if (isLostOnce) delete failing['sync -f'];
       calls.push(`${file} ${args[0]}`);
       asked.push(path.relative(folder, fs.readlinkSync(args[1]!)));
-      if (error === undefined) execFile(file, args, done);
-      else done(error);
+      if (error === undefined) return spawn(file, args, options);
+      const refused = new EventEmitter();
+      setImmediate(() => refused.emit(error.code === 'ENOENT' ? 'error' : 'close', 1));
+      return refused;
     },
   });
   syncBuiltinESMExports();
@@ -65,7 +68,7 @@ beforeEach(async () => {
 
 afterEach(() => {
   Object.assign(fs, { fsync, linkSync });
-  Object.assign(childProcess, { execFile });
+  Object.assign(childProcess, { spawn });
   syncBuiltinESMExports();
 });
 
