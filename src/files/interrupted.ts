@@ -25,9 +25,11 @@ import {
   isUnbegun,
   parseJournal,
   PART_NAME,
+  type Identities,
   type Journal,
 } from './journal.js';
 import { isAlive } from './owner.js';
+import { identityOf } from './part-file.js';
 import { isStagingId, parseStagingName, stagingName } from './staging-name.js';
 
 /** In place of a journal that is not read: nothing that begins one. */
@@ -236,9 +238,18 @@ export function leftoversIn(folders: readonly string[]): Leftover[] {
         return bytes === undefined ? [] : [{ path: of, bytes: Math.min(bytes, size), size }];
       });
       const { roots, startedMs, arrived } = journal;
-      return { id, folder, roots, startedMs, parts, arrivedFiles: arrived.size };
+      const arrivedFiles = arrived.size - namelessIn(path.join(folder, interrupted.name), arrived);
+      return { id, folder, roots, startedMs, parts, arrivedFiles };
     }),
   );
+}
+
+/** Files that were about to get their names when the transfer broke off: the journal counts them already. */
+function namelessIn(location: string, arrived: Identities): number {
+  return namesIn(location).filter((name) => {
+    const stat = lstatSync(path.join(location, name), { throwIfNoEntry: false });
+    return stat !== undefined && arrived.has(identityOf(stat));
+  }).length;
 }
 
 /** A folder by whatever way it is named. */

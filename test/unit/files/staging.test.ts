@@ -92,6 +92,14 @@ describe('after an interruption', () => {
     ]);
   });
 
+  test('files that a crash kept from their names are not counted as arrived', async () => {
+    await interrupt();
+    const [staging = ''] = stagings();
+    // The journal knows them before they get them.
+    renameSync(at('r/small'), at(staging, '7.part'));
+    expect(leftoversIn([folder])).toMatchObject([{ parts: [{ path: 'r/large' }], arrivedFiles: 0 }]);
+  });
+
   test('another transfer knows what arrived, and goes on with the rest', async () => {
     await interrupt();
     const { sink, prospects } = await arrive();
