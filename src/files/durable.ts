@@ -32,25 +32,29 @@ export async function syncFolder(folder: number | string): Promise<void> {
 let hasCommand = process.platform === 'linux';
 
 /**
- * Waits until everything in the file system of that folder is on the disk; false where this system has no way to say
- * that: then files have to be asked one by one. Throws `EIO` where something could not be kept.
+ * Waits until everything in the file system of that folder is on the disk; false where nothing here can say that: then
+ * files have to be asked one by one. Throws `EIO` where something could not be kept.
  */
 export async function syncFileSystem(folder: number | string): Promise<boolean> {
   if (!hasCommand) return false;
   const path = typeof folder === 'number' ? `/proc/${process.pid}/fd/${folder}` : folder;
-  if (await runSync(path)) return true;
+  const first = await runSync(path);
+  if (first === 'done') return true;
+  // What a killed one was told nobody hears again, but of each file by itself.
+  if (first === 'killed') return false;
   // A lost write is told once. A command that cannot do it fails again.
-  if (await runSync(path)) throw Object.assign(new Error('EIO: syncfs'), { code: 'EIO' });
-  hasCommand = false;
+  const second = await runSync(path);
+  if (second === 'done') throw Object.assign(new Error('EIO: syncfs'), { code: 'EIO' });
+  if (second === 'failed') hasCommand = false;
   return false;
 }
 
-async function runSync(path: string): Promise<boolean> {
+async function runSync(path: string): Promise<'done' | 'failed' | 'killed'> {
   const { spawn } = await import('node:child_process');
   return new Promise((resolve) => {
-    // In a group of its own: Ctrl-C at a terminal is for all that run in it, and one that is killed cannot say what was lost.
+    // In a group of its own: Ctrl-C at a terminal is for all that run in it.
     spawn('sync', ['-f', path], { detached: true, stdio: 'ignore' })
-      .once('error', () => resolve(false))
-      .once('close', (status) => resolve(status === 0));
+      .once('error', () => resolve('failed'))
+      .once('close', (status) => resolve(status === null ? 'killed' : status === 0 ? 'done' : 'failed'));
   });
 }

@@ -18,6 +18,8 @@ let asked: string[];
 let failing: Record<string, string>;
 /** `sync -f` fails once. */
 let isLostOnce: boolean;
+/** Then it is killed. */
+let killsNext: boolean;
 let folder: string;
 const { fsync, linkSync } = fs;
 const { spawn } = childProcess;
@@ -28,6 +30,7 @@ beforeEach(async () => {
   asked = [];
   failing = {};
   isLostOnce = false;
+  killsNext = false;
   const fail = (call: string): NodeJS.ErrnoException | undefined => {
     const code = failing[call];
     return code === undefined ? undefined : Object.assign(new Error(code), { code });
@@ -55,11 +58,15 @@ beforeEach(async () => {
     spawn: (file: string, args: string[], options: SpawnOptions) => {
       const error = fail('sync -f');
       if (isLostOnce) delete failing['sync -f'];
+      if (killsNext) failing['sync -f'] = 'SIGTERM';
       calls.push(`${file} ${args[0]}`);
       asked.push(path.relative(folder, fs.readlinkSync(args[1]!)));
       if (error === undefined) return spawn(file, args, options);
       const refused = new EventEmitter();
-      setImmediate(() => refused.emit(error.code === 'ENOENT' ? 'error' : 'close', 1));
+      setImmediate(() => {
+        if (error.code === 'ENOENT') refused.emit('error', error);
+        else refused.emit('close', error.code === 'SIGTERM' ? null : 1);
+      });
       return refused;
     },
   });
@@ -338,6 +345,27 @@ describe.skipIf(process.platform !== 'linux')('before a file is said to have arr
     expect(settled).toEqual(['a', 'b']);
     expect(names().sort()).toEqual(['a', 'b']);
     expect(positions(/^sync/)).toEqual([]);
+  });
+
+  test('where the command is killed the files are asked one by one, and the next ones together', async () => {
+    failing['sync -f'] = 'SIGTERM';
+    isLostOnce = true;
+    const { sink, files, settled, write } = await arriving(numbered(80), { sync: true, together: 40 });
+    for (const file of files) await write(file);
+    await sink.finish(true);
+    expect(settled).toEqual(numbered(80));
+    expect(positions(/^sync \d+\.part$/)).toHaveLength(40);
+    expect(positions(/^sync -f$/)).toHaveLength(2);
+  });
+
+  test('where the command fails and is then killed, the files are asked, and no loss is made up', async () => {
+    failing['sync -f'] = 'EIO';
+    killsNext = true;
+    const { sink, files, settled, write } = await arriving(numbered(40));
+    for (const file of files) await write(file);
+    await sink.finish(true);
+    expect(settled).toEqual(numbered(40));
+    expect(positions(/^sync \d+\.part$/)).toHaveLength(40);
   });
 
   // Last, since it is not asked again then.
