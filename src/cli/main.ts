@@ -53,7 +53,11 @@ function takeInterrupts(handle: () => void): () => void {
 }
 
 process.on('SIGINT', pressed);
-for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.on(signal, interrupt);
+process.on('SIGTERM', interrupt);
+process.on('SIGHUP', () => {
+  // A terminal that goes says so, and then its shell says it again.
+  if (!interruption.signal.aborted) interrupt();
+});
 // Whoever reads our output may stop to do so: what writes to it finds out by itself.
 for (const stream of [stdout, stderr]) stream.on('error', () => undefined);
 process.on('uncaughtException', (error) => {

@@ -160,6 +160,21 @@ describe('Ctrl-C while files move', () => {
     expectNothingLost(one);
   });
 
+  it.each(['receiver', 'sender'] as const)(
+    'that a terminal says as it goes, and its shell again, ends the %s once',
+    async (who) => {
+      const { host: sender, code, port } = await listening(['send', big]);
+      proxy = await TcpProxy.start(port, 5 * MIB);
+      const receiver = await xfer(['receive', ...joining(['send'], code, proxy.port), '--yes', '--out', to]);
+      await proxy.held;
+      const one = who === 'receiver' ? receiver : sender;
+      one.kill('SIGHUP');
+      await one.waitFor(/stopping/);
+      one.kill('SIGHUP');
+      await expectEnding(one, who === 'receiver' ? { ...MINE, in: to, goesOn: true } : MINE);
+    },
+  );
+
   it.each(['receiver', 'sender'] as const)('twice at the %s stops at once', async (who) => {
     const { host: sender, code, port } = await listening(['send', big]);
     proxy = await TcpProxy.start(port, 5 * MIB);
