@@ -81,8 +81,7 @@ export class DiskPartFile extends OnDisk<GrowingOwner> implements PartFile {
   }
 
   keep(): Promise<void> {
-    // Asked here, since the whole transfer may end while the disk is waited for.
-    return this.end(() => (this.part.isLost ? this.part.remove() : this.part.close()));
+    return this.end(() => this.part.leave());
   }
 }
 
@@ -101,7 +100,7 @@ export class DiskHeldPart extends OnDisk<Owner & { continued(): PartFile }> impl
   }
 
   setAside(): Promise<void> {
-    return this.end(() => this.part.close());
+    return this.end(() => this.part.leave());
   }
 
   /** As the whole transfer ends. */

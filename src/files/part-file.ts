@@ -61,6 +61,10 @@ export class OpenPart {
   readonly #mode: number;
   #fd: number | undefined;
   #length: number;
+  /**
+   * The disk did not keep what was written. The system says so once: asked again it says that all is well, and what is read comes out
+   * of its memory. So nothing may be made of this file any more.
+   */
   #isLost = false;
 
   private constructor(folder: OpenFolder, name: string, mode: number, fd: number, length: number) {
@@ -143,14 +147,6 @@ export class OpenPart {
     }
   }
 
-  /**
-   * The disk did not keep what was written. The system says so once: asked again it says that all is well, and what is read comes out
-   * of its memory. So nothing may be made of this file any more.
-   */
-  get isLost(): boolean {
-    return this.#isLost;
-  }
-
   /** Gives the file its mode and time, and closes it. Gives what the file is known by from now on. */
   complete({ mode, mtimeMs }: Metadata): FileIdentity {
     if (mode !== this.#mode) keepMode(this.#open, mode);
@@ -165,10 +161,28 @@ export class OpenPart {
     return identityOf(fstatSync(this.#open));
   }
 
-  /** Closes it. It stays in its folder. */
+  /** Closes it. It stays in its folder. Throws where the disk says only now that it did not keep what was written, as one over a network may. */
   close(): void {
-    if (this.#fd !== undefined) closeSync(this.#fd);
+    if (this.#fd === undefined) return;
+    const fd = this.#fd;
+    // Whatever it says it is closed, and its number soon that of another file.
     this.#fd = undefined;
+    try {
+      closeSync(fd);
+    } catch (thrown) {
+      this.#isLost = true;
+      throw thrown;
+    }
+  }
+
+  /** Closes it, and leaves it to a later transfer if the disk kept it. */
+  leave(): void {
+    try {
+      this.close();
+    } catch {
+      // Lost, as one that the disk had said so of before.
+    }
+    if (this.#isLost) removePart(this.#folder, this.#name);
   }
 
   /** As `sync`, of a file that is complete. */
@@ -213,8 +227,8 @@ export class OpenPart {
 
   /** Closes and removes the file. No write may be under way. What cannot be removed is left: why it came to this matters more. */
   remove(): void {
-    this.close();
-    removePart(this.#folder, this.#name);
+    this.#isLost = true;
+    this.leave();
   }
 
   get #open(): number {

@@ -3,6 +3,7 @@ import { syncBuiltinESMExports } from 'node:module';
 import path from 'node:path';
 
 type Call =
+  | 'closeSync'
   | 'linkSync'
   | 'lstatSync'
   | 'fstatSync'
@@ -71,6 +72,20 @@ export async function withShortWrites<T>(
     return writeSync(fd, bytes, offset, length, rest[1]);
   };
   return withCall('writeSync', short, work);
+}
+
+/** Runs `work` on a file system of a server, which says as the first part file is closed that it could not keep it. */
+export async function withFailingClose<T>(errno: string, work: () => Promise<T>): Promise<T> {
+  const close = fs.closeSync;
+  let isTold = false;
+  const closing = (fd: number): void => {
+    const isPart = fs.readlinkSync(`/proc/self/fd/${fd}`).endsWith('.part');
+    close(fd);
+    if (!isPart || isTold) return;
+    isTold = true;
+    throw Object.assign(new Error(`${errno}: closeSync`), { code: errno });
+  };
+  return withCall('closeSync', closing, work);
 }
 
 /** Runs `work` on a file system that takes names for one that are the same when folded, if not otherwise said in lower case. */

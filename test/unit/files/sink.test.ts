@@ -40,7 +40,7 @@ import {
 } from '../../../src/transfer/ports.js';
 import { temporaryFolder } from '../../support/temporary-folder.js';
 import { codeOf } from './collect.js';
-import { withFailing, withFoldedNames } from './faults.js';
+import { withFailing, withFailingClose, withFoldedNames } from './faults.js';
 
 const isWindows = process.platform === 'win32';
 const isLinux = process.platform === 'linux';
@@ -947,6 +947,48 @@ describe('failing disks', () => {
     await expect(failed).rejects.toMatchObject({ code, subject: at('a') });
     await sink.abort(true);
     expect(tree()).toEqual([]);
+  });
+
+  describe.runIf(isLinux)('row 35: a close that fails', () => {
+    const named = (): string[] => readdirSync(folder).filter((name) => !name.startsWith('.xfer-'));
+
+    test('is told of a small file, and leaves nothing of it', async () => {
+      const { sink, entries } = await arrive(manifest(['a', 'b']));
+      sink.decide('refuse');
+      await sink.writeWhole(entries[0]!, Buffer.from('fresh'));
+      const write = async (): Promise<void> => sink.writeWhole(entries[1]!, Buffer.from('fresh'));
+      const failed = withFailingClose('EDQUOT', write);
+      await expect(failed).rejects.toMatchObject({ code: 'disk-full', subject: at('b') });
+      await sink.abort(true);
+      expect(named()).toEqual(['a']);
+    });
+
+    test.each([false, true])(
+      'is told of a large file, which is nothing to go on with: sync %s',
+      async (sync) => {
+        const { sink, entries } = await arrive(manifest(['a', 'b']), { sync });
+        sink.decide('refuse');
+        await sink.writeWhole(entries[0]!, Buffer.from('fresh'));
+        const part = await sink.create(entries[1]!);
+        await part.write(Buffer.alloc(2 ** 21));
+        const failed = withFailingClose('EDQUOT', () => part.commit());
+        await expect(failed).rejects.toMatchObject({ code: 'disk-full', subject: at('b') });
+        // The other one has arrived, which is all that is remembered.
+        expect(await sink.abort(true)).toEqual({ bytes: 0, any: true });
+        expect(named()).toEqual(['a']);
+      },
+    );
+
+    test('does not keep the others from their names as the transfer breaks', async () => {
+      const { sink, entries } = await arrive(manifest(['a', 'b']), { sync: true, together: 16 });
+      sink.decide('refuse');
+      await sink.writeWhole(entries[0]!, Buffer.from('fresh'));
+      const part = await sink.create(entries[1]!);
+      await part.write(Buffer.alloc(2 ** 21));
+      expect(named()).toEqual([]);
+      expect(await withFailingClose('EIO', () => sink.abort(true))).toEqual({ bytes: 0, any: true });
+      expect(named()).toEqual(['a']);
+    });
   });
 
   test.each(['EPERM', 'ENOTSUP'])(
