@@ -222,7 +222,7 @@ class DiskSink implements FileSink {
     return copies.filter((copy) => copy !== undefined);
   }
 
-  async finish(isWhole: boolean): Promise<Kept> {
+  async finish(isWhole: boolean, signal?: AbortSignal): Promise<Kept> {
     await this.#pending?.settle();
     try {
       await this.#tree.finish(this.#isSyncing);
@@ -230,6 +230,7 @@ class DiskSink implements FileSink {
       throw writeError(thrown, this.#target.folder);
     }
     this.#assertRunning();
+    if (signal?.aborted === true) throw new XferError('interrupted');
     // Where all of it had arrived before, nothing has been looked for in what was left.
     this.#staging ??= this.#claim();
     const kept = this.#leave()?.finish(isWhole) ?? NOTHING_KEPT;

@@ -251,8 +251,9 @@ export interface FileSink {
    * not come whole.
    *
    * @param isWhole Everything that was offered was wanted. Otherwise what an earlier transfer left stays for one that wants the rest.
+   * @param signal Where it is aborted meanwhile this throws `interrupted`, and what is known of what arrived is left to `abort`.
    */
-  finish(isWhole: boolean): Promise<Kept>;
+  finish(isWhole: boolean, signal?: AbortSignal): Promise<Kept>;
   /**
    * Settles what waits, and removes folders that it made and that are empty. With `keep`, part files stay for a later transfer where
    * they hold enough to be worth it; otherwise all that this transfer began are removed. Never anything else. Gives what was kept.

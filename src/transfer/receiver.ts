@@ -301,7 +301,7 @@ class Receiving {
   /** Gives everything its place and says so. */
   async #finish(): Promise<TransferOutcome> {
     await this.#report.say('verifying');
-    const kept = await this.sink.finish(this.#review.isWhole);
+    const kept = await this.sink.finish(this.#review.isWhole, this.#options.signal);
     const { rootFolders, arrivedRoots } = this.#taken().choice;
     for (const root of this.#placedRoots) this.#options.onEvent({ type: 'file-received', ...root });
     for (const folder of rootFolders.values()) {

@@ -46,6 +46,8 @@ export class MemorySink implements FileSink {
   readonly metadata = new Map<string, Pick<Entry, 'mode' | 'mtimeMs'>>();
   policy: ConflictPolicy | undefined;
   isFinished = false;
+  /** By which `finish` hears of an interruption. */
+  finishSignal: AbortSignal | undefined;
   /** What `finish` was told. */
   isWhole: boolean | undefined;
   isAborted = false;
@@ -198,7 +200,8 @@ export class MemorySink implements FileSink {
     };
   }
 
-  async finish(isWhole: boolean): Promise<Kept> {
+  async finish(isWhole: boolean, signal?: AbortSignal): Promise<Kept> {
+    this.finishSignal = signal;
     this.isFinished = true;
     this.isWhole = isWhole;
     return { bytes: 0, any: this.kept.length > 0 };

@@ -92,6 +92,18 @@ describe('after an interruption', () => {
     ]);
   });
 
+  test('at the very end what is known of what arrived stays known', async () => {
+    const entries = [ROOT_ENTRY, SMALL].map((entry, index) => ({ ...entry, index }));
+    const { sink } = await arrive({}, entries);
+    await sink.writeWhole(entries[1]!, Buffer.from('small'));
+    const interruption = new AbortController();
+    const finishing = sink.finish(true, interruption.signal);
+    interruption.abort();
+    await expect(finishing).rejects.toMatchObject({ code: 'interrupted' });
+    expect(await sink.abort(true)).toEqual({ bytes: 0, any: true });
+    expect((await arrive({}, entries)).prospects).toEqual(['merges', 'arrived']);
+  });
+
   test('files that a crash kept from their names are not counted as arrived', async () => {
     await interrupt();
     const [staging = ''] = stagings();

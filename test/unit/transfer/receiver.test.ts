@@ -76,10 +76,10 @@ describe('a receiver', () => {
     const abort = new AbortController();
     const sink = new MemorySink();
     const finish = sink.finish.bind(sink);
-    sink.finish = async (isWhole) => {
+    sink.finish = async (isWhole, signal) => {
       abort.abort();
       await settle();
-      return finish(isWhole);
+      return finish(isWhole, signal);
     };
     const [side, peer] = receiveFromScript(sink, { signal: abort.signal });
     await peer.say(...opening([file('f', 3)]));
@@ -89,6 +89,7 @@ describe('a receiver', () => {
     await peer.channel.end();
     await expect(side.outcome).rejects.toMatchObject({ code: 'interrupted' });
     expect(sink.isAborted).toBe(true);
+    expect(sink.finishSignal?.aborted).toBe(true);
   });
 
   it('tells of what comes by its roots, and of folders with all that is in them', async () => {
