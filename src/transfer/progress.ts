@@ -5,6 +5,8 @@ import type { ReceiverState } from './messages.js';
 import type { Channel } from './ports.js';
 
 const EVERY_MS = 100;
+/** How often the same is said again while this side waits for its disk, or for who reads its output. */
+const AGAIN_MS = 5_000;
 
 export class ProgressReport {
   readonly #channel: Channel;
@@ -14,6 +16,10 @@ export class ProgressReport {
   #saidMs = 0;
   /** What came after the last word about it, and is not said yet. */
   #unsaid: NodeJS.Timeout | undefined;
+  #state: ReceiverState = 'receiving';
+  #again: NodeJS.Timeout | undefined;
+  /** Something came that is not dealt with yet. */
+  isAtWork = false;
 
   /** `figures` gives those of the moment. */
   constructor(
@@ -30,7 +36,9 @@ export class ProgressReport {
 
   /** Tells both sides. This one has no progress to see while it is asked. */
   async say(state: ReceiverState): Promise<void> {
-    this.stop();
+    clearTimeout(this.#unsaid);
+    this.#unsaid = undefined;
+    this.#state = state;
     this.#saidMs = this.#now();
     const progress = this.#figures();
     const { files, bytes } = progress;
@@ -47,9 +55,23 @@ export class ProgressReport {
     }, EVERY_MS);
   }
 
+  /** While this side is at work it says so again and again: to whoever waits, a disk that takes long is no silence. */
+  keepSaying(): void {
+    let isSaid = true;
+    this.#again = setInterval(() => {
+      // What waits for a connection is said once.
+      if (!this.isAtWork || !isSaid || this.#now() - this.#saidMs < AGAIN_MS) return;
+      isSaid = false;
+      this.say(this.#state)
+        .catch(() => {})
+        .finally(() => (isSaid = true));
+    }, AGAIN_MS);
+  }
+
   /** Says nothing more by itself. */
   stop(): void {
     clearTimeout(this.#unsaid);
     this.#unsaid = undefined;
+    clearInterval(this.#again);
   }
 }

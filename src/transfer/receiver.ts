@@ -161,9 +161,11 @@ class Receiving {
       const received = await this.#inbox.take();
       if (received === undefined) throw new XferError('incomplete');
       const { item, cost, content } = received;
+      this.#report.isAtWork = this.#taking !== undefined;
       const isLast = 'type' in item ? await this.#takeMessage(item) : await this.#takeRecord(item, content);
       this.#channel.release(cost);
       if (isLast) return this.#finish();
+      this.#report.isAtWork = false;
     }
   }
 
@@ -203,7 +205,10 @@ class Receiving {
     await this.#channel.send({ type: 'answer', transfer: TRANSFER, accepted: true, reason: undefined });
     this.#options.onEvent({ type: 'accepted' });
     await this.#report.say('receiving');
+    this.#report.keepSaying();
+    this.#report.isAtWork = true;
     for (const part of this.#reviewed.splice(0)) await this.#want(part);
+    this.#report.isAtWork = false;
   }
 
   async #want(part: ReviewedPart): Promise<void> {
@@ -302,6 +307,7 @@ class Receiving {
   async #finish(): Promise<TransferOutcome> {
     await this.#report.say('verifying');
     const kept = await this.sink.finish(this.#review.isWhole, this.#options.signal);
+    this.#report.stop();
     const { rootFolders, arrivedRoots } = this.#taken().choice;
     for (const root of this.#placedRoots) this.#options.onEvent({ type: 'file-received', ...root });
     for (const folder of rootFolders.values()) {

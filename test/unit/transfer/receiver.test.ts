@@ -6,6 +6,7 @@ import { ManifestEncoder } from '../../../src/transfer/manifest.js';
 import type { ControlMessage } from '../../../src/transfer/messages.js';
 import type { Entry, ManifestPart, PartFile } from '../../../src/transfer/ports.js';
 import { receiveFiles } from '../../../src/transfer/receiver.js';
+import { deferred } from '../../../src/transfer/deferred.js';
 import { batchOf } from '../../support/hostile-world.js';
 import { MemoryChannel, ScriptedPeer, type Item } from '../../support/memory-channel.js';
 import { MemorySink } from '../../support/memory-sink.js';
@@ -90,6 +91,67 @@ describe('a receiver', () => {
     await expect(side.outcome).rejects.toMatchObject({ code: 'interrupted' });
     expect(sink.isAborted).toBe(true);
     expect(sink.finishSignal?.aborted).toBe(true);
+  });
+
+  describe('whose disk takes long', () => {
+    let now: number;
+    beforeEach(() => {
+      vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+      now = 0;
+    });
+    afterEach(() => {
+      vi.useRealTimers();
+    });
+    const pass = async (ms: number): Promise<void> => {
+      now += ms;
+      vi.advanceTimersByTime(ms);
+      await settle();
+    };
+    const states = (side: Side): unknown[] =>
+      saidBy(side, 'progress').map((item) => 'state' in item && item.state);
+
+    it('says so every five seconds while it writes, and nothing while it waits for the sender', async () => {
+      const sink = new MemorySink();
+      const disk = deferred<undefined>();
+      changeParts(sink, (part) => ({ write: (bytes) => disk.promise.then(() => part.write(bytes)) }));
+      const [side, peer] = receiveFromScript(sink, { now: () => now });
+      await peer.say(...opening([file('f', 3)]));
+      await peer.hear('want');
+      await settle();
+      const before = states(side).length;
+      for (let second = 0; second < 60; second++) await pass(1_000);
+      expect(states(side)).toHaveLength(before);
+      await peer.say({ kind: 'chunk', transfer, entry: 0, offset: 0, body: stored(A) });
+      await settle();
+      for (let second = 0; second < 11; second++) await pass(1_000);
+      expect(states(side).slice(before)).toEqual(['receiving', 'receiving']);
+      disk.resolve(undefined);
+      await settle();
+      const after = states(side).length;
+      for (let second = 0; second < 60; second++) await pass(1_000);
+      expect(states(side)).toHaveLength(after);
+      await part(peer);
+      await side.outcome.catch(() => undefined);
+    });
+
+    it('says so at the end too', async () => {
+      const sink = new MemorySink();
+      const disk = deferred<undefined>();
+      const finish = sink.finish.bind(sink);
+      sink.finish = (isWhole) => disk.promise.then(() => finish(isWhole));
+      const [side, peer] = receiveFromScript(sink, { now: () => now });
+      await peer.say(...opening([file('f', 3)]));
+      await peer.hear('want');
+      await peer.say(batchOf([[0, A]]), sent(1, 3));
+      await settle();
+      const before = states(side).length;
+      expect(states(side).at(-1)).toBe('verifying');
+      for (let second = 0; second < 130; second++) await pass(1_000);
+      expect(states(side).slice(before)).toEqual(Array.from({ length: 26 }, () => 'verifying'));
+      disk.resolve(undefined);
+      await part(peer);
+      expect(await side.outcome).toMatchObject({ files: 1 });
+    });
   });
 
   it('tells of what comes by its roots, and of folders with all that is in them', async () => {
