@@ -1,8 +1,9 @@
 /** Where a chat is read and written: a terminal whose prompt stays whole whatever comes in, or pipes. */
-import { createInterface, type Interface } from 'node:readline';
+import type { Interface } from 'node:readline';
 import { columnsOf } from './columns.js';
 import type { Context, Output } from './context.js';
 import { writeAbove } from './prompt-line.js';
+import { openReadline } from './readline.js';
 import { wrap } from './show.js';
 
 const PROMPT = '> ';
@@ -23,7 +24,7 @@ export class ChatScreen {
     const isOver = (): boolean => over.aborted;
     // One that is closed before it is read would never end.
     if (isOver()) return;
-    const prompt = createInterface({
+    const prompt = openReadline({
       input: stdin,
       ...(this.#isTerminal ? { output: stderr, prompt: PROMPT } : {}),
       terminal: this.#isTerminal,

@@ -1,5 +1,7 @@
 #!/usr/bin/env node
 /** The program. The only file that ends the process. */
+import { closeSync, openSync } from 'node:fs';
+import { devNull } from 'node:os';
 import { setFlagsFromString } from 'node:v8';
 
 // A code given as an argument must not stand in the list of processes any longer than this line needs.
@@ -27,6 +29,7 @@ process.setSourceMapsEnabled(args.includes('--debug'));
 
 const { stdin, stdout, stderr, env } = process;
 const interruption = new AbortController();
+let isHungUp = false as boolean;
 
 /** Once: the peer is told and what is unfinished is removed. Twice: the end. */
 function interrupt(): void {
@@ -55,11 +58,16 @@ function takeInterrupts(handle: () => void): () => void {
 process.on('SIGINT', pressed);
 process.on('SIGTERM', interrupt);
 process.on('SIGHUP', () => {
+  isHungUp = true;
   // A terminal that goes says so, and then its shell says it again.
   if (!interruption.signal.aborted) interrupt();
 });
-// Whoever reads our output may stop to do so: what writes to it finds out by itself.
-for (const stream of [stdout, stderr]) stream.on('error', () => undefined);
+// Whoever reads our output may stop to do so, and a terminal may go: what uses a stream finds out by itself.
+for (const stream of [stdin, stdout, stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    isHungUp ||= error.code === 'EIO';
+  });
+}
 process.on('uncaughtException', (error) => {
   void fail(error).then(exit);
 });
@@ -82,7 +90,17 @@ async function fail(error: unknown): Promise<number> {
 /** Waits for what is still to be written: a pipe takes it later. */
 async function exit(status: number): Promise<never> {
   await Promise.all([stdout, stderr].map((stream) => new Promise((done) => stream.write('', done))));
+  if (isHungUp) letTerminalsGo();
   process.exit(status);
+}
+
+/** Node ends by giving terminals their modes back, and aborts where one is gone (`ResetStdio`). Others in their place are left alone. */
+function letTerminalsGo(): void {
+  for (const stream of [stdin, stdout, stderr]) {
+    if (!stream.isTTY) continue;
+    closeSync(stream.fd);
+    openSync(devNull, 'r+');
+  }
 }
 
 await exit(await run().catch(fail));

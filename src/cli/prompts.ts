@@ -1,9 +1,10 @@
 /** Questions to a person, on the terminal. The end of the input is never a yes. */
-import { createInterface, type Interface } from 'node:readline';
+import type { Interface } from 'node:readline';
 import { Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { columnsOf } from './columns.js';
 import type { Context, Input } from './context.js';
+import { openReadline } from './readline.js';
 import { wrap } from './show.js';
 
 export interface QuestionOptions {
@@ -33,7 +34,7 @@ export class Prompts {
   async line(question: string, { signal, complete }: QuestionOptions = {}): Promise<string | undefined> {
     if (signal?.aborted === true) return undefined;
     const { stdin, stderr, interrupt } = this.#context;
-    const terminal = createInterface({
+    const terminal = openReadline({
       input: stdin,
       output: stderr,
       terminal: stdin.isTTY === true,
@@ -54,7 +55,7 @@ export class Prompts {
       const lines = question.split('\n').flatMap((line) => wrap(line, columnsOf(stderr)));
       // readline draws its prompt again and again: one line of it is enough.
       for (const line of lines.slice(0, -1)) stderr.write(`${line}\n`);
-      const answer = await nextLine(terminal, stdin, `${lines.at(-1) ?? ''} `);
+      const answer = await nextLine(terminal, stdin, `${lines.at(-1) ?? ''} `, interrupt);
       // Without an answer the cursor still stands behind the question.
       if (answer === undefined) stderr.write('\n');
       if (interrupted) interrupt();
@@ -70,7 +71,7 @@ export class Prompts {
     const { stdin, stderr, interrupt } = this.#context;
     const isTerminal = stdin.isTTY === true;
     if (isTerminal) stderr.write(`${question} `);
-    const terminal = createInterface({
+    const terminal = openReadline({
       input: stdin,
       // What is typed goes nowhere.
       output: new Writable({ write: (_chunk, _encoding, done) => done() }),
@@ -82,7 +83,7 @@ export class Prompts {
       terminal.close();
     });
     try {
-      return await nextLine(terminal, stdin, '');
+      return await nextLine(terminal, stdin, '', interrupt);
     } finally {
       terminal.close();
       if (isTerminal) stderr.write('\n');
@@ -135,10 +136,17 @@ export async function dropTyped({ stdin, interrupt }: Pick<Context, 'stdin' | 'i
   stdin.setRawMode(false);
 }
 
-function nextLine(terminal: Interface, input: Input, question: string): Promise<string | undefined> {
+function nextLine(
+  terminal: Interface,
+  input: Input,
+  question: string,
+  interrupt: () => void,
+): Promise<string | undefined> {
   return new Promise((resolve) => {
     // readline would take what stands before the end for a whole line: a `y` that nobody confirmed.
     const onEnd = (): void => {
+      // Ctrl-D is a key that readline takes: this one is gone, and nobody said no.
+      if (input.isTTY === true) interrupt();
       resolve(undefined);
     };
     input.prependOnceListener('end', onEnd);

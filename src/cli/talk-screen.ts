@@ -1,8 +1,9 @@
 /** The screen of a program that runs long, at which somebody may type while there is somebody to talk to. */
-import { createInterface, type Interface } from 'node:readline';
+import type { Interface } from 'node:readline';
 import type { Context } from './context.js';
 import { isInForeground } from './foreground.js';
 import { liftPrompt, writeAbove } from './prompt-line.js';
+import { openReadline } from './readline.js';
 import { dropTyped } from './prompts.js';
 import type { Screen, Status } from './screen.js';
 import { wrap } from './show.js';
@@ -83,7 +84,7 @@ export class TalkScreen implements Screen {
   /** Resolves when the prompt is gone. */
   #ask(onLine: (line: string) => void): Promise<void> {
     const { stdin, stderr, interrupt } = this.#context;
-    const prompt = createInterface({
+    const prompt = openReadline({
       input: stdin,
       output: stderr,
       prompt: PROMPT,

@@ -134,6 +134,25 @@ describe('Ctrl-C while the receiver thinks', () => {
   });
 });
 
+describe('a terminal that is closed', () => {
+  it('while a question is open is no answer, and ends it as Ctrl-C does', async () => {
+    const { host: sender, join } = await listening(['send', big]);
+    const receiver = await xferOnTerminal(['receive', ...join, '--out', to]);
+    await receiver.waitFor(/\[y\/n/i);
+    receiver.hangUp();
+    expect(await receiver.status()).toBe(130);
+    await expectEnding(sender, THEIRS);
+    expectNothingLost(sender);
+  });
+
+  it('while it asks for the code ends it', async () => {
+    const receiver = await xferOnTerminal(['receive']);
+    await receiver.waitFor(/code/i);
+    receiver.hangUp();
+    expect(await receiver.status()).toBe(130);
+  });
+});
+
 describe('Ctrl-C while files move', () => {
   // An endless stream is in the middle for as long as the test needs it.
   it.each(['receiver', 'sender'] as const)('at the %s tells the other side', async (who) => {

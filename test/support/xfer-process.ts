@@ -206,6 +206,11 @@ export class XferTerminal extends Running {
     this.#terminal.write(keys);
   }
 
+  /** Closes the terminal, as a window, or the line to another machine. */
+  hangUp(): void {
+    (this.#terminal as pty.IPty & { destroy(): void }).destroy();
+  }
+
   override kill(signal: NodeJS.Signals = 'SIGKILL'): void {
     this.#terminal.kill(signal);
   }

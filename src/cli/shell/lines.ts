@@ -1,6 +1,7 @@
 /** The lines that somebody types at a prompt, with a history and the Tab key, or pipes in. */
-import { createInterface, type Interface } from 'node:readline';
+import type { Interface } from 'node:readline';
 import type { Context } from '../context.js';
+import { openReadline } from '../readline.js';
 
 export type Completer = (line: string) => Promise<[candidates: string[], replaced: string]>;
 
@@ -51,7 +52,7 @@ export class TypedLines implements Lines {
     }
     const { stdin, stderr, signal } = this.#context;
     if (signal.aborted) return undefined;
-    const terminal = createInterface({
+    const terminal = openReadline({
       input: stdin,
       output: stderr,
       terminal: true,
@@ -131,7 +132,7 @@ export class PipedLines implements Lines {
   readonly #lines: AsyncIterator<string>;
 
   constructor({ stdin, signal }: Pick<Context, 'stdin' | 'signal'>) {
-    const input = createInterface({ input: stdin, terminal: false, crlfDelay: Infinity });
+    const input = openReadline({ input: stdin, terminal: false, crlfDelay: Infinity });
     signal.addEventListener(
       'abort',
       () => {
