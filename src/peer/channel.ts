@@ -121,7 +121,8 @@ export class SealedChannel implements Channel {
     this.#isNew = true;
     const pairing = this.#openPairing(connection, onConfirmed);
     this.#paths.replacePairing(pairing, connection.path === 'direct');
-    this.#sendCredit(this.#incoming.credit.granted, pairing);
+    // What was handled meanwhile as well: a peer that waits for that sends nothing that would have us grant it.
+    this.#sendCredit(this.#incoming.credit.grantAll(), pairing);
     if (this.#ourEnd !== 'open') this.#sendEnd();
     this.#away?.resolve();
     this.#away = undefined;
@@ -283,8 +284,8 @@ export class SealedChannel implements Channel {
     this.#paths.removeLane(path);
     if (this.#failure !== undefined) return;
     if (this.#ourEnd === 'open' && this.#away === undefined) {
-      // What it carried of credit is lost as well.
-      this.#sendCredit(this.#incoming.credit.granted, this.#paths.fastest);
+      // What it carried of credit is lost as well, and where it was full there is more to grant.
+      this.#sendCredit(this.#incoming.credit.grantAll(), this.#paths.fastest);
       void this.#outgoing.sendAgain(path);
     }
     onGone();

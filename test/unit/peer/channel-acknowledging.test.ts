@@ -54,10 +54,16 @@ const credit = (acknowledged: number): WireRecord => ({ kind: 'credit', granted:
 class Peer {
   readonly #path: RecordPath;
   #heard: string[] = [];
+  /** The most that it was granted by this way. */
+  granted = 0;
 
   constructor(handshakeHash: Uint8Array, open: (events: LineEvents) => Line) {
     this.#path = new RecordPath(open, keysOf(handshakeHash), {
-      onRecord: (record) => this.#heard.push(named(decodeRecord(record))),
+      onRecord: (bytes) => {
+        const record = decodeRecord(bytes);
+        if (record.kind === 'credit') this.granted = Math.max(this.granted, record.granted);
+        this.#heard.push(named(record));
+      },
       onRoom: () => undefined,
       onOver: () => undefined,
     });
@@ -179,6 +185,20 @@ async function addedLane(
   expect(await counts).toBe(true);
   await settle();
   return { ...ends, onGone };
+}
+
+/** Has nothing leave by a lane until the function given back is called. */
+function holdWrites({ socket }: Lane): () => void {
+  const written: (() => void)[] = [];
+  const write = socket.write.bind(socket);
+  const hold = vi.spyOn(socket, 'write').mockImplementation(((bytes: Uint8Array, done: () => void) => {
+    written.push(() => write(bytes, done));
+    return true;
+  }) as typeof socket.write);
+  return () => {
+    hold.mockRestore();
+    for (const letGo of written) letGo();
+  };
 }
 
 /** Looks at a promise without waiting for it. */
@@ -390,22 +410,46 @@ describe('a lane', () => {
   test('that was full takes what waits as soon as it has room', async () => {
     const { host } = hostOver('dht');
     const { lane, peer } = await addedLane(host);
-    const written: (() => void)[] = [];
-    const write = lane.socket.write.bind(lane.socket);
-    const hold = vi.spyOn(lane.socket, 'write').mockImplementation(((bytes: Uint8Array, done: () => void) => {
-      written.push(() => write(bytes, done));
-      return true;
-    }) as typeof lane.socket.write);
+    const letGo = holdWrites(lane);
     await host.send(chunk(2 ** 20));
     await host.send(chunk(2 ** 20));
     const sent = watch(host.send(chunk()));
     await settle();
     expect(sent).toEqual({});
-    hold.mockRestore();
-    for (const letGo of written) letGo();
+    letGo();
     await until(() => 'value' in sent, 'what waits for room');
     await settle();
     expect(peer.heard()).toEqual(['credit 0', 'chunk 0', 'chunk 1', 'chunk 2']);
+  });
+});
+
+describe('what was handled is granted', () => {
+  test('by the next connection where there was none, with all that was widened', async () => {
+    const { host, wire, peer } = hostOver();
+    host.outlive(() => undefined);
+    peer.say(data(0, 2 ** 17));
+    wire.destroy();
+    const { cost } = (await host.receive())!;
+    host.release(cost);
+    host.widen(2 ** 20);
+    const next = new Wire();
+    host.goOn(next.connection, { sessionKey: KEY, agreement: AGREEMENT }, () => undefined);
+    expect(next.peer.heard()).toEqual(['credit 1']);
+    expect(next.peer.granted).toBe(2 ** 20 + cost);
+  });
+
+  test('by another way where the lane was full, and is gone', async () => {
+    const { host, peer } = hostOver('dht');
+    const { lane } = await addedLane(host);
+    holdWrites(lane);
+    // Two of these are more than a lane takes at once.
+    for (let sent = 0; sent < 2; sent++) await host.send(chunk(2 ** 20));
+    peer.say(data(0, 2 ** 17));
+    const { cost } = (await host.receive())!;
+    host.release(cost);
+    expect(peer.heard()).toEqual([]);
+    host.closeLane(lane);
+    expect(peer.granted).toBe(2 ** 18 + cost);
   });
 });
 

@@ -1,15 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { SessionKey } from '../../../src/crypto/key-schedule.js';
 import { Secret } from '../../../src/crypto/secret.js';
-import type { SealedChannel } from '../../../src/peer/channel.js';
+import { SealedChannel } from '../../../src/peer/channel.js';
+import type { Connection } from '../../../src/peer/connection.js';
 import { deferred } from '../../../src/transfer/deferred.js';
 import type { Chunk } from '../../../src/transfer/ports.js';
 import { AGREEMENT, channelPair, lanePair } from '../../support/channels.js';
 import { connectionPair, type Tamper } from '../../support/connections.js';
 import { atMost } from '../../support/soak.js';
-import { settle } from '../../support/turns.js';
+import { settle, until } from '../../support/turns.js';
 
 const cutAfter =
   (bytes: number): Tamper =>
@@ -54,6 +55,21 @@ async function hear(channel: SealedChannel, onHeard: (count: number) => void): P
   return heard;
 }
 
+/** A connection by which two ends may go on. */
+async function nextConnection(tamper?: Tamper): Promise<[Connection, Connection]> {
+  const next = await connectionPair(tamper);
+  for (const connection of next) await connection.confirm();
+  return next;
+}
+
+/** Has both ends go on over it, under a key of its own. */
+function goOn(ends: readonly SealedChannel[], connections: readonly Connection[]): void {
+  const sessionKey = new SessionKey(new Secret(randomBytes(64)));
+  for (const [index, channel] of ends.entries()) {
+    channel.goOn(connections[index]!, { sessionKey, agreement: AGREEMENT }, () => undefined);
+  }
+}
+
 interface Ends {
   readonly joiner: SealedChannel;
   readonly host: SealedChannel;
@@ -75,14 +91,10 @@ async function together(cuts: readonly number[]): Promise<Ends> {
   let epochs = 1;
   const lost = new Set<SealedChannel>();
   const meetAgain = async (): Promise<void> => {
-    const next = await connectionPair(tamper());
-    for (const connection of next) await connection.confirm();
-    const sessionKey = new SessionKey(new Secret(randomBytes(64)));
+    const next = await nextConnection(tamper());
     epochs += 1;
     lost.clear();
-    for (const [index, channel] of [joiner, host].entries()) {
-      channel.goOn(next[index]!, { sessionKey, agreement: AGREEMENT }, () => undefined);
-    }
+    goOn([joiner, host], next);
   };
   const done = new Set<SealedChannel>();
   const look = (): void => {
@@ -219,6 +231,65 @@ describe('a session that loses its connections', () => {
     expect((await working)[0]).toEqual([...Array(10).keys()]);
     expect(heard.filter((one) => one !== 'old').at(-1)).toEqual({ type: 'hints', hints });
     expect([dialled, accepted].map(({ socket }) => socket.destroyed)).toEqual([true, true]);
+  });
+});
+
+describe('a session whose reader is slower than its line', () => {
+  const ITEMS = 8;
+
+  /** A joiner that waits for credit: the host has all that it may send so far, has said so, and read nothing yet. */
+  async function slowlyRead(): Promise<{
+    readonly joiner: SealedChannel;
+    readonly host: SealedChannel;
+    /** Reads to the end; gives what is read, as it is. */
+    readonly read: () => readonly number[];
+    readonly lose: () => void;
+    readonly meetAgain: () => Promise<void>;
+  }> {
+    let connections = await nextConnection();
+    const sessionKey = new SessionKey(new Secret(randomBytes(64)));
+    const joiner = new SealedChannel(connections[0], sessionKey, 'joiner', AGREEMENT);
+    const host = new SealedChannel(connections[1], sessionKey, 'host', AGREEMENT);
+    for (const channel of [joiner, host]) channel.outlive(() => undefined);
+    let [sent, arrived] = [0, 0];
+    const say = async (): Promise<void> => {
+      for (let index = 0; index < ITEMS; index++) {
+        await joiner.send(chunk(index, 2 ** 16), () => (arrived += 1));
+        sent += 1;
+      }
+    };
+    say().catch(() => undefined);
+    await vi.waitFor(() => expect([sent, arrived]).toEqual([3, 3]));
+    const read = (): readonly number[] => {
+      const heard: number[] = [];
+      const receive = async (): Promise<void> => {
+        for (let next = await host.receive(); next !== undefined; next = await host.receive()) {
+          if ('kind' in next.item && next.item.kind === 'chunk') heard.push(next.item.offset);
+          host.release(next.cost);
+        }
+      };
+      receive().catch(() => undefined);
+      return heard;
+    };
+    const lose = (): void => {
+      for (const connection of connections) connection.destroy();
+    };
+    const meetAgain = async (): Promise<void> => {
+      connections = await nextConnection();
+      goOn([joiner, host], connections);
+    };
+    return { joiner, host, read, lose, meetAgain };
+  }
+
+  test('goes on where all of it was read while there was no connection', async () => {
+    const { joiner, host, read, lose, meetAgain } = await slowlyRead();
+    lose();
+    const heard = read();
+    await until(() => heard.length === 3, 'what is there');
+    await meetAgain();
+    await until(() => heard.length === ITEMS, 'a grant');
+    expect(heard).toEqual([...Array(ITEMS).keys()]);
+    for (const channel of [joiner, host]) channel.destroy();
   });
 });
 
