@@ -13,11 +13,18 @@ export type LaneMessage = Extract<ControlMessage, { type: 'hints' | 'lanes' }>;
 /** What a peer may say about lanes before this side wants to know. */
 const MAX_EARLY_LANE_MESSAGES = 2;
 
+interface Arrived {
+  readonly received: Received;
+  /** In which it came. Its turn may be in a later one. */
+  readonly epoch: number;
+}
+
 export class Incoming {
   readonly credit = new Credit();
   /** Whether items may overtake each other, and come twice: from our first word on a lane or a second connection on. */
   mayOvertake = false;
-  readonly #order = new Resequencer<Received>();
+  readonly #order = new Resequencer<Arrived>();
+  #epoch = 0;
   readonly #items: Received[] = [];
   #receiver: Deferred<Received | undefined> | undefined;
   #failure: XferError | undefined;
@@ -52,7 +59,8 @@ export class Incoming {
     const cost = costOf(record, length);
     this.credit.take(cost);
     const item = record.kind === 'control' ? record.message : record;
-    for (const received of this.#order.put(sequence, { item, cost })) this.#deliver(received);
+    const arrived = { received: { item, cost }, epoch: this.#epoch };
+    for (const next of this.#order.put(sequence, arrived)) this.#deliver(next);
     this.#lookForEnd();
   }
 
@@ -80,6 +88,7 @@ export class Incoming {
 
   /** The session goes on over another connection: what is said of lanes begins anew, and what was under way comes again. */
   beginEpoch(): void {
+    this.#epoch += 1;
     this.mayOvertake = true;
     this.#hasHints = false;
     this.#laneListener = undefined;
@@ -97,11 +106,13 @@ export class Incoming {
     this.#items.length = 0;
   }
 
-  #deliver(received: Received): void {
+  #deliver({ received, epoch }: Arrived): void {
     const { item, cost } = received;
     this.#isError = 'type' in item && item.type === 'error';
     if ('type' in item && (item.type === 'hints' || item.type === 'lanes')) {
       this.credit.release(cost);
+      // About lanes that are gone. What the sender put in its place was dropped as a repetition.
+      if (epoch !== this.#epoch) return;
       // Or they would be as many places to knock at as the peer likes.
       if (item.type === 'hints' && item.hints.length > 0) {
         if (this.#hasHints) throw new XferError('protocol', { subject: 'hints' });

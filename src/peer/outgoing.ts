@@ -78,7 +78,8 @@ export class Outgoing {
 
   /** As `Channel.send`. */
   send(item: ControlMessage | DataRecord, onDone?: () => void): Promise<void> {
-    const sent = this.#sending.then(() => this.#sendNext(item, onDone));
+    const { pairing } = this.#paths;
+    const sent = this.#sending.then(() => this.#sendNext(item, onDone, pairing));
     this.#sending = sent.catch(() => undefined);
     return sent;
   }
@@ -151,17 +152,28 @@ export class Outgoing {
     this.#allArrived?.resolve();
   }
 
-  async #sendNext(item: ControlMessage | DataRecord, onDone: (() => void) | undefined): Promise<void> {
+  /** @param saidOn The pairing connection when the item was given: where there is another one by now, that epoch is over. */
+  async #sendNext(
+    item: ControlMessage | DataRecord,
+    onDone: (() => void) | undefined,
+    saidOn: RecordPath,
+  ): Promise<void> {
     const sequence = this.#items;
     const record: ItemRecord =
       'type' in item ? { kind: 'control', sequence, message: item } : { ...item, sequence };
     const pieces = encodeRecord(record);
     const length = pieces.reduce((sum, piece) => sum + piece.length, SEAL_OVERHEAD_BYTES);
-    await this.#spend(costOf(record, length));
+    const cost = costOf(record, length);
+    await this.#spend(cost);
     await this.#pace(length);
     if (record.kind === 'control') {
-      this.#beforeControl();
       const isLaneTalk = record.message.type === 'hints' || record.message.type === 'lanes';
+      if (isLaneTalk && saidOn !== this.#paths.pairing) {
+        // It waited until it was worth nothing. It has no place among the items yet, so nobody misses it.
+        this.#spent -= cost;
+        return;
+      }
+      this.#beforeControl();
       this.#hand(this.#paths.pairing, { pieces, length, onDone, isLaneTalk });
     } else {
       await this.#paths.room();

@@ -291,6 +291,24 @@ describe('a session whose reader is slower than its line', () => {
     expect(heard).toEqual([...Array(ITEMS).keys()]);
     for (const channel of [joiner, host]) channel.destroy();
   });
+
+  test('hears of lanes no more than once in an epoch, however many of them went by meanwhile', async () => {
+    const { joiner, host, read, lose, meetAgain } = await slowlyRead();
+    const heard: unknown[] = [];
+    for (const port of [4001, 4002]) {
+      lose();
+      await meetAgain();
+      host.listenForLanes((message) => heard.push(message));
+      // Each waits behind what waits for credit.
+      joiner.send({ type: 'hints', hints: [{ host: '192.0.2.1', port }] }).catch(() => undefined);
+      await settle();
+    }
+    const items = read();
+    await until(() => items.length === ITEMS, 'what is behind the talk');
+    expect(items).toEqual([...Array(ITEMS).keys()]);
+    expect(heard).toEqual([{ type: 'hints', hints: [{ host: '192.0.2.1', port: 4002 }] }]);
+    for (const channel of [joiner, host]) channel.destroy();
+  });
 });
 
 describe('a reunion', () => {

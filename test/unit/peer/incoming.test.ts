@@ -179,4 +179,23 @@ describe('what is said about lanes', () => {
     said.say(HINTS);
     expect(heard).toEqual([HINTS]);
   });
+
+  test('is not heard in an epoch after its own, where it waited for what came before it', () => {
+    const { incoming } = new Saying();
+    incoming.beginEpoch();
+    const say = (sequence: number, message: ControlMessage): void =>
+      incoming.take({ kind: 'control', sequence, message }, 50);
+    say(1, HINTS);
+    say(2, LANES);
+    incoming.beginEpoch();
+    const heard: LaneMessage[] = [];
+    incoming.listenForLanes((message) => heard.push(message));
+    say(3, HINTS);
+    const before = incoming.credit.grantAll();
+    say(0, VERIFIED);
+    expect(heard).toEqual([HINTS]);
+    expect(incoming.arrived).toBe(4);
+    // All three are dealt with.
+    expect(incoming.credit.grantAll() - before).toBe(3 * (RECORD_COST + 50));
+  });
 });

@@ -236,6 +236,29 @@ describe('over another connection', () => {
     expect([pairing.sent.length, lane.sent.length]).toEqual(before);
   });
 
+  test('what was said of lanes and did not leave before does not go, and what it cost is there for others', async () => {
+    const { lane, paths, outgoing } = setUp();
+    await outgoing.send(chunk(1, Credit.FIRST_BYTES - 2000));
+    const length = lane.sent[0]!.length + SEAL_OVERHEAD_BYTES;
+    const data = outgoing.send(chunk(2, 2000));
+    const talk = [outgoing.send(HINTS), outgoing.send(LANES)];
+    paths.removeLane(lane.path);
+    const next = new FakePath();
+    paths.replacePairing(next.path, true);
+    talk.push(outgoing.send(HINTS));
+    expect(await isSettled(data)).toBe(false);
+    outgoing.takeCredit(2 ** 20, 1);
+    await Promise.all([data, ...talk]);
+    expect(next.records.map(({ kind }) => kind)).toEqual(['chunk', 'control']);
+    expect(next.records[1]).toEqual(control(2, HINTS));
+    expect(outgoing.items).toBe(3);
+    // Everything that was granted and not used is for this.
+    const cost = next.sent.map((sent) => sent.length + SEAL_OVERHEAD_BYTES + RECORD_COST);
+    const rest = 2 ** 20 - length - RECORD_COST - cost[0]! - cost[1]!;
+    const more = next.sent[0]!.length - 2000 + SEAL_OVERHEAD_BYTES + RECORD_COST;
+    expect(await isSettled(outgoing.send(chunk(3, rest - more - 1)))).toBe(true);
+  });
+
   test('what arrives meanwhile does not go', async () => {
     const { next, paths, outgoing } = await lost();
     next.hasRoom = false;
