@@ -19,8 +19,9 @@ export const SILENCE_MS = 14_000;
 const HEADER_BYTES = 3;
 
 /**
- * A secret stream that dies of `limit` before memory is set aside for a frame that is too long, of silence after
- * 14 s, and of more than 8 KiB before `confirm`. It says something itself every 5 s unless `keepAlive` is 0.
+ * A secret stream that dies before memory is set aside for a frame that is too long, of silence after 14 s, and of more
+ * than 8 KiB before `confirm`. Too much is `limit` of a stranger; after `confirm` it is `integrity`, as the length of a
+ * frame is not sealed and anybody on the way can change it. It says something itself every 5 s unless `keepAlive` is 0.
  */
 export class NoiseStream extends SecretStream {
   #frames = new FrameScanner();
@@ -47,7 +48,8 @@ export class NoiseStream extends SecretStream {
     this.#allowance -= data.length;
     const longest = Math.min(MAX_FRAME_BYTES, this.#allowance + data.length);
     if (this.#allowance < 0 || this.#frames.scan(data).longest > longest) {
-      this.destroy(new XferError('limit', { subject: 'frame' }));
+      const isConfirmed = this.#allowance === Infinity;
+      this.destroy(isConfirmed ? new XferError('integrity') : new XferError('limit', { subject: 'frame' }));
     } else {
       super._onrawdata(data);
     }

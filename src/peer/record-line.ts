@@ -122,7 +122,10 @@ export class RecordLine implements Line {
   }
 }
 
-/** Cuts a byte stream into messages. Throws `limit` before memory is set aside for one that is too long. */
+/**
+ * Cuts a byte stream into messages. Throws `integrity` before memory is set aside for one that is too long: lengths are not
+ * sealed, and anybody on the way can change them.
+ */
 class MessageReader {
   readonly #onMessage: (message: Uint8Array) => void;
   /** Of the length that is being read. */
@@ -155,7 +158,7 @@ class MessageReader {
     this.#length = this.#length * 256 + (data[at] ?? 0);
     this.#lengthBytes += 1;
     if (this.#lengthBytes < LENGTH_BYTES) return at + 1;
-    if (this.#length > MAX_MESSAGE_BYTES) throw new XferError('limit', { subject: 'message' });
+    if (this.#length > MAX_MESSAGE_BYTES) throw new XferError('integrity');
     if (this.#length === 0) this.#startNext();
     return at + 1;
   }

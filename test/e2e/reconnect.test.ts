@@ -130,4 +130,16 @@ describe('row 19: a bit that is changed on the way', () => {
       expect(run.receiver.stderr).toMatch(/connected again/);
     },
   );
+
+  it.each([64 * 1024, 5 * MIB])(
+    'in the length of a record after %d bytes costs a connection, and nothing else',
+    async (bytes) => {
+      // A lane would take the blame alone.
+      const run = await start(Infinity, ['--lanes', '1']);
+      run.line.flipLengthAt = bytes;
+      await expectArrival(run);
+      expect(run.line.flipLengthAt).toBe(Infinity);
+      expect(run.receiver.stderr).toMatch(/connected again/);
+    },
+  );
 });

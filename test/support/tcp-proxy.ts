@@ -1,6 +1,42 @@
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 
+/** Frames of the dialled side up to the end of its pairing. */
+const PAIRING_FRAMES = 4;
+
+/** Finds the records in what the dialled side of a direct connection sends (protocol section 4). */
+class RecordFinder {
+  #frames = PAIRING_FRAMES;
+  #length: number[] = [];
+  /** Bytes of the present frame or record that are still to come. */
+  #rest = 0;
+
+  /** Where in these bytes, which follow those of the last call, records begin. */
+  startsIn(bytes: Uint8Array): number[] {
+    const starts: number[] = [];
+    for (let at = 0; at < bytes.length;) {
+      const passed = Math.min(this.#rest, bytes.length - at);
+      this.#rest -= passed;
+      at += passed;
+      const byte = bytes[at];
+      if (byte === undefined) break;
+      if (this.#frames === 0 && this.#length.length === 0) starts.push(at);
+      at += 1;
+      this.#takeLength(byte);
+    }
+    return starts;
+  }
+
+  #takeLength(byte: number): void {
+    this.#length.push(byte);
+    if (this.#length.length < (this.#frames > 0 ? 3 : 4)) return;
+    const length = Buffer.from(this.#length);
+    this.#rest = this.#frames > 0 ? length.readUIntLE(0, 3) : length.readUInt32BE();
+    this.#frames = Math.max(0, this.#frames - 1);
+    this.#length = [];
+  }
+}
+
 /**
  * Stands between two programs on loopback, and holds or cuts the line after so many bytes, or changes one of them, so
  * that a test can act in the middle of a transfer however fast it is.
@@ -14,6 +50,8 @@ export class TcpProxy {
   readonly #muteAfter: number;
   /** Place of the byte from the dialled side of which a bit is changed on its way. */
   flipAt = Infinity;
+  /** From so many bytes of the dialled side on, a bit in the length of its next record is changed on its way, once. */
+  flipLengthAt = Infinity;
   #onHeld: () => void = () => {};
   /** Resolves when the line is held, in either direction. */
   readonly held = new Promise<void>((resolve) => (this.#onHeld = resolve));
@@ -82,6 +120,7 @@ export class TcpProxy {
       near.destroy();
     });
     let gone = 0;
+    const records = new RecordFinder();
     near.on('end', () => far.end());
     near.on('data', (bytes) => {
       gone += bytes.length;
@@ -93,6 +132,11 @@ export class TcpProxy {
     far.on('data', (bytes) => {
       const flip = this.flipAt - this.carried;
       if (flip >= 0 && flip < bytes.length) bytes[flip] = (bytes[flip] ?? 0) ^ 1;
+      for (const start of records.startsIn(bytes)) {
+        if (this.carried + start < this.flipLengthAt) continue;
+        bytes[start] = (bytes[start] ?? 0) ^ 1;
+        this.flipLengthAt = Infinity;
+      }
       this.carried += bytes.length;
       near.write(bytes);
       if (this.carried < this.#holdAfter) return;

@@ -233,7 +233,8 @@ describe('records over TCP', () => {
     const length = Buffer.alloc(4);
     length.writeUInt32BE(MAX_MESSAGE_BYTES + 1);
     near.write(length);
-    expect(await over).toBe('limit');
+    // Nobody sealed the length: whoever is on the way may have made it that long.
+    expect(await over).toBe('integrity');
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(2 ** 19);
   });
 

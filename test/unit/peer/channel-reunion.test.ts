@@ -184,6 +184,22 @@ describe('a session that loses its connections', () => {
     expect(isLost).toBe(false);
   });
 
+  test('loses one where the length of a message is changed on the way', async () => {
+    let isTampered = false;
+    const tamper: Tamper = (bytes) => {
+      // The highest byte of the length of a frame.
+      if (isTampered) bytes[2]! ^= 0x80;
+      return bytes;
+    };
+    const [joiner, host] = await channelPair(tamper, 'dht');
+    const lost: string[] = [];
+    host.outlive(({ code }) => lost.push(code));
+    isTampered = true;
+    await joiner.send({ type: 'verified' });
+    await expect.poll(() => lost).toEqual(['integrity']);
+    for (const channel of [joiner, host]) channel.destroy();
+  });
+
   test('is over for a side that gave up, whoever closes its connection', async () => {
     const [joiner, host] = await channelPair();
     let isLost = false;
