@@ -66,7 +66,9 @@ describe('a person', () => {
   });
 
   test('who ends the input, or presses Ctrl-C, gives no code', async () => {
-    await expect(read(undefined, { terminal: true, input: '' })).rejects.toMatchObject({ code: 'usage' });
+    await expect(read(undefined, { terminal: true, input: '\u0004' })).rejects.toMatchObject({
+      code: 'usage',
+    });
     await expect(read(undefined, { terminal: true, input: '\u0003' })).rejects.toMatchObject({
       code: 'interrupted',
     });

@@ -50,7 +50,7 @@ describe('a person', () => {
     ['y\n', accepted('refuse')],
     ['\n', accepted('refuse')],
     ['n\n', refused('declined')],
-    ['', refused('declined')],
+    ['\u0004', refused('declined')],
   ])('who answers %j', async (input, expected) => {
     const { decision, consent } = decide(makeOffer(), {}, input);
     expect(await decision).toEqual(expected);
@@ -137,7 +137,7 @@ describe('row 43: what exists', () => {
         conflicts: [name],
         conflictCount: 1,
       });
-      expect(await decide(offer, {}, '').decision).toEqual(refused('declined'));
+      expect(await decide(offer, {}, '\u0004').decision).toEqual(refused('declined'));
       expect(await decide(offer, { canAsk: false }).decision).toEqual(refused('no-terminal'));
       expect(await decide(offer, { yes: true }).decision).toEqual(refused('target-exists'));
     },

@@ -15,8 +15,6 @@ test.each([
   ['no\n', true, false],
   ['\n', true, true],
   ['\n', false, false],
-  ['', true, undefined],
-  ['y', true, undefined],
   ['\u0003', true, undefined],
   ['\u0004', true, undefined],
 ])('%j where Enter means %j is %j', async (input, usual, answer) => {
@@ -29,6 +27,28 @@ test('what is no answer is asked again', async () => {
   await type(stdin, ['perhaps\n', 'constructor\n', 'n\n']);
   expect(await answer).toBe(false);
   expect(stderr.text.split('receive? [Y/n] ')).toHaveLength(4);
+});
+
+test.each([
+  ['a pipe', false],
+  ['a terminal', true],
+])('the end of %s is no answer, even behind a letter', async (_, terminal) => {
+  const { context, stdin, interruption } = makeWorld({ terminal });
+  const answer = new Prompts(context).confirm('receive?', true);
+  await type(stdin, ['y']);
+  stdin.end();
+  expect(await answer).toBeUndefined();
+  // A terminal ends when it is closed: nobody said no.
+  expect(interruption.signal.aborted).toBe(terminal);
+});
+
+test('what a terminal says that is gone breaks nothing', async () => {
+  const { context, stdin } = makeWorld({ terminal: true });
+  const answer = new Prompts(context).confirm('receive?', true);
+  await type(stdin, ['y']);
+  stdin.emit('error', Object.assign(new Error('setRawMode EIO'), { code: 'EIO' }));
+  stdin.end();
+  expect(await answer).toBeUndefined();
 });
 
 test('Ctrl-C interrupts', async () => {

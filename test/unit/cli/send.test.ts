@@ -137,7 +137,7 @@ describe('the words to compare', () => {
   test.each([
     ['y\n', true],
     ['\n', false],
-    ['', false],
+    ['\u0004', false],
   ])('are asked about: %j', async (input, equal) => {
     let answer: boolean | undefined;
     const { world } = await send(['a'], {}, { terminal: true, input }, async ({ compareWords }) => {

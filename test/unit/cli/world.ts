@@ -41,7 +41,7 @@ export interface WorldOptions {
   readonly library?: Partial<Library>;
   readonly env?: NodeJS.ProcessEnv;
   readonly code?: string;
-  /** What the person types, or what is piped in. */
+  /** What the person types, with Ctrl-D for the end, or what is piped in. */
   readonly input?: string;
 }
 
@@ -60,7 +60,9 @@ export function makeWorld({
   const unexpected = (): never => {
     throw new Error('the test did not expect this call of the library');
   };
-  if (input !== undefined) stdin.end(input);
+  // What ends is a pipe. Of a terminal only one that is gone does.
+  if (input !== undefined && terminal) stdin.write(input);
+  else if (input !== undefined) stdin.end(input);
   const context: Context = {
     library: {
       send: unexpected,
