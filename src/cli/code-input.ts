@@ -2,6 +2,7 @@
 import { completeWord, formatCode, parseCode, XferError } from '../index.js';
 import { canAsk, type Context, type OutputFlags } from './context.js';
 import { explain } from './explain.js';
+import { piecesOf } from './input.js';
 import type { Prompts } from './prompts.js';
 import { widthOf, wrap } from './show.js';
 import { usageError } from './usage.js';
@@ -67,10 +68,10 @@ function normalCode(text: string): string {
   return formatCode(parseCode(text));
 }
 
-async function firstLine({ stdin }: Context): Promise<string> {
+async function firstLine({ stdin, signal }: Context): Promise<string> {
   let text = '';
   stdin.setEncoding('utf8');
-  for await (const piece of stdin) {
+  for await (const piece of piecesOf(stdin, signal, 'code')) {
     text += String(piece);
     if (text.includes('\n') || text.length > LONGEST_LINE) break;
   }

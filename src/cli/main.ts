@@ -30,10 +30,17 @@ process.setSourceMapsEnabled(args.includes('--debug'));
 const { stdin, stdout, stderr, env } = process;
 const interruption = new AbortController();
 let isHungUp = false as boolean;
+/** A supervisor that says SIGTERM and SIGHUP, or what hands on to us the Ctrl-C that we have heard, wants one end. */
+const TWICE_AFTER_MS = 300;
+let interruptedMs = 0;
 
 /** Once: the peer is told and what is unfinished is removed. Twice: the end. */
 function interrupt(): void {
-  if (interruption.signal.aborted) process.exit(130);
+  if (interruption.signal.aborted) {
+    if (performance.now() - interruptedMs >= TWICE_AFTER_MS) process.exit(130);
+    return;
+  }
+  interruptedMs = performance.now();
   stderr.write('xfer: stopping; Ctrl-C again to end now\n');
   interruption.abort();
 }

@@ -24,9 +24,9 @@ const CTRL_C = '\u0003';
 export type Choices<T> = Readonly<Record<string, T>>;
 
 export class Prompts {
-  readonly #context: Pick<Context, 'stdin' | 'stderr' | 'interrupt'>;
+  readonly #context: Pick<Context, 'stdin' | 'stderr' | 'interrupt' | 'signal'>;
 
-  constructor(context: Pick<Context, 'stdin' | 'stderr' | 'interrupt'>) {
+  constructor(context: Pick<Context, 'stdin' | 'stderr' | 'interrupt' | 'signal'>) {
     this.#context = context;
   }
 
@@ -66,9 +66,9 @@ export class Prompts {
     }
   }
 
-  /** One line that does not show while it is typed. As `line` otherwise. */
+  /** One line that does not show while it is typed. As `line` otherwise; any interruption takes it back. */
   async secret(question: string): Promise<string | undefined> {
-    const { stdin, stderr, interrupt } = this.#context;
+    const { stdin, stderr, interrupt, signal } = this.#context;
     const isTerminal = stdin.isTTY === true;
     if (isTerminal) stderr.write(`${question} `);
     const terminal = openReadline({
@@ -82,9 +82,14 @@ export class Prompts {
       interrupt();
       terminal.close();
     });
+    const takeBack = (): void => {
+      terminal.close();
+    };
+    signal.addEventListener('abort', takeBack, { once: true });
     try {
       return await nextLine(terminal, stdin, '', interrupt);
     } finally {
+      signal.removeEventListener('abort', takeBack);
       terminal.close();
       if (isTerminal) stderr.write('\n');
     }

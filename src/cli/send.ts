@@ -12,6 +12,7 @@ import {
 import { withCodeExtras } from './code-extras.js';
 import { readCode } from './code-input.js';
 import type { Context } from './context.js';
+import { piecesOf } from './input.js';
 import { meetingOptions, type MeetingFlags } from './meeting-flags.js';
 import { Prompts } from './prompts.js';
 import { openReporter, runTransfer } from './transfer.js';
@@ -92,7 +93,10 @@ async function contentOf(paths: readonly string[], flags: SendFlags, context: Co
   if (flags.text !== undefined) {
     if (all.length > 0)
       throw usageError('--text cannot be sent together with paths', 'send one after the other');
-    const text = flags.text === '-' ? await readAll(context.stdin, LONGEST_TEXT, 'the text') : flags.text;
+    const text =
+      flags.text === '-'
+        ? await readAll(context.stdin, LONGEST_TEXT, 'the text', context.signal)
+        : flags.text;
     return { kind: 'text', text, ...options };
   }
   if (paths.includes('-')) {
@@ -123,9 +127,9 @@ export function filesToSend(paths: readonly string[], flags: FilesFlags): FilesT
 }
 
 /** Paths of `--files-from`, one per line, or ended by NUL as `find -print0` does. */
-async function readList(file: string, { stdin }: Context): Promise<string[]> {
+async function readList(file: string, { stdin, signal }: Context): Promise<string[]> {
   const input = file === '-' ? stdin : createReadStream(file);
-  const text = await readAll(input, LONGEST_LIST, 'the list of files').catch((error: unknown) => {
+  const text = await readAll(input, LONGEST_LIST, 'the list of files', signal).catch((error: unknown) => {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT')
       throw new XferError('path-missing', { subject: file });
     if (error instanceof XferError) throw error;
@@ -134,11 +138,11 @@ async function readList(file: string, { stdin }: Context): Promise<string[]> {
   return text.split(text.includes('\0') ? '\0' : /\r?\n/).filter((path) => path !== '');
 }
 
-async function readAll(input: Readable, limit: number, what: string): Promise<string> {
+async function readAll(input: Readable, limit: number, what: string, signal: AbortSignal): Promise<string> {
   const pieces: Buffer[] = [];
   let length = 0;
-  for await (const piece of input) {
-    const bytes = Buffer.from(piece as Uint8Array);
+  for await (const piece of piecesOf(input, signal)) {
+    const bytes = Buffer.from(piece);
     length += bytes.length;
     if (length > limit) throw new XferError('limit', { subject: what });
     pieces.push(bytes);

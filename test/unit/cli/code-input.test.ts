@@ -74,6 +74,15 @@ describe('a person', () => {
     });
   });
 
+  test('an interruption ends what waits for a pipe, and leaves the code', async () => {
+    const { context, stdin, interruption } = makeWorld();
+    const code = readCode('-', context, {}, new Prompts(context));
+    stdin.write('417-app');
+    await new Promise(setImmediate);
+    interruption.abort();
+    await expect(code).rejects.toMatchObject({ code: 'interrupted', subject: 'code' });
+  });
+
   test('completes words with the Tab key', async () => {
     const { context, stdin } = makeWorld({ terminal: true });
     const code = readCode(undefined, context, {}, new Prompts(context));

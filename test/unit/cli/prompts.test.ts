@@ -42,6 +42,14 @@ test.each([
   expect(interruption.signal.aborted).toBe(terminal);
 });
 
+test('a secret is not waited for after an interruption', async () => {
+  const { context, stdin, interruption } = makeWorld({ terminal: true });
+  const answer = new Prompts(context).secret('password:');
+  await type(stdin, ['correct horse']);
+  interruption.abort();
+  expect(await answer).toBeUndefined();
+});
+
 test('what a terminal says that is gone breaks nothing', async () => {
   const { context, stdin } = makeWorld({ terminal: true });
   const answer = new Prompts(context).confirm('receive?', true);

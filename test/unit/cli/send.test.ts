@@ -119,6 +119,18 @@ describe('what is sent', () => {
   });
 });
 
+test.each<SendFlags>([{ text: '-' }, { filesFrom: '-' }])(
+  'what waits for %j ends by an interruption',
+  async (flags) => {
+    const { context, stdin, interruption } = makeWorld();
+    const sending = runSend([], flags, context);
+    stdin.write('begun');
+    await new Promise(setImmediate);
+    interruption.abort();
+    await expect(sending).rejects.toMatchObject({ code: 'interrupted' });
+  },
+);
+
 test('flags reach the library', async () => {
   const flags = { code: '417 Apple Tiger', connect: '127.0.0.1:9', verify: true };
   const { options } = await send(['a'], flags, { terminal: true });
