@@ -222,6 +222,14 @@ export class Staging {
     }
   }
 
+  get #isRemoved(): boolean {
+    try {
+      return this.#folder.stat().nlink === 0;
+    } catch {
+      return true;
+    }
+  }
+
   /** The folder, for calls about its file system. */
   get self(): number | string {
     return this.#folder.self;
@@ -229,12 +237,13 @@ export class Staging {
 
   /**
    * Files that are about to get their names: before, or a crash in between would leave files that nobody knows. Throws `disk-failed`
-   * where another process has taken over the folder: it may have written to what lies in it.
+   * where another process has taken over the folder, since it may have written to what lies in it, or somebody removed it.
    */
   noteArrived(files: readonly FileIdentity[]): void {
     if (this.isLost) {
       const { targetPath } = this.#options;
-      throw new XferError('disk-failed', { subject: `${targetPath}/${this.#name}`, detail: 'taken' });
+      const detail = this.#isRemoved ? 'removed' : 'taken';
+      throw new XferError('disk-failed', { subject: `${targetPath}/${this.#name}`, detail });
     }
     this.#append(encodeArrived(files));
   }

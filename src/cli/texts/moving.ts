@@ -3,6 +3,24 @@ import { formatSize } from '../figures.js';
 import type { ErrorCode } from '../../index.js';
 import { join, type Text } from './text.js';
 
+/** What became of the folder for what has no name yet. */
+const LOST_FOLDER = new Map([
+  [
+    'taken',
+    {
+      sentence: 'was taken over by another xfer',
+      advice: 'let the other transfer into this place end, then start again',
+    },
+  ],
+  [
+    'removed',
+    {
+      sentence: 'was removed while files arrived in it',
+      advice: 'leave it there until the end, and start again',
+    },
+  ],
+]);
+
 export const MOVING = {
   declined: {
     sentence: ({ subject, detail }) =>
@@ -45,11 +63,9 @@ export const MOVING = {
   },
   'disk-failed': {
     sentence: ({ subject, detail }) =>
-      `${subject || 'a file'} ${detail === 'taken' ? 'was taken over by another xfer' : 'cannot be written'}`,
+      `${subject || 'a file'} ${LOST_FOLDER.get(detail)?.sentence ?? 'cannot be written'}`,
     advice: ({ detail }) =>
-      detail === 'taken'
-        ? 'let the other transfer into this place end, then start again'
-        : 'check the disk, or choose another folder with --out',
+      LOST_FOLDER.get(detail)?.advice ?? 'check the disk, or choose another folder with --out',
     exitCode: 1,
     brief: 'cannot be written',
   },

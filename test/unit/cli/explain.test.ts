@@ -55,6 +55,11 @@ test.each([
     '/in/.xfer-parts was taken over by another xfer',
     1,
   ],
+  [
+    new XferError('disk-failed', { subject: '/in/.xfer-parts', detail: 'removed' }),
+    '/in/.xfer-parts was removed while files arrived in it',
+    1,
+  ],
   [new XferError('interrupted'), 'interrupted', 130],
   [new XferError('internal'), 'xfer has a bug', 70],
 ])('%s', (error, sentence, exitCode) => {

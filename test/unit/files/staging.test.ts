@@ -657,6 +657,15 @@ describe('a staging folder', () => {
       expect(new Register(register).folders()).toEqual([folder]);
     });
 
+    test('is told from one that somebody removed', async () => {
+      const { sink } = await arrive({ together: 64 });
+      await sink.writeWhole(SMALL, Buffer.from('small'));
+      rmSync(at(stagings()[0]!), { recursive: true });
+      await expect(sink.finish(true)).rejects.toMatchObject({ code: 'disk-failed', detail: 'removed' });
+      expect(await sink.abort(true)).toEqual({ bytes: 0, any: false });
+      expect(readdirSync(folder)).toEqual([]);
+    });
+
     test('has parts that the one that wakes cannot write to any more', async () => {
       await interrupt();
       const taken = takeOver();
