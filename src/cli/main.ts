@@ -2,6 +2,7 @@
 /** The program. The only file that ends the process. */
 import { closeSync, openSync } from 'node:fs';
 import { devNull } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 
 // A code given as an argument must not stand in the list of processes any longer than this line needs.
@@ -33,6 +34,7 @@ let isHungUp = false as boolean;
 /** A supervisor that says SIGTERM and SIGHUP, or what hands on to us the Ctrl-C that we have heard, wants one end. */
 const TWICE_AFTER_MS = 300;
 let interruptedMs = 0;
+const READER_MS = 1_000;
 
 /** Once: the peer is told and what is unfinished is removed. Twice: the end. */
 function interrupt(): void {
@@ -94,9 +96,12 @@ async function fail(error: unknown): Promise<number> {
   return reportFailure(error, args, { stdout, stderr });
 }
 
-/** Waits for what is still to be written: a pipe takes it later. */
+/** Waits for what is still to be written: a pipe takes it later. After an interruption not for a reader that takes nothing. */
 async function exit(status: number): Promise<never> {
-  await Promise.all([stdout, stderr].map((stream) => new Promise((done) => stream.write('', done))));
+  const written = Promise.all(
+    [stdout, stderr].map((stream) => new Promise((done) => stream.write('', done))),
+  );
+  await (interruption.signal.aborted ? Promise.race([written, sleep(READER_MS)]) : written);
   if (isHungUp) letTerminalsGo();
   process.exit(status);
 }

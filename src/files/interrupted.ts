@@ -192,12 +192,22 @@ export class Register {
     }
   }
 
+  /** `undefined` where that transfer has ended meanwhile, or was another user's. */
+  #targetOf(id: string): string | undefined {
+    try {
+      return readFileSync(path.join(this.#folder, id), 'utf8');
+    } catch {
+      return undefined;
+    }
+  }
+
   /** Folders where something may be left, each once. Forgets those that are gone. */
   folders(): string[] {
     const folders = new Set<string>();
     for (const id of namesIn(this.#folder)) {
       if (!isStagingId(id)) continue;
-      const target = readFileSync(path.join(this.#folder, id), 'utf8');
+      const target = this.#targetOf(id);
+      if (target === undefined) continue;
       if (mayHold(target, id)) folders.add(target);
       else this.forget(id);
     }

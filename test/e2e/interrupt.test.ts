@@ -1,3 +1,5 @@
+import { execFileSync } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -194,6 +196,23 @@ describe('Ctrl-C while files move', () => {
       await expectEnding(one, who === 'receiver' ? { ...MINE, in: to, goesOn: true } : MINE);
     },
   );
+
+  it('does not wait for a reader that takes nothing', async () => {
+    const pipe = path.join(to, 'pipe');
+    execFileSync('mkfifo', [pipe]);
+    const reader = openSync(pipe, 'r+');
+    try {
+      const { host: sender, join } = await listening(['send', big]);
+      const wrapper = ['sh', '-c', 'exec "$@" > "$0"', pipe];
+      const receiver = await xfer(['receive', ...join, '--stdout', '--yes', '--debug'], { wrapper });
+      await receiver.waitFor(/debug: .* file-started/);
+      receiver.kill('SIGTERM');
+      expect(await receiver.status(10_000)).toBe(130);
+      await expectEnding(sender, THEIRS);
+    } finally {
+      closeSync(reader);
+    }
+  });
 
   it.each([
     ['SIGHUP', 'SIGTERM'],

@@ -104,6 +104,13 @@ describe('after an interruption', () => {
     expect((await arrive({}, entries)).prospects).toEqual(['merges', 'arrived']);
   });
 
+  test('an entry of the register that cannot be read hides no other', async () => {
+    await interrupt();
+    // Such as one of another user.
+    mkdirSync(path.join(register, '0'.repeat(16)));
+    expect(new Register(register).folders()).toEqual([folder]);
+  });
+
   test('files that a crash kept from their names are not counted as arrived', async () => {
     await interrupt();
     const [staging = ''] = stagings();
