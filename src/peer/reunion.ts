@@ -67,6 +67,9 @@ const FIRST_RECORD_MS = 10_000;
 const FREE_GUESS: Guess = { spend: () => undefined, giveBack: () => undefined };
 const reserve = (): Promise<Guess> => Promise.resolve(FREE_GUESS);
 
+/** What closes all that a search has open, each once. */
+type Closers = Set<() => unknown>;
+
 /** One pairing; true where the session goes on over it. Never rejects. */
 type TryPairing = (connection: Connection, key: SessionKey) => Promise<boolean>;
 
@@ -84,13 +87,16 @@ export class Reunion {
   readonly #over = new AbortController();
   /** The newest first: of those behind it the peer may have begun the epoch or not. */
   #keys: SessionKey[];
+  #searching: Promise<void> = Promise.resolve();
   #open: Promise<unknown> = Promise.resolve();
 
   constructor(channel: SealedChannel, sessionKey: SessionKey, options: ReunionOptions) {
     this.#channel = channel;
     this.#keys = [sessionKey];
     this.#options = options;
-    channel.outlive((error) => void this.#meetAgain(error));
+    channel.outlive((error) => {
+      this.#searching = this.#meetAgain(error);
+    });
   }
 
   /** Looks for nobody any more, and forgets all keys. */
@@ -101,6 +107,7 @@ export class Reunion {
 
   /** Resolves when nothing of it is open any more; never rejects. */
   async closed(): Promise<void> {
+    await this.#searching;
     await this.#open;
   }
 
@@ -147,7 +154,7 @@ export class Reunion {
     const { bootstrap, lan, listen: rendezvous, connect } = this.#options.ways;
     // Every try listens.
     setMaxListeners(0, searching);
-    const closers: (() => unknown)[] = [];
+    const closers: Closers = new Set();
     try {
       return await new Promise<Met>((resolve, reject) => {
         searching.addEventListener('abort', () => reject(new XferError('peer-gone')), { once: true });
@@ -173,9 +180,10 @@ export class Reunion {
         const keys = this.#keys;
         if (connect !== undefined) void this.#dial(connect, attempt, keys, searching);
         if (rendezvous !== undefined) void rendezvous(takerOf(keys, attempt), searching);
-        if (lan) for (const key of keys) void this.#useLan(attempt, key, searching, closers);
-        if (bootstrap !== 'off') {
-          for (const key of keys) void this.#useDht(bootstrap, attempt, key, searching, closers);
+        for (const key of keys) {
+          if (lan) void insist(() => this.#useLan(attempt, key, searching, closers), searching);
+          if (bootstrap === 'off') continue;
+          void insist(() => this.#useDht(bootstrap, attempt, key, searching, closers), searching);
         }
       });
     } finally {
@@ -215,28 +223,22 @@ export class Reunion {
     }
   }
 
-  async #useLan(
-    attempt: TryPairing,
-    key: SessionKey,
-    signal: AbortSignal,
-    closers: (() => unknown)[],
-  ): Promise<void> {
+  async #useLan(attempt: TryPairing, key: SessionKey, signal: AbortSignal, closers: Closers): Promise<void> {
     const topic = key.reunionSecrets().topic as Topic;
     const [{ announceOnLan, searchOnLan }] = await Promise.all([import('./lan.js'), loadHashing()]);
-    const isOver = (): boolean => signal.aborted;
-    if (isOver()) return;
+    if (isOver(signal)) return;
     const keep = (task: LanTask): void => {
-      closers.push(() => (this.#open = Promise.all([this.#open, task.close()])));
+      closers.add(() => (this.#open = Promise.all([this.#open, task.close()])));
     };
     if (this.#options.side === 'host') {
       const anywhere = { host: undefined, port: 0 };
       const take = (connection: Connection): void => void attempt(connection, key);
       const listener = await listen(anywhere, new Admission(), take, 'lan');
-      if (isOver()) {
+      if (isOver(signal)) {
         listener.close();
         return;
       }
-      closers.push(() => listener.close());
+      closers.add(() => listener.close());
       keep(announceOnLan([topic], listener.port));
       return;
     }
@@ -252,7 +254,7 @@ export class Reunion {
       }),
     );
     // Those that could not be reached are tried again.
-    while (!isOver()) {
+    while (!isOver(signal)) {
       dial();
       await sleep(RETRY_MS, undefined, { signal }).catch(() => undefined);
     }
@@ -263,35 +265,34 @@ export class Reunion {
     attempt: TryPairing,
     key: SessionKey,
     signal: AbortSignal,
-    closers: (() => unknown)[],
+    closers: Closers,
   ): Promise<void> {
     const topic = key.reunionSecrets().topic as Topic;
     const { openDht } = await import('./dht.js');
-    while (!signal.aborted) {
-      const dht = openDht(bootstrap, this.#options.ways.relays);
-      let used: Connection | undefined;
-      const close = async (): Promise<void> => {
-        await dht.leave();
-        await used?.closed;
-        await dht.close();
-      };
-      const met: TryPairing = async (connection) => {
-        const isMet = await attempt(connection, key);
-        if (isMet) used = connection;
-        return isMet;
-      };
-      try {
-        closers.push(() => (this.#open = Promise.all([this.#open, close()])));
-        if (this.#options.side === 'host')
-          await this.#announce(dht, topic, (connection) => void met(connection, key));
-        else await this.#lookUp(dht, topic, attemptOf(met, key), signal);
-        return;
-      } catch {
-        // No network yet: a node that began without one stays without.
-        closers.pop();
-        await dht.close();
-        await sleep(RETRY_MS, undefined, { signal }).catch(() => undefined);
-      }
+    if (signal.aborted) return;
+    const dht = openDht(bootstrap, this.#options.ways.relays);
+    let used: Connection | undefined;
+    const close = async (): Promise<void> => {
+      await dht.leave();
+      await used?.closed;
+      await dht.close();
+    };
+    const closeWithSearch = (): unknown => (this.#open = Promise.all([this.#open, close()]));
+    const met: TryPairing = async (connection) => {
+      const isMet = await attempt(connection, key);
+      if (isMet) used = connection;
+      return isMet;
+    };
+    closers.add(closeWithSearch);
+    try {
+      if (this.#options.side === 'host')
+        await this.#announce(dht, topic, (connection) => void met(connection, key));
+      else await this.#lookUp(dht, topic, attemptOf(met, key), signal);
+    } catch (error) {
+      // No network yet: a node that began without one stays without. Where the search is over it may be in use.
+      if (!isOver(signal)) await dht.close();
+      if (!isOver(signal)) closers.delete(closeWithSearch);
+      throw error;
     }
   }
 
@@ -307,13 +308,29 @@ export class Reunion {
     const dial = (): void => {
       dials.start(candidates, (peer, until) => dht.connect(peer, until));
     };
-    const isOver = (): boolean => signal.aborted;
-    while (!isOver()) {
+    while (!isOver(signal)) {
       await lookUp(dht, topic, candidates, signal, dial);
       dial();
       await sleep(RETRY_MS, undefined, { signal }).catch(() => undefined);
     }
   }
+}
+
+/** Goes by one way, and again where it fails: what it lacks, a network or a descriptor, may be there later. Never rejects. */
+async function insist(way: () => Promise<void>, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    const isDone = await way().then(
+      () => true,
+      () => false,
+    );
+    if (isDone) return;
+    await sleep(RETRY_MS, undefined, { signal }).catch(() => undefined);
+  }
+}
+
+/** Asked anew each time: it may be aborted while somebody waits. */
+function isOver(signal: AbortSignal): boolean {
+  return signal.aborted;
 }
 
 /** Listens at the same address once more, for one session. */
