@@ -1,7 +1,6 @@
 /** Connections over TCP, to and from an address that people tell each other. */
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
-import { networkInterfaces } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { XferError, type ErrorCode } from '../errors.js';
 import { bindError } from './bind-error.js';
@@ -10,6 +9,7 @@ import type { Admission, Place } from './admission.js';
 import { UNCONFIRMED_MS, type Connection } from './connection.js';
 import type { SocketOrigin } from './direct-connection.js';
 import { hello, ID_BYTES, readExactly, readHello, type HelloKind } from './hello.js';
+import { interfaceAddresses } from './interfaces.js';
 import { openSocket, type Target } from './socket.js';
 import { deferred, type Deferred } from '../transfer/deferred.js';
 
@@ -270,8 +270,7 @@ function addressesOfThisMachine(): string[] {
 }
 
 function usableAddresses(): string[] {
-  const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
-  const usable = all.filter(({ address, internal }) => !internal && !isLinkLocal(address));
+  const usable = interfaceAddresses().filter(({ address, internal }) => !internal && !isLinkLocal(address));
   return usable.map(({ address }) => address);
 }
 

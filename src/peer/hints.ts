@@ -1,8 +1,9 @@
 /** Where a peer may be reached for lanes (protocol section 4): what this side says, and what of the peer's it dials. */
 import { BlockList, isIP, isIPv4 } from 'node:net';
-import { networkInterfaces, type NetworkInterfaceInfo } from 'node:os';
+import type { NetworkInterfaceInfo } from 'node:os';
 import { MAX_HINTS, type Hint } from '../transfer/messages.js';
 import { canonicalAddress, isLinkLocal, isLoopback } from './address.js';
+import { interfaceAddresses } from './interfaces.js';
 
 /** Below it are the services of a system, which a peer must not make us knock at. */
 const MIN_PORT = 1024;
@@ -17,11 +18,6 @@ const NOBODYS = blockList(
 );
 /** All of IPv6 that is anybody's. Outside are unspecified, multicast, link-local, and IPv4 in other clothes. */
 const GLOBAL6 = blockList([], ['2000::/3']);
-
-/** The addresses of this machine's interfaces, loopback included. */
-export function interfaceAddresses(): readonly NetworkInterfaceInfo[] {
-  return Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
-}
 
 /**
  * What to tell the peer: this side listens for lanes on `port`.

@@ -4,12 +4,12 @@
  */
 import { createSocket, type RemoteInfo } from 'node:dgram';
 import { isIPv4 } from 'node:net';
-import { networkInterfaces } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import multicastDns, { type MulticastDNS, type QueryPacket, type ResponsePacket } from 'multicast-dns';
 import { lanNameFor, type Topic } from '../crypto/code.js';
 import { isLinkLocal } from './address.js';
 import { isOnLink } from './hints.js';
+import { interfacesNow } from './interfaces.js';
 
 /** Where somebody listens, as a stranger says. */
 export interface LanPlace {
@@ -201,7 +201,10 @@ class Sockets {
   }
 
   #follow(): void {
-    const places = placesNow();
+    const interfaces = interfacesNow();
+    // Where the system does not say which there are, those of before go on.
+    if (interfaces === undefined) return;
+    const places = placesOn(interfaces);
     for (const place of this.#open.keys()) if (!places.has(place)) this.#drop(place);
     for (const [place, { family, on }] of places) if (!this.#open.has(place)) this.#add(place, family, on);
   }
@@ -233,10 +236,12 @@ class Sockets {
   }
 }
 
-/** Where sockets belong now: the first IPv4 address of an interface, and its link if it speaks IPv6. */
-function placesNow(): Map<string, { family: 4 | 6; on: string }> {
+/** Where sockets belong: the first IPv4 address of an interface, and its link if it speaks IPv6. */
+function placesOn(
+  interfaces: NonNullable<ReturnType<typeof interfacesNow>>,
+): Map<string, { family: 4 | 6; on: string }> {
   const places = new Map<string, { family: 4 | 6; on: string }>();
-  for (const [name, addresses = []] of Object.entries(networkInterfaces())) {
+  for (const [name, addresses = []] of Object.entries(interfaces)) {
     const usable = addresses.filter(({ internal }) => !internal);
     const four = usable.find(({ address }) => isIPv4(address));
     if (four !== undefined) places.set(`4 ${name} ${four.address}`, { family: 4, on: four.address });

@@ -1,5 +1,4 @@
 /** What this machine's network lets through, found out by trying, without anybody to meet. */
-import { networkInterfaces } from 'node:os';
 import { randomBytes, randomInt } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import b4a from 'b4a';
@@ -11,6 +10,7 @@ import { isLinkLocal } from './address.js';
 import { Admission } from './admission.js';
 import { listen } from './direct.js';
 import { openDiscreetDht, type Bootstrap } from './discreet-dht.js';
+import { interfaceAddresses, interfacesNow } from './interfaces.js';
 import type { Proxy } from './proxy.js';
 import { connected } from './socket.js';
 
@@ -53,7 +53,8 @@ const VIRTUAL =
 
 /** Those that lead out of this machine. */
 export function surveyInterfaces(
-  all: NodeJS.Dict<readonly { readonly address: string; readonly internal: boolean }[]> = networkInterfaces(),
+  all: NodeJS.Dict<readonly { readonly address: string; readonly internal: boolean }[]> = interfacesNow() ??
+    {},
 ): NetworkInterface[] {
   return Object.entries(all).flatMap(([name, infos = []]) => {
     const addresses = infos.filter(({ internal }) => !internal).map(({ address }) => address);
@@ -96,8 +97,7 @@ async function lookAtUs(dht: Dht): Promise<void> {
 function natOf(dht: Dht): NatKind {
   const { host } = dht;
   if (host === null) return 'unknown';
-  const own = Object.values(networkInterfaces()).flatMap((infos) => infos ?? []);
-  if (own.some(({ address }) => address === host)) return 'none';
+  if (interfaceAddresses().some(({ address }) => address === host)) return 'none';
   return dht.randomized ? 'random' : 'consistent';
 }
 
