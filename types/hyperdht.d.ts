@@ -74,7 +74,22 @@ declare module 'hyperdht' {
     readonly relayThrough?: Uint8Array | null;
   }
 
+  /** What came of the first message of a handshake. */
+  export interface Handshake {
+    /** What a connection will go by; `null` where there is none to come, or one is there and goes by no relay. */
+    readonly rawStream: (RawStream & { readonly destroying: boolean }) | null;
+    /** To a relay, until it is given up. */
+    readonly relaySocket: SecretStream | null;
+    /** The connection. */
+    readonly encryptedSocket: SecretStream | null;
+  }
+
+  /** The first message of a handshake: its name, itself, who is said to have sent it, how it came, and whether straight from there. */
+  type FirstMessage = [name: string, noise: Uint8Array, client: Address, request: object, isDirect: boolean];
+
   export interface Server extends EventEmitter {
+    /** Begins a handshake, once for each name; `null` where it is refused. */
+    _addHandshake(...message: FirstMessage): Promise<Handshake | null>;
     readonly publicKey: Uint8Array | null;
     listen(keyPair?: KeyPair): Promise<Server>;
     close(): Promise<void>;
@@ -122,6 +137,8 @@ declare module 'hyperdht' {
     _backgroundQuery(target: Uint8Array): Query<unknown>;
     announce(topic: Uint8Array, keyPair: KeyPair, relayAddresses?: readonly Address[]): Query<LookupReply>;
     createRawStream(options: object): RawStream;
+    /** Those that are open. */
+    readonly rawStreams: { readonly size: number };
     destroy(options?: { readonly force?: boolean }): Promise<void>;
   }
 }

@@ -73,7 +73,9 @@ export class Admission {
 }
 
 /** Of equally crowded prefixes the one whose first came first. */
-function firstOfMostCrowded(strangers: readonly Stranger[]): Stranger | undefined {
+export function firstOfMostCrowded<T extends { readonly prefix: string }>(
+  strangers: readonly T[],
+): T | undefined {
   const counts = new Map<string, number>();
   for (const { prefix } of strangers) counts.set(prefix, (counts.get(prefix) ?? 0) + 1);
   const most = Math.max(...counts.values());

@@ -16,8 +16,9 @@ import HyperDHT, {
 import b4a from 'b4a';
 import { XferError } from '../errors.js';
 import { bindError } from './bind-error.js';
-import { hostOf, isLoopback, isPrivate } from './address.js';
+import { hostOf, isLoopback, isPrivate, prefixOf } from './address.js';
 import { bounded, NoiseStream } from './noise.js';
+import { PendingHandshakes } from './pending-handshakes.js';
 
 /** Nodes to begin with, as `host:port`. */
 export type Bootstrap = readonly string[] | 'public';
@@ -31,10 +32,6 @@ export interface Network {
 
 /** A host as the DHT knows it: a key, and nodes that can introduce us. A hint, proven by nothing. */
 export type DhtPeer = PeerRecord;
-
-const MAX_PENDING_HANDSHAKES = 64;
-/** hyperdht forgets a handshake that led to nothing after this long. */
-const HANDSHAKE_MS = 10_000;
 
 /** Joins a DHT. This end never stores anything for others. */
 export function openDiscreetDht({ bootstrap, relays }: Network): DiscreetDht {
@@ -177,12 +174,8 @@ export class DiscreetDht extends HyperDHT {
         ...options,
         shareLocalAddress: false,
         firewall: (key, payload, address) =>
-          this.#left.has(server) ||
-          this.#asksForOtherRelay(payload) ||
-          !pending.admit(key) ||
-          firewall(key, payload, address),
+          this.#left.has(server) || this.#asksForOtherRelay(payload) || firewall(key, payload, address),
         createSecretStream: (isInitiator, rawStream, streamOptions) => {
-          if (streamOptions.handshake !== undefined) pending.settle(streamOptions.handshake.remotePublicKey);
           const stream = new NoiseStream(isInitiator, rawStream, streamOptions);
           accepted.add(stream);
           stream.once('close', () => accepted.delete(stream));
@@ -192,6 +185,13 @@ export class DiscreetDht extends HyperDHT {
       onConnection,
     );
     this.#accepted.set(server, accepted);
+    const begin = server._addHandshake.bind(server);
+    server._addHandshake = async (...message) => {
+      const handshake = await begin(...message);
+      const [, , client] = message;
+      if (handshake !== null) pending.admit(handshake, prefixOf(client.host));
+      return handshake;
+    };
     return server;
   }
 
@@ -233,25 +233,6 @@ export class DiscreetDht extends HyperDHT {
   #asksForOtherRelay({ relayThrough }: HandshakePayload): boolean {
     if (relayThrough === null || relayThrough === undefined) return false;
     return !this.#relays.has(b4a.toString(relayThrough.publicKey, 'hex'));
-  }
-}
-
-/** Handshakes of strangers that are not connections yet: each holds memory and a socket. */
-class PendingHandshakes {
-  #pending: { readonly key: string; readonly expiresMs: number }[] = [];
-
-  admit(publicKey: Uint8Array): boolean {
-    const now = performance.now();
-    this.#pending = this.#pending.filter(({ expiresMs }) => expiresMs > now);
-    if (this.#pending.length >= MAX_PENDING_HANDSHAKES) return false;
-    this.#pending.push({ key: b4a.toString(publicKey, 'hex'), expiresMs: now + HANDSHAKE_MS });
-    return true;
-  }
-
-  settle(publicKey: Uint8Array): void {
-    const key = b4a.toString(publicKey, 'hex');
-    const index = this.#pending.findIndex((handshake) => handshake.key === key);
-    if (index !== -1) this.#pending.splice(index, 1);
   }
 }
 

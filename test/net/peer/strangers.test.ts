@@ -2,12 +2,16 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { networkInterfaces } from 'node:os';
-import HyperDHT, { type ServerOptions } from 'hyperdht';
+import HyperDHT, { type Address, type PeerRecord, type ServerOptions } from 'hyperdht';
 import { expect, test, vi } from 'vitest';
 import type { Topic } from '../../../src/crypto/code.js';
+import { blake2b256, loadHashing } from '../../../src/crypto/sodium.js';
 import { Admission, MAX_STRANGERS_PER_PREFIX } from '../../../src/peer/admission.js';
-import { openDht } from '../../../src/peer/dht.js';
+import { DhtNode, openDht } from '../../../src/peer/dht.js';
+import { openDiscreetDht } from '../../../src/peer/discreet-dht.js';
 import { listen } from '../../../src/peer/direct.js';
+import { MAX_PENDING_HANDSHAKES } from '../../../src/peer/pending-handshakes.js';
+import { deferred } from '../../../src/transfer/deferred.js';
 import { startPrivateDht } from '../../support/private-dht.js';
 
 // Not part of hyperdht's documented interface, and without types.
@@ -54,6 +58,31 @@ test('a stranger cannot make a host dial a relay', async () => {
   stream.destroy();
   await Promise.all([stranger.destroy(), host.close()]);
   await dht.close();
+});
+
+test('row 30: strangers that begin handshakes and go no further lock nobody out, and hold at most so many', async () => {
+  await loadHashing();
+  const network = await startPrivateDht();
+  const { bootstrap } = network;
+  const dht = openDiscreetDht({ bootstrap, relays: [] });
+  const host = new DhtNode(dht);
+  const taken = deferred<undefined>();
+  await host.announce(TOPIC, new Admission(), () => taken.resolve(undefined));
+  const [peer] = await openAndLookUp(bootstrap);
+  const strangers = new HyperDHT({ bootstrap, host: '127.0.0.1', ephemeral: true });
+  const before = dht.rawStreams.size;
+  let mostHeld = 0;
+  for (let begun = 0; begun < 2 * MAX_PENDING_HANDSHAKES; begun++) {
+    await beginHandshake(strangers, peer!);
+    mostHeld = Math.max(mostHeld, dht.rawStreams.size - before);
+  }
+  expect(mostHeld).toBe(MAX_PENDING_HANDSHAKES);
+  const joiner = openDht(bootstrap);
+  const connection = await joiner.connect(peer!, AbortSignal.timeout(8_000));
+  await taken.promise;
+  connection.destroy();
+  await Promise.all([strangers.destroy(), joiner.close(), host.close()]);
+  await network.close();
 });
 
 test('row 16: a stranger who plays the host cannot make a joiner dial a relay', async () => {
@@ -164,6 +193,28 @@ async function openAndLookUp(bootstrap: readonly string[]): ReturnType<ReturnTyp
 interface Payload {
   readonly addresses4: readonly { readonly host: string }[];
   readonly addresses6: readonly unknown[] | null;
+}
+
+/** Says the first word of a handshake to a host, by way of a node that knows it, and hears the answer, as one whom no hole leads to. */
+async function beginHandshake(strangers: HyperDHT, { publicKey, relayAddresses }: PeerRecord): Promise<void> {
+  const { default: NoiseWrap } = (await import(NOISE_WRAP)) as {
+    default: new (keyPair: unknown, key: Uint8Array) => { send(payload: object): Uint8Array };
+  };
+  const noise = new NoiseWrap(HyperDHT.keyPair(), publicKey).send({
+    error: 0,
+    firewall: 0,
+    holepunch: null,
+    addresses4: [],
+    addresses6: [],
+    udx: { reusableSocket: false, id: 1, seq: 0 },
+    secretStream: {},
+    relayThrough: null,
+  });
+  const { _router: router } = strangers as unknown as {
+    readonly _router: { peerHandshake(target: Uint8Array, said: object, to: Address): Promise<unknown> };
+  };
+  const node = relayAddresses.at(-1)!;
+  await router.peerHandshake(blake2b256(publicKey), { noise }, node);
 }
 
 /** What the host says in its half of the handshake, decoded as its dialler does. */
