@@ -61,6 +61,8 @@ export async function listen(
   const entrance = new Entrance(admission, onConnection, transport);
   const server = createServer((socket) => void entrance.admit(socket));
   await bind(server, endpoint);
+  // Who could not be taken in, for want of descriptors, may come again.
+  server.on('error', ignore);
   const { port } = server.address() as AddressInfo;
   const hosts = endpoint.host === undefined ? addressesOfThisMachine() : [endpoint.host];
   return {
