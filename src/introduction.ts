@@ -3,7 +3,7 @@ import { XferError, type ErrorCode } from './errors.js';
 import type { MeetingOptions } from './options.js';
 import type { PairedChannel } from './peer/connect.js';
 import { agreedRate } from './rate.js';
-import { atLast, interruption, sayLast } from './transfer/conduct.js';
+import { interruption, tellLast } from './transfer/conduct.js';
 import { peerError } from './transfer/inbox.js';
 import type { ControlMessage, Role } from './transfer/messages.js';
 import type { Channel } from './transfer/ports.js';
@@ -142,7 +142,7 @@ export async function expectEnd(channel: Channel): Promise<void> {
 /** Tells the peer why this side gives up, drops the channel, and gives back the error to throw. */
 export async function refuse(channel: Channel, why: ErrorCode | XferError): Promise<XferError> {
   const error = why instanceof XferError ? why : new XferError(why);
-  await atLast(sayLast(channel, error.code));
+  await tellLast(channel, error.code);
   channel.destroy(error);
   return error;
 }

@@ -10,7 +10,7 @@ import type { Decision, MeetingOptions, OfferSummary, OfferWatch, ShareOptions }
 import { withSession, type Meet } from './session.js';
 import { answerRequests, placeFor, type Mover, type ShareAccess, type Stopping } from './share/answering.js';
 import { ownerPassword } from './share/owner-password.js';
-import { atLast, sayLast } from './transfer/conduct.js';
+import { tellLast } from './transfer/conduct.js';
 import { Exchange, SHARE_WORDS } from './transfer/exchange.js';
 import type { Channel, ConflictPolicy } from './transfer/ports.js';
 
@@ -131,7 +131,7 @@ async function takeDropped(channel: Channel, access: ShareAccess): Promise<void>
   } catch (thrown) {
     const error = toXferError(thrown);
     onAction({ ...said, problem: error.code });
-    await atLast(sayLast(channel, error.code));
+    await tellLast(channel, error.code);
     throw error;
   }
 }

@@ -1,6 +1,7 @@
 /** Records to and from a peer that is authenticated, over all the paths of a session (protocol section 6). */
 import type { Direction, SessionKey, Side } from '../crypto/key-schedule.js';
 import { XferError, toXferError, type ErrorCode } from '../errors.js';
+import type { Delivery } from '../transfer/delivery.js';
 import type { ControlMessage } from '../transfer/messages.js';
 import type { Channel, Compression, DataRecord, Path, Received } from '../transfer/ports.js';
 import { decodeRecord, encodeRecord } from '../transfer/records.js';
@@ -98,6 +99,11 @@ export class SealedChannel implements Channel {
 
   giveUp(): void {
     this.#onLost = undefined;
+    this.#outgoing.giveUp();
+  }
+
+  delivery(): Delivery {
+    return this.#outgoing.delivery;
   }
 
   /**

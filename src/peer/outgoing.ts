@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SEAL_OVERHEAD_BYTES } from '../crypto/record-cipher.js';
 import { XferError } from '../errors.js';
+import type { Delivery } from '../transfer/delivery.js';
 import type { ControlMessage } from '../transfer/messages.js';
 import { CHUNK_BYTES, type DataRecord } from '../transfer/ports.js';
 import { costOf, encodeRecord, type ItemRecord } from '../transfer/records.js';
@@ -40,6 +41,7 @@ export class Outgoing {
   #sending: Promise<void> = Promise.resolve();
   #failure: XferError | undefined;
   #isEnding = false;
+  #hasGivenUp = false;
   #items = 0;
   #dataBytes = 0;
   #spent = 0;
@@ -51,6 +53,9 @@ export class Outgoing {
   #kept: Kept[] = [];
   #keptBytes = 0;
   #stuck: NodeJS.Timeout | undefined;
+  /** Since when the oldest of them is the oldest, and how long the one before it was. */
+  #oldestMs = 0;
+  #waitedMs = 0;
   #hasPeerEnded = false;
   #allArrived: Deferred<void> | undefined;
 
@@ -70,6 +75,11 @@ export class Outgoing {
     return this.#dataBytes;
   }
 
+  /** As `Channel.delivery`. */
+  get delivery(): Delivery {
+    return { items: this.#items - this.#kept.length, waitedMs: this.#waitedMs };
+  }
+
   /** As `Channel.pieceBytes`: where the peer has little open, small records, or each would wait for all before it. */
   pieceBytes(): number {
     const room = Math.max(SMALLEST_PIECE_BYTES, Math.floor(this.#mostOpen / RECORDS_OPEN));
@@ -82,6 +92,14 @@ export class Outgoing {
     const sent = this.#sending.then(() => this.#sendNext(item, onDone, pairing));
     this.#sending = sent.catch(() => undefined);
     return sent;
+  }
+
+  /** As `Channel.giveUp`: lets no more content leave. */
+  giveUp(): void {
+    this.#hasGivenUp = true;
+    this.#creditArrived?.resolve();
+    this.#creditArrived = undefined;
+    this.#paths.wake();
   }
 
   /** Takes what the peer says of our items. Throws `protocol` where it acknowledges what was never sent. */
@@ -164,7 +182,8 @@ export class Outgoing {
     const pieces = encodeRecord(record);
     const length = pieces.reduce((sum, piece) => sum + piece.length, SEAL_OVERHEAD_BYTES);
     const cost = costOf(record, length);
-    await this.#spend(cost);
+    const isRefused = (): boolean => record.kind !== 'control' && this.#hasGivenUp;
+    await this.#spend(cost, isRefused);
     await this.#pace(length);
     if (record.kind === 'control') {
       const isLaneTalk = record.message.type === 'hints' || record.message.type === 'lanes';
@@ -176,16 +195,21 @@ export class Outgoing {
       this.#beforeControl();
       this.#hand(this.#paths.pairing, { pieces, length, onDone, isLaneTalk });
     } else {
-      await this.#paths.room();
+      await this.#paths.room(() => !isRefused());
+      if (isRefused()) {
+        this.#spent -= cost;
+        throw new XferError('interrupted');
+      }
       this.#hand(this.#paths.next, { pieces, length, onDone, isLaneTalk: false });
       this.#dataBytes += length;
     }
   }
 
-  /** Waits for credit. */
-  async #spend(cost: number): Promise<void> {
+  /** Waits for credit, unless the item is refused anyway. */
+  async #spend(cost: number, isRefused: () => boolean): Promise<void> {
     while (
       this.#failure === undefined &&
+      !isRefused() &&
       (this.#spent + cost > this.#spendable || this.#keptBytes > MAX_KEPT_BYTES)
     ) {
       this.#creditArrived ??= deferred();
@@ -219,7 +243,10 @@ export class Outgoing {
       this.#keptBytes -= length;
       onDone?.();
     }
-    if (arrived.length > 0) this.#watchOldest();
+    if (arrived.length > 0) {
+      this.#waitedMs = performance.now() - this.#oldestMs;
+      this.#watchOldest();
+    }
     if (this.#kept.length === 0) this.#allArrived?.resolve();
   }
 
@@ -227,6 +254,7 @@ export class Outgoing {
     clearTimeout(this.#stuck);
     const [oldest] = this.#kept;
     if (oldest === undefined) return;
+    this.#oldestMs = performance.now();
     this.#stuck = setTimeout(() => {
       const { path } = oldest;
       if (path !== this.#paths.pairing) path.destroy(new XferError('peer-gone', { subject: 'lane' }));

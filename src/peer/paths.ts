@@ -59,11 +59,11 @@ export class Paths {
     return paths.find(({ hasRoom }) => hasRoom) ?? paths[0] ?? this.pairing;
   }
 
-  /** Waits until `next` takes data without keeping it waiting. */
-  async room(): Promise<void> {
+  /** Waits until `next` takes data without keeping it waiting, or until nobody wants that any more; `wake` has it look. */
+  async room(isWanted: () => boolean = () => true): Promise<void> {
     if (this.#isReady()) return;
     const sinceMs = performance.now();
-    while (!this.#isReady()) {
+    while (isWanted() && !this.#isReady()) {
       this.#roomArrived ??= deferred();
       await this.#roomArrived.promise;
     }

@@ -1,6 +1,6 @@
 /** Where the devices of a share talk: who may look into it with all others who may, everybody else with its owner alone. */
 import { XferError } from '../errors.js';
-import { atLast, interruption, sayLast } from '../transfer/conduct.js';
+import { interruption, tellLast } from '../transfer/conduct.js';
 import type { Channel } from '../transfer/ports.js';
 import type { Rights } from './rights.js';
 import { Room, type MemberEvent, type RoomOptions } from './room.js';
@@ -51,7 +51,7 @@ export class ShareRooms {
     const seats = this.#seats.get(name) ?? 0;
     const refusal = this.#refusalOf(rights, seats);
     if (refusal !== undefined) {
-      await atLast(sayLast(channel, refusal.code));
+      await tellLast(channel, refusal.code);
       channel.destroy(refusal);
       throw refusal;
     }

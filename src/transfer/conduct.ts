@@ -1,11 +1,19 @@
 /** How one side of a transfer runs, and how it ends when it cannot go on. */
 import { XferError, toXferError, type ErrorCode } from '../errors.js';
 import { atMost } from './deadline.js';
+import type { Delivery } from './delivery.js';
 import { Inbox } from './inbox.js';
 import type { Channel, LeafHasher } from './ports.js';
 
 /** A peer that does not read must not keep us, once something went wrong. */
 const LAST_WORD_MS = 1_000;
+/** A last word comes behind what is under way already: where none of that arrives for so long, the word will not either. */
+const NEXT_ITEM_MS = 2_000;
+/** A next item may take so many times as long as the one before it. */
+const SLOWER = 2;
+/** What is under way is some MiB, which take a slow line so long. Nobody keeps us for longer. */
+const DELIVERY_MS = 30_000;
+const LOOK_MS = 250;
 /** How long both sides of a complete transfer wait for each other's end, on a slow line too. */
 export const PARTING_MS = 10_000;
 /** How long a receiver that has everything stays for a sender that has not heard of it: they may have lost each other, and meet again. */
@@ -58,7 +66,33 @@ export function interruption({ reason }: AbortSignal): XferError {
 
 /** Says why this side ends, and waits for the peer to end too: a connection dropped with bytes unread takes the word along. */
 async function tell(channel: Channel, inbox: Inbox, code: ErrorCode): Promise<void> {
-  await atLast(sayLast(channel, code).then(() => inbox.drain()));
+  if (await tellLast(channel, code)) await atLast(inbox.drain());
+}
+
+/**
+ * Tells the peer why this side gives up, ends our direction, and waits for that while it gets on. Gives whether it was done; it never
+ * fails.
+ */
+export async function tellLast(channel: Channel, code: ErrorCode): Promise<boolean> {
+  const word = { isSaid: false, isOver: false };
+  const saying = sayLast(channel, code)
+    .then(() => (word.isSaid = true))
+    .finally(() => (word.isOver = true));
+  let delivery = channel.delivery?.();
+  let quietMs = 0;
+  for (let waitedMs = 0; waitedMs < DELIVERY_MS && quietMs < patienceOf(delivery); waitedMs += LOOK_MS) {
+    await atMost(LOOK_MS, saying);
+    if (word.isOver) break;
+    const before = delivery;
+    delivery = channel.delivery?.();
+    quietMs = delivery?.items === before?.items ? quietMs + LOOK_MS : 0;
+  }
+  return word.isSaid;
+}
+
+/** For how long nothing may arrive before nothing more will, in milliseconds. */
+function patienceOf(delivery: Delivery | undefined): number {
+  return delivery === undefined ? LAST_WORD_MS : Math.max(NEXT_ITEM_MS, SLOWER * delivery.waitedMs);
 }
 
 /** Tells the peer why this side gives up, and ends our direction. */

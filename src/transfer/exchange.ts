@@ -1,7 +1,8 @@
 /** Requests about a share, and the transfers that they lead to, one after the other over the channel of one session. */
 import { XferError, toXferError, type ErrorCode } from '../errors.js';
-import { atLast, sayLast } from './conduct.js';
+import { tellLast } from './conduct.js';
 import { deferred, type Deferred } from './deferred.js';
+import type { Delivery } from './delivery.js';
 import { peerError } from './inbox.js';
 import type { ControlMessage } from './messages.js';
 import { CHUNK_BYTES, type Channel, type Compression, type DataRecord, type Received } from './ports.js';
@@ -127,9 +128,9 @@ export class Exchange<W extends ControlMessage = Word> {
     this.#listener?.resolve();
   }
 
-  /** Tells the peer why this side goes, where it can be told at once, and drops the channel. */
+  /** Tells the peer why this side goes, where it takes that in, and drops the channel. */
   async leave(error: XferError): Promise<void> {
-    await atLast(sayLast(this.#channel, error.code));
+    await tellLast(this.#channel, error.code);
     this.#channel.destroy(error);
   }
 
@@ -192,6 +193,7 @@ export class TransferChannel implements Channel {
   #kept = 0;
   #room: Deferred<void> | undefined;
   #failure: XferError | undefined;
+  #hasGivenUp = false;
   #hasEnded = false;
   #hasPeerEnded = false;
   readonly #over: Deferred<void> = deferred();
@@ -260,6 +262,16 @@ export class TransferChannel implements Channel {
     this.#channel.widen(Math.min(windowBytes, most));
   }
 
+  /** The session goes on, and so does what it has taken already. */
+  giveUp(): void {
+    this.#hasGivenUp = true;
+    this.#room?.resolve();
+  }
+
+  delivery(): Delivery | undefined {
+    return this.#channel.delivery?.();
+  }
+
   async end(): Promise<void> {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
@@ -314,11 +326,19 @@ export class TransferChannel implements Channel {
   /** The peer says how much it takes; what this side keeps of it until that is there, this side does. */
   async #sendNext(item: ControlMessage | DataRecord, onDone: (() => void) | undefined): Promise<void> {
     const bytes = 'body' in item ? item.body.bytes.length : 0;
-    while (this.#failure === undefined && this.#kept > 0 && this.#kept + bytes > this.#mostBytes()) {
+    const isRefused = (): boolean => !('type' in item) && this.#hasGivenUp;
+    while (
+      this.#failure === undefined &&
+      !isRefused() &&
+      bytes > 0 &&
+      this.#kept > 0 &&
+      this.#kept + bytes > this.#mostBytes()
+    ) {
       this.#room = deferred();
       await this.#room.promise;
     }
     if (this.#failure !== undefined) throw this.#failure;
+    if (isRefused()) throw new XferError('interrupted');
     this.#kept += bytes;
     await this.#channel.send(item, () => {
       this.#kept -= bytes;

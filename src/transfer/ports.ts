@@ -2,6 +2,7 @@
  * What a transfer needs of the world: a channel to the peer, files to read, a place to write.
  * `peer/` and `files/` implement these, tests do so over memory.
  */
+import type { Delivery } from './delivery.js';
 import type { ErrorCode, XferError } from '../errors.js';
 import type { ControlMessage, EntryType } from './messages.js';
 
@@ -101,8 +102,13 @@ export interface Channel {
   release(cost: number): void;
   /** How much the peer may have under way, in bytes: small until someone said yes. Never shrinks. */
   widen(windowBytes: number): void;
-  /** From now on nobody looks for a peer whose connection is lost: this side ends, and says why if it still can. */
+  /**
+   * This side ends, and says why if it still can. From now on nobody looks for a peer whose connection is lost, and content that
+   * was not sent yet is refused with `interrupted`, what waits in `send` too: a last word would come behind it.
+   */
   readonly giveUp?: () => void;
+  /** How what was sent arrives; not given where nobody knows. */
+  readonly delivery?: () => Delivery | undefined;
   /** Ends our direction, authenticated, after everything sent before. */
   end(): Promise<void>;
   /** Drops the connection at once; a pending `send` or `receive` rejects with `error`, or `peer-gone`. */

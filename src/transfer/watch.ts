@@ -76,6 +76,7 @@ export function watchChannel(channel: Channel, onEvent: (event: StallEvent) => v
         channel.widen(windowBytes);
       },
       giveUp: () => channel.giveUp?.(),
+      delivery: () => channel.delivery?.(),
       end: () => channel.end(),
       destroy: (error) => {
         channel.destroy(error);

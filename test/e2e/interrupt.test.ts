@@ -4,6 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { forwardConnections } from '../../bench/delay-line.js';
 import { parseCode, topicOf } from '../../src/crypto/code.js';
 import { loadHashing } from '../../src/crypto/sodium.js';
 import { openDht, type DhtNode } from '../../src/peer/dht.js';
@@ -33,6 +34,7 @@ const THEIRS: Ending = {
 let to: string;
 let big: string;
 let proxy: TcpProxy | undefined;
+let closeLine = (): void => {};
 
 beforeAll(async () => {
   big = path.join(await temporaryFolder(), 'big.bin');
@@ -46,6 +48,7 @@ beforeEach(async () => {
 afterEach(() => {
   proxy?.close();
   proxy = undefined;
+  closeLine();
 });
 
 /** Nobody looks for a side that ends, and says that it does. */
@@ -169,6 +172,29 @@ describe('Ctrl-C while files move', () => {
     await expectEnding(other, { ...THEIRS, in: to });
     expectNothingLost(one, other);
   });
+
+  it.each(['receiver', 'sender'] as const)(
+    'at the %s tells the other side by a slow line that is full',
+    async (who) => {
+      const { host: sender, code, port } = await listening(['send', big, '--no-compress']);
+      const line = await forwardConnections(port, { mbit: 10, delayMs: 5 });
+      closeLine = line.close;
+      const receiver = await xfer([
+        'receive',
+        ...joining(['send'], code, line.port),
+        '--yes',
+        '--debug',
+        '--out',
+        to,
+      ]);
+      await receiver.waitFor(/debug: .* progress .*"bytes":[1-9]\d{6}/);
+      const [one, other] = who === 'receiver' ? [receiver, sender] : [sender, receiver];
+      one.kill('SIGINT');
+      await expectEnding(one, who === 'receiver' ? { ...MINE, in: to, goesOn: true } : MINE);
+      await expectEnding(other, who === 'receiver' ? THEIRS : { ...THEIRS, in: to, goesOn: true });
+      expectNothingLost(sender, receiver);
+    },
+  );
 
   it.each(['receiver', 'sender'] as const)('at the %s works though the line hangs', async (who) => {
     const { host: sender, code, port } = await listening(['send', big]);

@@ -173,6 +173,57 @@ describe('what goes out', () => {
   });
 });
 
+describe('a side that gives up', () => {
+  test('sends no content that waits for credit or comes after it, and its word at once', async () => {
+    const { pairing, lane, outgoing } = setUp();
+    // Words have credit where this has not.
+    const waiting = outgoing.send(chunk(1, Credit.FIRST_BYTES));
+    const word = outgoing.send(VERIFIED);
+    expect(await isSettled(word)).toBe(false);
+    outgoing.giveUp();
+    await word;
+    for (const content of [waiting, outgoing.send(chunk(2))])
+      await expect(content).rejects.toMatchObject({ code: 'interrupted' });
+    expect(pairing.records).toEqual([control(0, VERIFIED)]);
+    expect(lane.sent).toEqual([]);
+    outgoing.takeCredit(0, 1);
+    await outgoing.finish();
+  });
+
+  test('sends no content that waits for room, which costs it no credit', async () => {
+    const { pairing, lane, outgoing } = setUp();
+    await outgoing.send(chunk(1));
+    lane.hasRoom = false;
+    const waiting = outgoing.send(chunk(2, Credit.FIRST_BYTES - 2_000));
+    expect(await isSettled(waiting)).toBe(false);
+    outgoing.giveUp();
+    await expect(waiting).rejects.toMatchObject({ code: 'interrupted' });
+    for (let word = 0; word < 2; word++) await outgoing.send(VERIFIED);
+    expect(pairing.records).toEqual([control(1, VERIFIED), control(2, VERIFIED)]);
+    expect(lane.sent).toHaveLength(1);
+  });
+
+  test('is told what arrives, and how long each is waited for', async () => {
+    const now = vi.spyOn(performance, 'now').mockReturnValue(0);
+    const { outgoing } = setUp();
+    expect(outgoing.delivery).toEqual({ items: 0, waitedMs: 0 });
+    for (let sent = 1; sent <= 3; sent++) await outgoing.send(chunk(sent));
+    now.mockReturnValue(400);
+    outgoing.takeCredit(0, 1);
+    expect(outgoing.delivery).toEqual({ items: 1, waitedMs: 400 });
+    now.mockReturnValue(1_000);
+    outgoing.takeCredit(0, 1);
+    outgoing.takeCredit(0, 3);
+    expect(outgoing.delivery).toEqual({ items: 3, waitedMs: 600 });
+    now.mockReturnValue(60_000);
+    await outgoing.send(chunk(4));
+    now.mockReturnValue(60_100);
+    outgoing.takeCredit(0, 4);
+    expect(outgoing.delivery).toEqual({ items: 4, waitedMs: 100 });
+    now.mockRestore();
+  });
+});
+
 describe('the end', () => {
   test('waits until all has arrived, and nothing goes after it', async () => {
     const { pairing, lane, outgoing } = setUp();

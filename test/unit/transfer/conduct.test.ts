@@ -60,6 +60,60 @@ describe('a side of a transfer', () => {
     expect([channel.isDestroyed, listeners(abort)]).toEqual([true, 0]);
   });
 
+  describe('whose last word is behind what is under way', () => {
+    /** Its word is said when the test says so; so many items arrived before, one of which took so long. */
+    function waiting(waitedMs = 0) {
+      const one = failing('disk-full');
+      const word = deferred<undefined>();
+      const delivery = { items: 0, waitedMs };
+      Object.assign(one.channel, { end: () => word.promise, delivery: () => ({ ...delivery }) });
+      return { ...one, word, delivery };
+    }
+
+    it('waits for it while that gets on, and then for the end of the peer', async () => {
+      const { channel, delivery, word } = waiting();
+      for (let each = 0; each < 10; each++) {
+        await vi.advanceTimersByTimeAsync(1_900);
+        delivery.items += 1;
+      }
+      expect(channel.isDestroyed).toBe(false);
+      word.resolve(undefined);
+      await vi.advanceTimersByTimeAsync(999);
+      expect(channel.isDestroyed).toBe(false);
+      await vi.advanceTimersByTimeAsync(1);
+      expect(channel.isDestroyed).toBe(true);
+    });
+
+    it.each([
+      [0, 2_000],
+      [4_000, 8_000],
+    ])('goes where nothing arrives any more, though the last took %i ms', async (waitedMs, patienceMs) => {
+      const { channel } = waiting(waitedMs);
+      await vi.advanceTimersByTimeAsync(patienceMs - 1);
+      expect(channel.isDestroyed).toBe(false);
+      await vi.advanceTimersByTimeAsync(1);
+      expect(channel.isDestroyed).toBe(true);
+    });
+
+    it('is kept by no peer for more than half a minute', async () => {
+      const { channel, delivery } = waiting(60_000);
+      for (let each = 0; each < 29; each++) {
+        await vi.advanceTimersByTimeAsync(1_000);
+        delivery.items += 1;
+      }
+      expect(channel.isDestroyed).toBe(false);
+      await vi.advanceTimersByTimeAsync(1_000);
+      expect(channel.isDestroyed).toBe(true);
+    });
+
+    it('goes at once where it cannot be said', async () => {
+      const { channel, word, outcome } = waiting();
+      word.reject(new XferError('peer-gone'));
+      await expect(outcome).rejects.toMatchObject({ code: 'disk-full' });
+      expect(channel.isDestroyed).toBe(true);
+    });
+  });
+
   it('that fails goes at once where the peer ended', async () => {
     const { channel, peer, outcome } = failing('disk-full');
     await peer.channel.end();

@@ -319,6 +319,30 @@ describe('transfers of an exchange', () => {
     expect(await other.next()).toMatchObject({ request: 2 });
   });
 
+  it('whose side gives up send no content any more, and leave the session as it is', async () => {
+    const [channel] = MemoryChannel.pair();
+    const giveUp = vi.fn();
+    Object.assign(channel, { giveUp, delivery: () => ({ items: 7, waitedMs: 0 }) });
+    const done: (() => void)[] = [];
+    const sent = vi.spyOn(channel, 'send').mockImplementation(async (_item, onDone) => {
+      if (onDone !== undefined) done.push(onDone);
+    });
+    const transfer = new Exchange(channel, SHARE_WORDS, () => 100).begin(1);
+    const body = { compression: 'stored', rawLength: 100, bytes: new Uint8Array(100) } as const;
+    const batch = { kind: 'batch', transfer: 1, count: 1, body } as const;
+    await transfer.send(batch);
+    const waiting = transfer.send(batch);
+    const word = transfer.send({ type: 'error', code: 'disk-full' });
+    await settle();
+    transfer.giveUp();
+    await expect(waiting).rejects.toMatchObject({ code: 'interrupted' });
+    await word;
+    await expect(transfer.send(batch)).rejects.toMatchObject({ code: 'interrupted' });
+    expect(sent.mock.calls.map(([item]) => item)).toEqual([batch, { type: 'error', code: 'disk-full' }]);
+    expect(giveUp).not.toHaveBeenCalled();
+    expect(transfer.delivery()).toEqual({ items: 7, waitedMs: 0 });
+  });
+
   it('say nothing after their end', async () => {
     const { exchange, peer, channel } = scripted();
     const transfer = exchange.begin(1);
