@@ -41,6 +41,7 @@ const SHARED: readonly ErrorCode[] = [
   'code-expired',
   'code-dead',
   'declined',
+  'stalled',
 ];
 
 /** The error for what the peer said with an `error` message. */

@@ -48,9 +48,10 @@ interface Taking {
   readonly intake: Intake;
 }
 
-const BREACHES: readonly ErrorCode[] = ['protocol', 'limit'];
+/** A limit is one of this machine, and the sender may be honest: it is told. */
+const BREACHES: readonly ErrorCode[] = ['protocol'];
 /** After these nothing of what came is worth keeping. */
-const GIVES_NOTHING: readonly ErrorCode[] = [...BREACHES, 'declined'];
+const GIVES_NOTHING: readonly ErrorCode[] = ['protocol', 'limit', 'declined'];
 /** How much the sender may have under way after the yes. */
 const WINDOW_BYTES = 1 << 24;
 const UPDATE_EVERY_MS = 250;

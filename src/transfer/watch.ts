@@ -1,5 +1,6 @@
 /** Notices when a transfer stands still although the connection lives. */
 import { XferError } from '../errors.js';
+import { tellLast } from './conduct.js';
 import { CHUNK_BYTES, type Channel } from './ports.js';
 
 /** Silence after which it is named, again at each look. */
@@ -25,19 +26,42 @@ export type StallEvent =
 
 /**
  * Watches the items that pass a channel. After 10 s without one it says `stalled`, again each second, and
- * `flowing` when it goes on; after 120 s it destroys the channel with `stalled`.
+ * `flowing` when it goes on; after 120 s it tells the peer, which may live and would look for this side otherwise, and destroys the
+ * channel with `stalled`.
  */
 export function watchChannel(channel: Channel, onEvent: (event: StallEvent) => void): Watch {
   let lastMs = performance.now();
   let isNamed = false;
   let paused = false;
   let away = false;
+  /** From when the peer is told on: rejects with `stalled` once it was. */
+  let ending: Promise<never> | undefined;
 
-  const passed = (): void => {
+  /** Gives what passes the channel, but for what does so meanwhile. */
+  const pass = async <T>(item: () => Promise<T>): Promise<T> => {
+    try {
+      const passed = await (ending ?? item());
+      if (ending === undefined) note();
+      return passed;
+    } finally {
+      // Also where the peer was told and left.
+      await ending;
+    }
+  };
+
+  const note = (): void => {
     lastMs = performance.now();
     if (!isNamed) return;
     isNamed = false;
     onEvent({ type: 'flowing' });
+  };
+
+  const end = async (silentMs: number): Promise<never> => {
+    clearInterval(timer);
+    const error = new XferError('stalled', { detail: silentMs });
+    await tellLast(channel, error.code);
+    channel.destroy(error);
+    throw error;
   };
 
   const look = (): void => {
@@ -47,7 +71,8 @@ export function watchChannel(channel: Channel, onEvent: (event: StallEvent) => v
     }
     const silentMs = Math.floor(performance.now() - lastMs);
     if (silentMs >= GIVE_UP_AFTER_MS) {
-      channel.destroy(new XferError('stalled', { detail: silentMs }));
+      ending = end(silentMs);
+      ending.catch(() => undefined);
     } else if (silentMs >= NAME_AFTER_MS) {
       isNamed = true;
       onEvent({ type: 'stalled', silentMs });
@@ -59,16 +84,9 @@ export function watchChannel(channel: Channel, onEvent: (event: StallEvent) => v
     channel: {
       path: channel.path,
       compressions: channel.compressions,
-      send: async (item, onDone) => {
-        await channel.send(item, onDone);
-        passed();
-      },
+      send: (item, onDone) => pass(() => channel.send(item, onDone)),
       pieceBytes: () => channel.pieceBytes?.() ?? CHUNK_BYTES,
-      receive: async () => {
-        const received = await channel.receive();
-        passed();
-        return received;
-      },
+      receive: () => pass(() => channel.receive()),
       release: (cost) => {
         channel.release(cost);
       },

@@ -509,7 +509,7 @@ describe('a receiver that ends without the files', () => {
     await expect(side.outcome).rejects.toMatchObject({ code });
     expect(sink.keeps).toBe(keeps);
     expect(eventsOf(side, 'kept')).toEqual(keeps ? [{ type: 'kept', bytes: 0 }] : []);
-    const isBreach = code === 'protocol' || code === 'limit';
+    const isBreach = code === 'protocol';
     expect(saidBy(side, 'error')).toEqual(isBreach || code === 'declined' ? [] : [{ type: 'error', code }]);
     expect(side.channel.isEnded).toBe(!isBreach);
   });

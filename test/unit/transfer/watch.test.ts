@@ -1,6 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { conduct } from '../../../src/transfer/conduct.js';
+import type { Inbox } from '../../../src/transfer/inbox.js';
 import { watchChannel, type StallEvent, type Watch } from '../../../src/transfer/watch.js';
+import { channelPair } from '../../support/channels.js';
 import { MemoryChannel } from '../../support/memory-channel.js';
+import { settle } from '../../support/turns.js';
 
 const progress = { type: 'progress', transfer: 1, state: 'receiving', files: 0, bytes: 0 } as const;
 
@@ -89,4 +93,71 @@ describe('a channel that is watched', () => {
     await vi.advanceTimersByTimeAsync(2_000);
     expect(failure).toBe('stalled');
   });
+});
+
+describe('a channel on which nothing passes any more', () => {
+  test('is told of to the peer before it ends, and whatever comes meanwhile', async () => {
+    listen();
+    const heard: unknown[] = [];
+    const hear = async (): Promise<void> => {
+      for (let one = await peer.receive(); one !== undefined; one = await peer.receive()) {
+        heard.push(one.item);
+        await peer.send(progress);
+      }
+    };
+    hear().catch(() => undefined);
+    await vi.advanceTimersByTimeAsync(121_000);
+    expect(heard).toEqual([{ type: 'error', code: 'stalled' }]);
+    expect([failure, said.includes('flowing')]).toEqual(['stalled', false]);
+    await expect(watch.channel.send(progress)).rejects.toMatchObject({ code: 'stalled' });
+    await expect(watch.channel.receive()).rejects.toMatchObject({ code: 'stalled' });
+  });
+
+  test('ends after a second where the peer takes in nothing', async () => {
+    const [mine] = MemoryChannel.pair();
+    mine.end = () => new Promise(() => undefined);
+    const other = watchChannel(mine, () => undefined);
+    const receiving = other.channel.receive();
+    receiving.catch(() => undefined);
+    await vi.advanceTimersByTimeAsync(120_900);
+    expect(mine.isDestroyed).toBe(false);
+    await vi.advanceTimersByTimeAsync(100);
+    await expect(receiving).rejects.toMatchObject({ code: 'stalled', detail: 120_000 });
+    expect(mine.isDestroyed).toBe(true);
+    other.stop();
+  });
+
+  test.each([0, 700])(
+    'ends at both sides, whose clocks are %i ms apart, and nobody looks',
+    async (apartMs) => {
+      vi.useRealTimers();
+      const channels = await channelPair();
+      vi.useFakeTimers({
+        toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'performance'],
+      });
+      const pass = async (ms: number): Promise<void> => {
+        vi.advanceTimersByTime(ms);
+        await settle(10);
+      };
+      const lost = vi.fn();
+      const ends: unknown[] = [];
+      const watches: Watch[] = [];
+      const take = async (inbox: Inbox): Promise<void> => {
+        while ((await inbox.take()) !== undefined);
+      };
+      for (const channel of channels) {
+        channel.outlive(lost);
+        const one = watchChannel(channel, () => undefined);
+        watches.push(one);
+        conduct(one.channel, new AbortController().signal, ['protocol'], take).catch((error: unknown) =>
+          ends.push(error),
+        );
+        await pass(apartMs);
+      }
+      for (let step = 0; step < 1_300 && ends.length < 2; step++) await pass(100);
+      expect(ends).toMatchObject([{ code: 'stalled' }, { code: 'stalled' }]);
+      expect(lost).not.toHaveBeenCalled();
+      for (const one of watches) one.stop();
+    },
+  );
 });
