@@ -8,6 +8,8 @@ const NAME_AFTER_MS = 10_000;
 /** Silence after which the session ends: keep-alives of a connection are not progress. */
 const GIVE_UP_AFTER_MS = 120_000;
 const LOOK_EVERY_MS = 1_000;
+/** Where looks are further apart than this, this machine slept, and nothing could pass. */
+const NAP_MS = 3 * LOOK_EVERY_MS;
 
 export interface Watch {
   /** The channel to use in place of the one watched. */
@@ -31,6 +33,7 @@ export type StallEvent =
  */
 export function watchChannel(channel: Channel, onEvent: (event: StallEvent) => void): Watch {
   let lastMs = performance.now();
+  let lookMs = lastMs;
   let isNamed = false;
   let paused = false;
   let away = false;
@@ -65,11 +68,14 @@ export function watchChannel(channel: Channel, onEvent: (event: StallEvent) => v
   };
 
   const look = (): void => {
-    if (paused || away) {
-      lastMs = performance.now();
+    const nowMs = performance.now();
+    const isNap = nowMs - lookMs > NAP_MS;
+    lookMs = nowMs;
+    if (paused || away || isNap) {
+      lastMs = nowMs;
       return;
     }
-    const silentMs = Math.floor(performance.now() - lastMs);
+    const silentMs = Math.floor(nowMs - lastMs);
     if (silentMs >= GIVE_UP_AFTER_MS) {
       ending = end(silentMs);
       ending.catch(() => undefined);

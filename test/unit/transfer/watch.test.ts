@@ -74,6 +74,31 @@ describe('a channel that is watched', () => {
     expect(said).toEqual([10_000, 11_000]);
   });
 
+  test('of a machine that slept counts from its waking', async () => {
+    listen();
+    await vi.advanceTimersByTimeAsync(20_000);
+    const now = performance.now.bind(performance);
+    const clock = vi.spyOn(performance, 'now').mockImplementation(() => now() + 3_600_000);
+    said = [];
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect([said, failure]).toEqual([[], undefined]);
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(said).toEqual([10_000]);
+    await vi.advanceTimersByTimeAsync(111_000);
+    expect(failure).toBe('stalled');
+    clock.mockRestore();
+  });
+
+  test('goes on counting where this machine was only busy', async () => {
+    listen();
+    const now = performance.now.bind(performance);
+    const late = vi.spyOn(performance, 'now');
+    late.mockImplementation(() => now() + 2_000);
+    await vi.advanceTimersByTimeAsync(8_000);
+    expect(said).toEqual([10_000]);
+    late.mockRestore();
+  });
+
   test('says whole milliseconds', async () => {
     listen();
     await vi.advanceTimersByTimeAsync(600);
