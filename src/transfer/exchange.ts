@@ -31,8 +31,9 @@ interface Arrival<W> {
   readonly cost: number;
 }
 
-/** How long the peer may take to say that it is over with a transfer that this side gave up. */
+/** How long the peer may say nothing of a transfer that this side gave up before it is over with it. */
 const GIVEN_UP_MS = 10_000;
+const LOOK_MS = 1_000;
 
 /** A window takes several of the smallest records: what is larger than the first credit is a part of what was open at most. */
 const SMALLEST_WINDOW_BYTES = 1 << 19;
@@ -198,6 +199,8 @@ export class TransferChannel implements Channel {
   #hasPeerEnded = false;
   readonly #over: Deferred<void> = deferred();
   #givenUp: NodeJS.Timeout | undefined;
+  /** How long nothing came of it since then, though it could. */
+  #quietMs = 0;
 
   constructor(
     channel: Channel,
@@ -292,13 +295,15 @@ export class TransferChannel implements Channel {
     }
     for (const { cost } of this.#items.splice(0)) this.#channel.release(cost);
     this.end().catch(() => undefined);
-    this.#givenUp = setTimeout(() => this.#channel.destroy(new XferError('stalled')), GIVEN_UP_MS);
+    this.#givenUp = setInterval(() => this.#lookForSilence(), LOOK_MS);
     this.#lookForEnd();
   }
 
   /** For the exchange: what the peer says in it. */
   take(received: Received): void {
     if (this.#failure !== undefined) {
+      // What was under way comes before the end, on a slow line for long.
+      this.#quietMs = 0;
       this.#channel.release(received.cost);
       return;
     }
@@ -316,7 +321,7 @@ export class TransferChannel implements Channel {
 
   /** For the exchange: the session is gone. */
   fail(error: XferError): void {
-    clearTimeout(this.#givenUp);
+    clearInterval(this.#givenUp);
     if (this.isOver) return;
     this.#failure ??= error;
     this.#wake();
@@ -354,7 +359,14 @@ export class TransferChannel implements Channel {
 
   #lookForEnd(): void {
     if (!this.isOver) return;
-    clearTimeout(this.#givenUp);
+    clearInterval(this.#givenUp);
     this.#over.resolve();
+  }
+
+  #lookForSilence(): void {
+    this.#quietMs = this.#channel.isAway?.() === true ? 0 : this.#quietMs + LOOK_MS;
+    if (this.#quietMs < GIVEN_UP_MS) return;
+    clearInterval(this.#givenUp);
+    this.#channel.destroy(new XferError('stalled'));
   }
 }

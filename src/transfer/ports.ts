@@ -107,6 +107,8 @@ export interface Channel {
    * was not sent yet is refused with `interrupted`, what waits in `send` too: a last word would come behind it.
    */
   readonly giveUp?: () => void;
+  /** Whether the connection is lost and looked for; not given where that cannot be. */
+  readonly isAway?: () => boolean;
   /** How what was sent arrives; not given where nobody knows. */
   readonly delivery?: () => Delivery | undefined;
   /** Ends our direction, authenticated, after everything sent before. */

@@ -100,6 +100,7 @@ export function watchChannel(channel: Channel, onEvent: (event: StallEvent) => v
         channel.widen(windowBytes);
       },
       giveUp: () => channel.giveUp?.(),
+      isAway: () => away,
       delivery: () => channel.delivery?.(),
       end: () => channel.end(),
       destroy: (error) => {

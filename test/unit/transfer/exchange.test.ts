@@ -422,6 +422,36 @@ describe('transfers of an exchange', () => {
       expect(channel.sent).toEqual([{ type: 'over', request: 1 }]);
     });
 
+    it('leave the session while anything of them comes, however slowly', async () => {
+      const { exchange, peer, channel } = scripted();
+      const transfer = exchange.begin(1);
+      transfer.destroy(new XferError('disk-full'));
+      for (let seconds = 0; seconds < 40; seconds += 8) {
+        await vi.advanceTimersByTimeAsync(8_000);
+        await peer.say(chunk);
+        await settle();
+      }
+      expect(channel.isDestroyed).toBe(false);
+      await peer.say({ type: 'over', request: 1 });
+      await transfer.over;
+      await vi.advanceTimersByTimeAsync(60_000);
+      expect([channel.isDestroyed, vi.getTimerCount()]).toEqual([false, 0]);
+    });
+
+    it('leave the session while there is no connection', async () => {
+      const { exchange, channel } = scripted();
+      let isAway = true;
+      Object.assign(channel, { isAway: () => isAway });
+      exchange.begin(1).destroy(new XferError('disk-full'));
+      await vi.advanceTimersByTimeAsync(600_000);
+      expect(channel.isDestroyed).toBe(false);
+      isAway = false;
+      await vi.advanceTimersByTimeAsync(9_000);
+      expect(channel.isDestroyed).toBe(false);
+      await vi.advanceTimersByTimeAsync(1_000);
+      expect([channel.isDestroyed, vi.getTimerCount()]).toEqual([true, 0]);
+    });
+
     it('end the session where the peer never ends them', async () => {
       const { exchange, channel } = scripted();
       const transfer = exchange.begin(1);

@@ -99,6 +99,15 @@ describe('a channel that is watched', () => {
     late.mockRestore();
   });
 
+  test('tells who uses it whether there is a connection', () => {
+    const isAway = (): unknown => watch.channel.isAway?.();
+    expect(isAway()).toBe(false);
+    watch.leave();
+    expect(isAway()).toBe(true);
+    watch.comeBack();
+    expect(isAway()).toBe(false);
+  });
+
   test('says whole milliseconds', async () => {
     listen();
     await vi.advanceTimersByTimeAsync(600);
