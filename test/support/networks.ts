@@ -62,6 +62,12 @@ export class Machine {
     }
   }
 
+  /** For cables that come later, too. */
+  forgetIpv6(): void {
+    this.run('sh', '-c', 'echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6');
+    this.run('sh', '-c', 'echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6');
+  }
+
   remove(): void {
     ip('netns', 'del', this.#name);
   }
