@@ -41,7 +41,7 @@ export interface Journal {
   readonly finished: ReadonlySet<string>;
   /** Roots that got another name here. */
   readonly renamed: ReadonlyMap<string, string>;
-  /** Files that got their names. */
+  /** Files that got their names, or were about to. */
   readonly arrived: Identities;
   /** Folders that were made. */
   readonly made: Identities;
@@ -55,6 +55,8 @@ export type JournalLine =
   | { readonly finished: readonly string[] }
   /** Identities of files that get their names, in base64. */
   | { readonly arrived: string }
+  /** Identities of those among them that got none after all, and are gone. */
+  | { readonly withdrawn: string }
   /** Identities of folders that were made. */
   | { readonly made: string };
 
@@ -64,6 +66,10 @@ export function encodeLine(line: JournalLine): string {
 
 export function encodeArrived(files: readonly FileIdentity[]): string {
   return encodeLine({ arrived: encodeIdentities(files) });
+}
+
+export function encodeWithdrawn(file: FileIdentity): string {
+  return encodeLine({ withdrawn: encodeIdentities([file]) });
 }
 
 export function encodeMade(folders: readonly FileIdentity[]): string {
@@ -91,11 +97,12 @@ export function parseJournal(text: string): Journal | undefined {
   const copies: JournaledCopy[] = [];
   const renamed = new Map<string, string>();
   const arrivals: Buffer[] = [];
+  const withdrawals: Buffer[] = [];
   const makings: Buffer[] = [];
   for (const each of lines) {
     const line = read(each);
     if (line === undefined) continue;
-    const { part, path, size, copy, folder, root, as, arrived, made } = line;
+    const { part, path, size, copy, folder, root, as, arrived, withdrawn, made } = line;
     // Whoever goes on with it adds its own.
     if (isNames(line['roots'])) {
       for (const name of line['roots']) {
@@ -110,8 +117,11 @@ export function parseJournal(text: string): Journal | undefined {
       copies.push({ name: copy, folder });
     else if (typeof root === 'string' && typeof as === 'string') renamed.set(root, as);
     else if (typeof arrived === 'string') arrivals.push(Buffer.from(arrived, 'base64'));
+    else if (typeof withdrawn === 'string') withdrawals.push(Buffer.from(withdrawn, 'base64'));
     else if (typeof made === 'string') makings.push(Buffer.from(made, 'base64'));
   }
+  const arrived = new Identities(arrivals);
+  arrived.withdraw(withdrawals);
   return {
     roots: [...roots],
     startedMs: header['started'],
@@ -119,7 +129,7 @@ export function parseJournal(text: string): Journal | undefined {
     copies,
     finished,
     renamed,
-    arrived: new Identities(arrivals),
+    arrived,
     made: new Identities(makings),
   };
 }
@@ -157,10 +167,18 @@ export interface FileIdentity {
   readonly birthtimeMs: number;
 }
 
+/** There may be millions. */
+function eachIdentity(piece: Buffer, visit: (ino: number, birthtimeMs: number) => void): void {
+  for (let at = 0; at + PAIR_BYTES <= piece.length; at += PAIR_BYTES) {
+    visit(piece.readDoubleLE(at), piece.readDoubleLE(at + PAIR_BYTES / 2));
+  }
+}
+
 /** Files or folders that a journal names. */
 export class Identities {
   /** Their births; an inode that comes again is that of a later file. */
   readonly #births: InodeTable;
+  #withdrawn = 0;
 
   /** @param pieces Pairs of inode and birth, as little-endian doubles. */
   constructor(pieces: readonly Buffer[]) {
@@ -168,18 +186,28 @@ export class Identities {
       pieces.reduce((sum, { length }) => sum + Math.floor(length / PAIR_BYTES), 0),
     );
     for (const piece of pieces) {
-      for (let at = 0; at + PAIR_BYTES <= piece.length; at += PAIR_BYTES) {
-        this.#births.set(piece.readDoubleLE(at), piece.readDoubleLE(at + PAIR_BYTES / 2));
-      }
+      eachIdentity(piece, (ino, birthtimeMs) => this.#births.set(ino, birthtimeMs));
     }
   }
 
   get size(): number {
-    return this.#births.size;
+    return this.#births.size - this.#withdrawn;
   }
 
   has({ ino, birthtimeMs }: FileIdentity): boolean {
     return this.#births.get(ino) === birthtimeMs;
+  }
+
+  /** Takes these out, as pairs too. */
+  withdraw(pieces: readonly Buffer[]): void {
+    for (const piece of pieces) {
+      eachIdentity(piece, (ino, birthtimeMs) => {
+        if (!this.has({ ino, birthtimeMs })) return;
+        // The birth of none.
+        this.#births.set(ino, NaN);
+        this.#withdrawn++;
+      });
+    }
   }
 }
 

@@ -24,7 +24,9 @@ export interface PendingOwner {
   /** Takes note of files that are about to get their names. */
   announce(files: readonly FileIdentity[]): void;
   /** Gives a file that is complete and on the disk its name. Throws what it cannot. */
-  place(entry: Entry, part: OpenPart): Promise<void> | undefined;
+  place(entry: Entry, part: OpenPart, identity: FileIdentity): Promise<void> | undefined;
+  /** Takes note of one that did not get its name, and is gone. */
+  withdraw(file: FileIdentity): void;
   /** What was thrown, as what happened to the entry. */
   explain(entry: Entry, thrown: unknown): XferError;
 }
@@ -128,13 +130,14 @@ export class PendingFiles {
   }
 
   /** Why a file did not get its name, if so. */
-  #placed({ entry, part }: Pending): XferError | undefined | Promise<XferError | undefined> {
+  #placed({ entry, part, identity }: Pending): XferError | undefined | Promise<XferError | undefined> {
     const refuse = (thrown: unknown): XferError => {
       part.remove();
+      this.#owner.withdraw(identity);
       return this.#owner.explain(entry, thrown);
     };
     try {
-      return this.#owner.place(entry, part)?.then(() => undefined, refuse);
+      return this.#owner.place(entry, part, identity)?.then(() => undefined, refuse);
     } catch (thrown) {
       return refuse(thrown);
     }

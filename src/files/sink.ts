@@ -301,7 +301,8 @@ class DiskSink implements FileSink {
       syncedIn: this.#isSyncing ? this.#stage().self : undefined,
       mostFiles: this.#mostFiles,
       announce: (files) => this.#stage().noteArrived(files),
-      place: (entry, part) => this.#place(entry, part),
+      place: (entry, part, identity) => this.#place(entry, part, identity),
+      withdraw: (file) => this.#staging?.withdrawArrived(file),
       explain: (entry, thrown) => writeError(thrown, this.pathOf(entry)),
     });
     return this.#pending;
@@ -319,7 +320,7 @@ class DiskSink implements FileSink {
         if (this.#isSyncing) await part.sync();
         const identity = part.complete(this.#metadata(entry));
         this.#stage().noteArrived([identity]);
-        await this.#place(entry, part);
+        await this.#place(entry, part, identity);
       },
       // Small files that came before a large one do not wait for its end.
       grown: () => this.#pending?.settleDue(),
@@ -349,14 +350,14 @@ class DiskSink implements FileSink {
     return { mode: (entry.mode & this.#modeMask) | 0o400, mtimeMs: entry.mtimeMs };
   }
 
-  #place(entry: Entry, part: OpenPart): Promise<void> | undefined {
+  #place(entry: Entry, part: OpenPart, identity: FileIdentity): Promise<void> | undefined {
     try {
       const folder = this.#tree.folder(entry.parent);
       this.#placed(entry, part.place(folder, this.#tree.placement(entry)));
       return undefined;
     } catch (thrown) {
       if (errnoOf(thrown) !== 'EXDEV') throw thrown;
-      return this.#placeElsewhere(entry, part);
+      return this.#placeElsewhere(entry, part, identity);
     }
   }
 
@@ -372,22 +373,25 @@ class DiskSink implements FileSink {
   }
 
   /** Into a folder that was there before and is another file system. */
-  async #placeElsewhere(entry: Entry, part: OpenPart): Promise<void> {
+  async #placeElsewhere(entry: Entry, part: OpenPart, original: FileIdentity): Promise<void> {
     const folder = this.#tree.folder(entry.parent).hold();
     try {
       const name = copyName();
       this.#stage().noteCopy(name, path.posix.dirname(this.#tree.pathBelow(entry)));
       const copy = await part.copyTo(folder, name, this.#metadata(entry));
+      const copied = copy.identity();
       try {
-        this.#stage().noteArrived([copy.identity()]);
+        this.#stage().noteArrived([copied]);
         if (this.#isSyncing) await copy.sync();
         copy.close();
         this.#placed(entry, copy.place(folder, this.#tree.placement(entry)));
       } catch (thrown) {
         copy.remove();
+        this.#staging?.withdrawArrived(copied);
         throw thrown;
       }
       part.remove();
+      this.#staging?.withdrawArrived(original);
     } finally {
       folder.close();
     }

@@ -36,6 +36,7 @@ import {
   encodeArrived,
   encodeLine,
   encodeMade,
+  encodeWithdrawn,
   JOURNAL_NAME,
   parseJournal,
   PART_NAME,
@@ -246,6 +247,15 @@ export class Staging {
       throw new XferError('disk-failed', { subject: `${targetPath}/${this.#name}`, detail });
     }
     this.#append(encodeArrived(files));
+  }
+
+  /** One of them did not get it, and is gone. Throws nothing: without it, it is counted where `xfer resume` lists what arrived, and no more. */
+  withdrawArrived(file: FileIdentity): void {
+    try {
+      this.#append(encodeWithdrawn(file));
+    } catch {
+      // Said above.
+    }
   }
 
   /** A copy of a part is about to be made in this folder below the target: a crash would leave a file that nobody knows. */

@@ -5,6 +5,7 @@ import {
   encodeArrived,
   encodeLine,
   encodeMade,
+  encodeWithdrawn,
   Identities,
   parseJournal,
 } from '../../../src/files/journal.js';
@@ -37,6 +38,18 @@ test('says what was written', () => {
     { ino: 2, birthtimeMs: 0 },
   ];
   expect([...files, ...others].map((file) => journal.arrived.has(file))).toEqual([true, true, false, false]);
+});
+
+test('takes back those that got no name, however often it is said', () => {
+  const [there, gone] = [
+    { ino: 1, birthtimeMs: 1.5 },
+    { ino: 2, birthtimeMs: 7 },
+  ];
+  const other = { ino: 1, birthtimeMs: 1 };
+  const withdrawn = [gone, gone, other].map((file) => encodeWithdrawn(file)).join('');
+  const { arrived } = parseJournal(header + encodeArrived([there, gone]) + withdrawn)!;
+  expect(arrived.size).toBe(1);
+  expect([there, gone, other].map((file) => arrived.has(file))).toEqual([true, false, false]);
 });
 
 test('cut anywhere is a beginning of it, or none', () => {

@@ -111,6 +111,19 @@ describe('after an interruption', () => {
     expect(new Register(register).folders()).toEqual([folder]);
   });
 
+  test('files that could not get their names are not counted as arrived', async () => {
+    const entries = [ROOT_ENTRY, SMALL, { ...SMALL, name: 'taken' }].map((entry, index) => ({ ...entry, index })); // prettier-ignore
+    const { sink } = await arrive({ together: 64 }, entries);
+    const settled: unknown[] = [];
+    for (const entry of entries.slice(1)) {
+      await sink.writeWhole(entry, Buffer.from('small'), (error) => settled.push(error?.code));
+    }
+    writeFileSync(at('r/taken'), 'by somebody else');
+    expect(await sink.abort(true)).toEqual({ bytes: 0, any: true });
+    expect(settled).toEqual([undefined, 'target-exists']);
+    expect(leftoversIn([folder])).toMatchObject([{ arrivedFiles: 1 }]);
+  });
+
   test('files that a crash kept from their names are not counted as arrived', async () => {
     await interrupt();
     const [staging = ''] = stagings();
