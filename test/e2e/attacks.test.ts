@@ -10,7 +10,7 @@ import { listening } from '../support/direct.js';
 import { lure, visit } from '../support/hostile-session.js';
 import { stored, transfer } from '../support/hostile-world.js';
 import { watchPeak } from '../support/memory-peak.js';
-import { isSoak } from '../support/soak.js';
+import { atMost, isSoak } from '../support/soak.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 import { namesIn, noise } from '../support/trees.js';
 import { xfer } from '../support/xfer-process.js';
@@ -187,6 +187,8 @@ async function until(channel: SessionChannel, attack: Attack): Promise<void> {
 
 describe.skipIf(process.platform !== 'linux')(
   'rows 21, 24, 28, 52: a peer that knows the code takes no more than 250 MiB',
+  // They have the processors busy, which other tests want as well.
+  { timeout: atMost(180_000) },
   () => {
     it.each(Object.entries(SENDERS))('as a sender that %s', async (_, { attack, status, flags = [] }) => {
     const to = await temporaryFolder();

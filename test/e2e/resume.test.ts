@@ -252,7 +252,11 @@ describe('a terminal, whose Ctrl-C is for all that run in it', () => {
     await writeFile(answers, '');
     expect(await receiver.status()).toBe(130);
     await host.status();
-    expect(await namesIn(to)).toEqual(['small', ...names.map((name) => `small/${name}`)]);
+    const arrived = (await namesIn(to)).filter((name) => !name.startsWith('.xfer-'));
+    expect(arrived).toEqual(['small', ...names.map((name) => `small/${name}`)]);
+    const list = await xfer(['resume'], env());
+    expect(await list.status()).toBe(0);
+    expect(list.stdout).toContain('40 files arrived whole');
   });
 });
 
