@@ -30,10 +30,17 @@ export interface WaitingHost {
 
 /** Starts a host that waits for a direct connection, such as `['send', file]` or `['receive', '--new']`. */
 export async function listening(args: readonly string[], options?: StartOptions): Promise<WaitingHost> {
-  const port = await freePort();
-  const host = await xfer([...args, '--listen', `127.0.0.1:${port}`], options);
-  const code = await host.code();
-  return { host, code, port, join: joining(args, code, port) };
+  for (;;) {
+    const port = await freePort();
+    const host = await xfer([...args, '--listen', `127.0.0.1:${port}`], options);
+    try {
+      const code = await host.code();
+      return { host, code, port, join: joining(args, code, port) };
+    } catch (error) {
+      // Another test was faster.
+      if (!host.stderr.includes('something else listens')) throw error;
+    }
+  }
 }
 
 /** The arguments with which a side joins a host that was started with `args`. */
