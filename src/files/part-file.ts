@@ -177,11 +177,7 @@ export class OpenPart {
 
   /** Closes it, and leaves it to a later transfer if the disk kept it. */
   leave(): void {
-    try {
-      this.close();
-    } catch {
-      // Lost, as one that the disk had said so of before.
-    }
+    this.#closeAnyway();
     if (this.#isLost) removePart(this.#folder, this.#name);
   }
 
@@ -227,8 +223,16 @@ export class OpenPart {
 
   /** Closes and removes the file. No write may be under way. What cannot be removed is left: why it came to this matters more. */
   remove(): void {
-    this.#isLost = true;
-    this.leave();
+    this.#closeAnyway();
+    removePart(this.#folder, this.#name);
+  }
+
+  #closeAnyway(): void {
+    try {
+      this.close();
+    } catch {
+      // It is lost then, as one that the disk had said so of before.
+    }
   }
 
   get #open(): number {
