@@ -47,21 +47,16 @@ export class Prompts {
       interrupted = true;
       terminal.close();
     });
-    const takeBack = (): void => {
-      terminal.close();
-    };
-    signal?.addEventListener('abort', takeBack, { once: true });
     try {
       const lines = question.split('\n').flatMap((line) => wrap(line, columnsOf(stderr)));
       // readline draws its prompt again and again: one line of it is enough.
       for (const line of lines.slice(0, -1)) stderr.write(`${line}\n`);
-      const answer = await nextLine(terminal, stdin, `${lines.at(-1) ?? ''} `, interrupt);
+      const answer = await nextLine(terminal, stdin, `${lines.at(-1) ?? ''} `, interrupt, signal);
       // Without an answer the cursor still stands behind the question.
       if (answer === undefined) stderr.write('\n');
       if (interrupted) interrupt();
       return answer;
     } finally {
-      signal?.removeEventListener('abort', takeBack);
       terminal.close();
     }
   }
@@ -82,14 +77,9 @@ export class Prompts {
       interrupt();
       terminal.close();
     });
-    const takeBack = (): void => {
-      terminal.close();
-    };
-    signal.addEventListener('abort', takeBack, { once: true });
     try {
-      return await nextLine(terminal, stdin, '', interrupt);
+      return await nextLine(terminal, stdin, '', interrupt, signal);
     } finally {
-      signal.removeEventListener('abort', takeBack);
       terminal.close();
       if (isTerminal) stderr.write('\n');
     }
@@ -146,6 +136,7 @@ function nextLine(
   input: Input,
   question: string,
   interrupt: () => void,
+  signal: AbortSignal | undefined,
 ): Promise<string | undefined> {
   return new Promise((resolve) => {
     // readline would take what stands before the end for a whole line: a `y` that nobody confirmed.
@@ -154,9 +145,14 @@ function nextLine(
       if (input.isTTY === true) interrupt();
       resolve(undefined);
     };
+    const takeBack = (): void => {
+      terminal.close();
+    };
     input.prependOnceListener('end', onEnd);
+    signal?.addEventListener('abort', takeBack, { once: true });
     terminal.once('close', () => {
       input.off('end', onEnd);
+      signal?.removeEventListener('abort', takeBack);
       resolve(undefined);
     });
     terminal.once('line', (line) => {
