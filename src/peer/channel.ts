@@ -129,7 +129,10 @@ export class SealedChannel implements Channel {
     this.#paths.replacePairing(pairing, connection.path === 'direct');
     // What was handled meanwhile as well: a peer that waits for that sends nothing that would have us grant it.
     this.#sendCredit(this.#incoming.credit.grantAll(), pairing);
-    if (this.#ourEnd !== 'open') this.#sendEnd();
+    if (this.#ourEnd !== 'open') {
+      this.#outgoing.repeat();
+      this.#sendEnd();
+    }
     this.#away?.resolve();
     this.#away = undefined;
   }

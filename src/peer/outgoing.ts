@@ -57,6 +57,8 @@ export class Outgoing {
   #oldestMs = 0;
   #waitedMs = 0;
   #hasPeerEnded = false;
+  /** Everything is said, and nothing may come behind the end but a repetition before the next one. */
+  #isFinished = false;
   #allArrived: Deferred<void> | undefined;
 
   /** @param beforeControl Called before a control message leaves. */
@@ -119,7 +121,7 @@ export class Outgoing {
     for (let lost = this.#kept.find(isLost); lost !== undefined; lost = this.#kept.find(isLost)) {
       await this.#pace(lost.length);
       await this.#paths.room();
-      if (this.#failure !== undefined) return;
+      if (this.#failure !== undefined || this.#isFinished) return;
       // It may have arrived before the lane was gone: then its memory is somebody else's by now.
       if (!this.#kept.includes(lost)) continue;
       lost.path = this.#paths.next;
@@ -134,7 +136,7 @@ export class Outgoing {
       await this.#pace(kept.length);
       await this.#paths.room();
       // Lost once more: the next connection begins anew with this.
-      if (this.#failure !== undefined || this.#paths.pairing !== pairing) return;
+      if (this.#failure !== undefined || this.#isFinished || this.#paths.pairing !== pairing) return;
       if (!this.#kept.includes(kept)) continue;
       if (kept.isLaneTalk) kept.pieces = placeholder(kept.sequence);
       kept.path = this.#paths.next;
@@ -151,10 +153,23 @@ export class Outgoing {
       await this.#allArrived.promise;
     }
     if (this.#failure !== undefined) throw this.#failure;
-    // Nobody says any more that these arrived: once more, by the way that is not lost without us.
+    this.#isFinished = true;
+    this.repeat();
+  }
+
+  /**
+   * After `finish`, before an end on the pairing connection: says there what it has not carried yet of what the peer, which
+   * ended, did not acknowledge. A loss may follow even then, so that it stays to be said again.
+   */
+  repeat(): void {
     const { pairing } = this.#paths;
-    for (const { pieces, path } of this.#kept) if (path !== pairing) pairing.send(pieces);
-    this.#forget(this.#kept.length);
+    for (const kept of this.#kept) {
+      if (kept.path === pairing) continue;
+      // It went by a pairing connection: that was another one.
+      if (kept.isLaneTalk) kept.pieces = placeholder(kept.sequence);
+      kept.path = pairing;
+      pairing.send(kept.pieces);
+    }
   }
 
   /** The peer acknowledges nothing more. */

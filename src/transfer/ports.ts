@@ -85,7 +85,7 @@ export interface Channel {
    * `XferError` once the channel is dead.
    *
    * The item's memory belongs to the channel until it calls `onDone`, once: that may be after the promise resolved,
-   * as what is under way may have to be sent again. A channel that died never calls it.
+   * as what is under way may have to be sent again. A channel that is over never calls it.
    */
   send(item: ControlMessage | DataRecord, onDone?: () => void): Promise<void>;
   /**

@@ -62,6 +62,15 @@ async function nextConnection(tamper?: Tamper): Promise<[Connection, Connection]
   return next;
 }
 
+/** The two ends of a session whose connections the caller has in hand. */
+function channelsOver([joiner, host]: readonly [Connection, Connection]): [SealedChannel, SealedChannel] {
+  const sessionKey = new SessionKey(new Secret(randomBytes(64)));
+  return [
+    new SealedChannel(joiner, sessionKey, 'joiner', AGREEMENT),
+    new SealedChannel(host, sessionKey, 'host', AGREEMENT),
+  ];
+}
+
 /** Has both ends go on over it, under a key of its own. */
 function goOn(ends: readonly SealedChannel[], connections: readonly Connection[]): void {
   const sessionKey = new SessionKey(new Secret(randomBytes(64)));
@@ -200,6 +209,25 @@ describe('a session that loses its connections', () => {
     for (const channel of [joiner, host]) channel.destroy();
   });
 
+  test('brings what is said after the end of the peer, and while there is no connection', async () => {
+    const connections = await nextConnection();
+    const [joiner, host] = channelsOver(connections);
+    const lost: SealedChannel[] = [];
+    for (const channel of [joiner, host]) channel.outlive(() => lost.push(channel));
+    await host.end();
+    expect(await joiner.receive()).toBeUndefined();
+    for (const connection of connections) connection.destroy();
+    await expect.poll(() => lost.length).toBe(2);
+    await joiner.send({ type: 'verified' });
+    const ending = joiner.end();
+    await settle();
+    goOn([joiner, host], await nextConnection());
+    expect((await host.receive())?.item).toEqual({ type: 'verified' });
+    expect(await host.receive()).toBeUndefined();
+    await ending;
+    for (const channel of [joiner, host]) channel.destroy();
+  });
+
   test('is over for a side that gave up, whoever closes its connection', async () => {
     const [joiner, host] = await channelPair();
     let isLost = false;
@@ -263,9 +291,7 @@ describe('a session whose reader is slower than its line', () => {
     readonly meetAgain: () => Promise<void>;
   }> {
     let connections = await nextConnection();
-    const sessionKey = new SessionKey(new Secret(randomBytes(64)));
-    const joiner = new SealedChannel(connections[0], sessionKey, 'joiner', AGREEMENT);
-    const host = new SealedChannel(connections[1], sessionKey, 'host', AGREEMENT);
+    const [joiner, host] = channelsOver(connections);
     for (const channel of [joiner, host]) channel.outlive(() => undefined);
     let [sent, arrived] = [0, 0];
     const say = async (): Promise<void> => {

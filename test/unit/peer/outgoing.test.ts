@@ -287,6 +287,24 @@ describe('over another connection', () => {
     expect([pairing.sent.length, lane.sent.length]).toEqual(before);
   });
 
+  test('all goes before our end where the peer has ended, and nothing behind it', async () => {
+    const { next, outgoing } = await lost();
+    outgoing.peerEnded();
+    await outgoing.finish();
+    const all = [
+      control(0, NOTHING),
+      control(1, VERIFIED),
+      expect.objectContaining({ sequence: 2 }),
+      control(3, NOTHING),
+    ];
+    expect(next.records).toEqual(all);
+    outgoing.repeat();
+    // Behind the end nothing comes.
+    outgoing.takeCredit(0, 1);
+    await outgoing.sendAllAgain();
+    expect(next.records).toEqual(all);
+  });
+
   test('what was said of lanes and did not leave before does not go, and what it cost is there for others', async () => {
     const { lane, paths, outgoing } = setUp();
     await outgoing.send(chunk(1, Credit.FIRST_BYTES - 2000));
@@ -447,7 +465,8 @@ describe('what goes out over lanes', () => {
     outgoing.peerEnded();
     await outgoing.finish();
     expect(pairing.sent.map((sent) => sent.at(-1))).toEqual([5]);
-    expect(done).toHaveBeenCalledOnce();
+    // It may be lost there too.
+    expect(done).not.toHaveBeenCalled();
   });
 
   test('is acknowledged at the end, or what is lost is told', async () => {
