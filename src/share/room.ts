@@ -284,11 +284,15 @@ export class Room {
 
 /** Passes on what comes of one end of a transfer, to its end; the other end hears of it where this one is gone. */
 async function passOn(from: TransferChannel, to: TransferChannel): Promise<void> {
-  const end = { isDeaf: false };
+  let isDeaf = false;
   try {
     for (let received = await from.receive(); received !== undefined; received = await from.receive()) {
-      // What nobody takes any more still has to be taken from here.
-      if (!end.isDeaf) await to.send(received.item).catch(() => (end.isDeaf = true));
+      try {
+        // What nobody takes any more still has to be taken from here.
+        if (!isDeaf) await to.send(received.item);
+      } catch {
+        isDeaf = true;
+      }
       from.release(received.cost);
     }
   } catch {
