@@ -141,10 +141,11 @@ async function runSession<T>(
   const paired = await meeting;
   let thread: HashThread | undefined;
   let reunion: Awaited<ReturnType<PairedChannel['keepTogether']>> | undefined;
+  const ending = paired.ended === undefined ? signal : AbortSignal.any([signal, paired.ended]);
+  // What ends it is told to the peer, which may close the connection then.
+  const giveUp = (): void => paired.channel.giveUp?.();
+  ending.addEventListener('abort', giveUp, { once: true });
   try {
-    const ending = paired.ended === undefined ? signal : AbortSignal.any([signal, paired.ended]);
-    // What ends it is told to the peer, which may close the connection then.
-    ending.addEventListener('abort', () => paired.channel.giveUp?.(), { once: true });
     thread = await hashThread();
     const peerRole = await introduce(paired, role, options, ending);
     // Of the first key: a session that is met again has others.
@@ -160,6 +161,8 @@ async function runSession<T>(
     const { channel } = watch;
     return await move({ channel, watch, signal: ending, onEvent, hasher: thread, ownerBinding }, peerRole);
   } finally {
+    // Node keeps a signal of `AbortSignal.any` for as long as somebody listens to it, and with it all of this session.
+    ending.removeEventListener('abort', giveUp);
     watch?.stop();
     await thread?.close();
     paired.sessionKey.erase();
