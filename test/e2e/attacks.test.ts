@@ -21,6 +21,8 @@ const MOST_MEMORY = 250 * MIB;
 const WORDS = isSoak ? 1_000_000 : 30_000;
 /** More than a receiver lets come before it has written them. */
 const SMALL_PIECES = isSoak ? 1_000_000 : 80_000;
+/** An attack takes the machine as long as it takes. */
+const PATIENCE_MS = isSoak ? 1_800_000 : 300_000;
 
 type Attack = (channel: SessionChannel) => Promise<void>;
 
@@ -196,7 +198,7 @@ describe.skipIf(process.platform !== 'linux')(
     const receiver = await xfer(['receive', ...join, '--yes', ...flags, '--patience', '0', '--out', to]);
     const peak = watchPeak(receiver);
     const attacked = until(await channel, attack);
-    expect(await receiver.status(300_000), receiver.text).toBe(status);
+    expect(await receiver.status(PATIENCE_MS), receiver.text).toBe(status);
     await attacked;
     expect(await namesIn(to)).toEqual([]);
     expect(peak()).toBeGreaterThan(0);
@@ -210,7 +212,7 @@ describe.skipIf(process.platform !== 'linux')(
     const { host: sender, code, port } = await listening(['send', from, '--patience', '0']);
     const peak = watchPeak(sender);
     const attacked = until(await visit(code, port), attack);
-    expect(await sender.status(300_000), sender.text).toBe(status);
+    expect(await sender.status(PATIENCE_MS), sender.text).toBe(status);
     await attacked;
     expect(peak()).toBeGreaterThan(0);
     expect(peak()).toBeLessThan(MOST_MEMORY);
