@@ -15,7 +15,7 @@ import { Guest, type ChatEvent, type ChatFile } from './share/guest.js';
 import { localChannels } from './share/local-channel.js';
 import { Room } from './share/room.js';
 import { MAX_MEMBERS, type OfferedFile } from './transfer/chat-messages.js';
-import { aborted } from './transfer/deadline.js';
+import { aborted, orAborted } from './transfer/deadline.js';
 import type { Channel } from './transfer/ports.js';
 import { watchChannel } from './transfer/watch.js';
 
@@ -199,7 +199,7 @@ class MemberChat implements Chat {
 
   async say(text: string): Promise<void> {
     this.#guest.say(text);
-    await Promise.race([this.#link.settled(), aborted(this.over)]);
+    await orAborted(this.#link.settled(), this.over);
   }
 
   async offer(file: string): Promise<ChatFile> {

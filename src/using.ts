@@ -24,7 +24,7 @@ import { meetingOf, withSession } from './session.js';
 import { parsePassword } from './share/owner-password.js';
 import { RemoteShare, type OnOutput } from './share/remote-share.js';
 import { atLast, interruption } from './transfer/conduct.js';
-import { aborted } from './transfer/deadline.js';
+import { orAborted } from './transfer/deadline.js';
 import type { Channel, ConflictPolicy, FileSource } from './transfer/ports.js';
 import type { Ending, FarPath, ListedAction, ListedItem } from './transfer/share-messages.js';
 import { malformed } from './transfer/wire.js';
@@ -168,13 +168,11 @@ class SessionShare implements Share {
   /** A program may say nothing for hours: silence is no stall. */
   async run(name: string, words: readonly string[], onOutput: OnOutput): Promise<Ending> {
     const { signal } = this.#session;
-    const stopped = aborted(signal).then(() => {
-      throw interruption(signal);
-    });
-    stopped.catch(() => undefined);
     if (signal.aborted) throw interruption(signal);
     // Whoever reads the output may have stopped to do so.
-    return Promise.race([stopped, this.#remote.run(name, words, onOutput)]);
+    const ending = await orAborted(this.#remote.run(name, words, onOutput), signal);
+    if (ending === undefined) throw interruption(signal);
+    return ending;
   }
 
   get(paths: readonly FarPath[], options: ReceivingOptions): Promise<ReceiveOutcome> {

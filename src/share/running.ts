@@ -5,7 +5,7 @@ import { constants } from 'node:os';
 import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { XferError } from '../errors.js';
-import { aborted } from '../transfer/deadline.js';
+import { orAborted } from '../transfer/deadline.js';
 import { deferred, type Deferred } from '../transfer/deferred.js';
 import { MAX_OUTPUT_BYTES, type Ending, type Stream } from '../transfer/share-messages.js';
 import { inheritedFiles } from './inherited-files.js';
@@ -135,7 +135,7 @@ export class RunningProgram {
       throw error;
     });
     try {
-      await Promise.race([reading, aborted(this.#signal)]);
+      await orAborted(reading, this.#signal);
     } finally {
       await this.over;
       this.#child.stdout.destroy();

@@ -1,4 +1,5 @@
 /** Waiting with an end. */
+import { deferred } from './deferred.js';
 
 /** Waits for a promise, but no longer than that, and whatever becomes of it. */
 export async function atMost(ms: number, promise: Promise<unknown>): Promise<void> {
@@ -8,6 +9,22 @@ export async function atMost(ms: number, promise: Promise<unknown>): Promise<voi
   });
   await Promise.race([promise.catch(() => undefined), late]);
   clearTimeout(timer);
+}
+
+/**
+ * Waits for a promise, or until the signal is aborted: then it gives `undefined`, and nobody hears any more what becomes of the promise.
+ * Nothing of this stays at the signal.
+ */
+export async function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
+  const aborting = deferred<undefined>();
+  const abort = (): void => aborting.resolve(undefined);
+  signal.addEventListener('abort', abort, { once: true });
+  if (signal.aborted) abort();
+  try {
+    return await Promise.race([aborting.promise, promise]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
 }
 
 /** Resolves when the signal is aborted, which it may be already. */

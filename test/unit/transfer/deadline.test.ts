@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { aborted, deadline } from '../../../src/transfer/deadline.js';
+import { getEventListeners } from 'node:events';
+import { aborted, deadline, orAborted } from '../../../src/transfer/deadline.js';
 import { collectGarbage } from '../../support/garbage.js';
 
 describe('a deadline', () => {
@@ -33,6 +34,25 @@ describe('a deadline', () => {
     vi.advanceTimersByTime(2_000);
     expect(signal.aborted).toBe(false);
     expect(vi.getTimerCount()).toBe(0);
+  });
+});
+
+describe('a promise or the end of a signal', () => {
+  it('is the one that comes first', async () => {
+    const ending = new AbortController();
+    const never = new Promise<string>(() => undefined);
+    expect(await orAborted(Promise.resolve('done'), ending.signal)).toBe('done');
+    await expect(orAborted(Promise.reject(new Error('failed')), ending.signal)).rejects.toThrow('failed');
+    const waiting = orAborted(never, ending.signal);
+    ending.abort();
+    expect(await waiting).toBeUndefined();
+    expect(await orAborted(never, ending.signal)).toBeUndefined();
+  });
+
+  it('leaves nothing at the signal', async () => {
+    const { signal } = new AbortController();
+    for (let line = 0; line < 20; line++) await orAborted(Promise.resolve(), signal);
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
   });
 });
 
