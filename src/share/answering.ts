@@ -3,7 +3,8 @@ import { XferError, toXferError, type ErrorCode } from '../errors.js';
 import type { OwnerProof } from '../crypto/owner.js';
 import { breathe } from '../files/pace.js';
 import type { SharedEntry, SharedFolder } from '../files/shared-folder.js';
-import { atLast, interruption, PARTING_MS } from '../transfer/conduct.js';
+import { atLast, interruption, leave, PARTING_MS } from '../transfer/conduct.js';
+import { deferred } from '../transfer/deferred.js';
 import type { Exchange, TransferChannel } from '../transfer/exchange.js';
 import type { Channel, ConflictPolicy, FileSource } from '../transfer/ports.js';
 import { MAX_LISTED, type Action, type Ask, type Ending, type FarPath } from '../transfer/share-messages.js';
@@ -94,25 +95,33 @@ export async function answerRequests(
 ): Promise<void> {
   const answering = new Answering(exchange, access, signal);
   let isEnding = false;
+  const stopped = deferred<never>();
   const stop = (): void => {
-    // What is being moved ends by itself. A device that said its last word may be out of reach by now.
-    if (isEnding) exchange.destroy(interruption(signal));
-    else exchange.interrupt(interruption(signal));
+    const error = interruption(signal);
+    // A device that said its last word may be out of reach by now.
+    if (isEnding) exchange.destroy(error);
+    exchange.interrupt(error);
+    // Everything else may wait for a device that takes nothing.
+    if (!answering.endsByItself) stopped.reject(error);
   };
   signal.addEventListener('abort', stop, { once: true });
   if (signal.aborted) stop();
+  let answered: Promise<void> = Promise.resolve();
   try {
     for (let count = 1; ; count++) {
       const word = await exchange.next();
       if (word === undefined) break;
       if (word.type !== 'request' || word.request !== count) throw malformed('no request in its turn');
-      await answering.answer(word.request, word.ask);
+      answered = answering.answer(word.request, word.ask);
+      await Promise.race([answered, stopped.promise]);
     }
     isEnding = true;
     await atLast(exchange.end(), PARTING_MS);
   } catch (thrown) {
     const error = toXferError(thrown);
     await exchange.leave(error);
+    // Nothing of this side is still at work when its caller cleans up.
+    await atLast(answered);
     throw error;
   } finally {
     signal.removeEventListener('abort', stop);
@@ -123,6 +132,8 @@ class Answering {
   readonly #exchange: Exchange;
   readonly #access: ShareAccess;
   readonly #signal: AbortSignal;
+  /** Files are under way, or something runs: they hear of the signal themselves. */
+  endsByItself = false;
 
   constructor(exchange: Exchange, access: ShareAccess, signal: AbortSignal) {
     this.#exchange = exchange;
@@ -137,7 +148,7 @@ class Answering {
       this.#access.onAction({ ...said, ...done });
     } catch (thrown) {
       const failure = thrown instanceof Failure ? thrown : undefined;
-      const { code } = failure?.error ?? toXferError(thrown);
+      const { code } = failure?.error ?? this.#reasonOf(thrown);
       const hasBegun = failure === undefined;
       const ran = ask.action === 'run' ? { ran: { name: ask.name, words: ask.words, hasBegun } } : {};
       this.#access.onAction({ ...said, ...ran, problem: code });
@@ -209,9 +220,10 @@ class Answering {
     for (const [index, word] of words.entries()) await refusing(index, () => action.check(index, word));
     const { gone } = this.#exchange;
     const running = await refusing(0, () => action.start(words, AbortSignal.any([this.#signal, gone])));
-    const { ending, bytes } = await running.outcome((stream, piece) =>
-      this.#exchange.say({ type: 'output', request, stream, bytes: piece }),
-    );
+    this.endsByItself = true;
+    const { ending, bytes } = await running
+      .outcome((stream, piece) => this.#exchange.say({ type: 'output', request, stream, bytes: piece }))
+      .finally(() => (this.endsByItself = false));
     if (this.#signal.aborted) throw interruption(this.#signal);
     if (gone.aborted) throw toXferError(gone.reason);
     await this.#exchange.say({ type: 'ended', request, ending });
@@ -293,10 +305,23 @@ class Answering {
     // Before the peer knows: what it says of it may come at once.
     const channel = this.#exchange.begin(request);
     await this.#reply(request);
-    const moved = await move(channel).catch((error: unknown) => new Failure(toXferError(error)));
-    await channel.over;
+    this.endsByItself = true;
+    const moved = await move(channel).catch(async (thrown: unknown) => {
+      const error = toXferError(thrown);
+      // It may have failed before anything was said of it.
+      await leave(channel, error);
+      return new Failure(error);
+    });
+    this.endsByItself = false;
+    // Who is to go does not wait for a device that may be away.
+    await (this.#signal.aborted ? atLast(channel.over) : channel.over);
     if (moved instanceof Failure) throw moved;
     return moved;
+  }
+
+  /** Once the session is given up, nothing can be said any more: that is no reason of its own. */
+  #reasonOf(thrown: unknown): XferError {
+    return this.#signal.aborted ? interruption(this.#signal) : toXferError(thrown);
   }
 
   #demand(right: 'read' | 'write' | 'delete' | 'run', path?: FarPath): void {

@@ -1,6 +1,7 @@
 /** A member of a room: docs/protocol.md section 13. */
 import { toXferError, XferError, type ErrorCode } from '../errors.js';
 import { MAX_MEMBERS, type ChatMessage, type OfferedFile } from '../transfer/chat-messages.js';
+import { leave } from '../transfer/conduct.js';
 import type { TransferChannel } from '../transfer/exchange.js';
 import type { Channel } from '../transfer/ports.js';
 import { malformed } from '../transfer/wire.js';
@@ -194,7 +195,12 @@ export class Guest {
     this.#moving = move()
       .then(
         (paths) => ({ paths }),
-        (error: unknown) => ({ paths: [], problem: toXferError(error).code }),
+        async (thrown: unknown) => {
+          const error = toXferError(thrown);
+          // It may have failed before anything was said of it, such as where the file is gone.
+          await leave(channel, error);
+          return { paths: [], problem: error.code };
+        },
       )
       .then(async (came) => {
         if (heard !== undefined) this.#wanted.delete(heard);

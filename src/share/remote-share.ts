@@ -1,7 +1,7 @@
 /** A share of another machine, as this side uses it: docs/protocol.md section 12. */
 import type { OwnerProof } from '../crypto/owner.js';
-import { isErrorCode, XferError, type ErrorCode } from '../errors.js';
-import { atLast } from '../transfer/conduct.js';
+import { isErrorCode, toXferError, XferError, type ErrorCode } from '../errors.js';
+import { atLast, leave } from '../transfer/conduct.js';
 import { Exchange, SHARE_WORDS, type TransferChannel, type Word } from '../transfer/exchange.js';
 import { peerError } from '../transfer/inbox.js';
 import { MAX_ENTRIES, type Channel, type ConflictPolicy } from '../transfer/ports.js';
@@ -212,13 +212,16 @@ export class RemoteShare {
       }
       try {
         return await move(channel);
-      } catch (error) {
+      } catch (thrown) {
+        const error = toXferError(thrown);
+        // It may have failed before anything was said of it.
+        await leave(channel, error);
         // Whoever was stopped does not wait for all that is on a slow line.
         if (hasStopped(error)) {
           await atLast(channel.over);
           if (!channel.isOver) await this.leave(error);
         }
-        throw error;
+        throw thrown;
       } finally {
         await channel.over;
       }

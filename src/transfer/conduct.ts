@@ -90,6 +90,12 @@ export async function tellLast(channel: Channel, code: ErrorCode): Promise<boole
   return word.isSaid;
 }
 
+/** Tells the peer why this side goes, where it takes that in, and drops the channel. One that was dropped stays as it is. */
+export async function leave(channel: Channel, error: XferError): Promise<void> {
+  await tellLast(channel, error.code);
+  channel.destroy(error);
+}
+
 /** For how long nothing may arrive before nothing more will, in milliseconds. */
 function patienceOf(delivery: Delivery | undefined): number {
   return delivery === undefined ? LAST_WORD_MS : Math.max(NEXT_ITEM_MS, SLOWER * delivery.waitedMs);

@@ -1,6 +1,6 @@
 /** Requests about a share, and the transfers that they lead to, one after the other over the channel of one session. */
 import { XferError, toXferError, type ErrorCode } from '../errors.js';
-import { tellLast } from './conduct.js';
+import { leave } from './conduct.js';
 import { deferred, type Deferred } from './deferred.js';
 import type { Delivery } from './delivery.js';
 import { peerError } from './inbox.js';
@@ -109,8 +109,11 @@ export class Exchange<W extends ControlMessage = Word> {
     if (this.#transfer?.isOver === false)
       throw new XferError('internal', { subject: 'two transfers at once' });
     const { compressions = this.#channel.compressions } = this.#kind;
-    this.#transfer = new TransferChannel(this.#channel, request, this.#mostBytes, compressions);
-    return this.#transfer;
+    const transfer = new TransferChannel(this.#channel, request, this.#mostBytes, compressions);
+    // The peer said its last word before this request was looked at: nobody will tell this one.
+    if (this.#ending !== undefined) transfer.fail(this.#ending.error ?? new XferError('peer-gone'));
+    this.#transfer = transfer;
+    return transfer;
   }
 
   /** Takes `begin` back: the request was refused. */
@@ -129,10 +132,9 @@ export class Exchange<W extends ControlMessage = Word> {
     this.#listener?.resolve();
   }
 
-  /** Tells the peer why this side goes, where it takes that in, and drops the channel. */
-  async leave(error: XferError): Promise<void> {
-    await tellLast(this.#channel, error.code);
-    this.#channel.destroy(error);
+  /** As `leave` of the channel. */
+  leave(error: XferError): Promise<void> {
+    return leave(this.#channel, error);
   }
 
   destroy(error: XferError): void {

@@ -13,6 +13,7 @@ export class MemoryChannel implements Channel {
   readonly path: Path = 'direct';
   compressions: ReadonlySet<Compression> = new Set<Compression>(['stored', 'brotli']);
   pieceBytes?: () => number;
+  isAway?: () => boolean;
   /** Everything that this end sent. */
   readonly sent: Item[] = [];
   /** Most cost that was ever under way to this end. */

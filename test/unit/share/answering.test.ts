@@ -8,7 +8,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { treeOf } from '../../../scripts/tree.js';
 import { XferError } from '../../../src/errors.js';
 import { openSink } from '../../../src/files/sink.js';
@@ -25,6 +25,7 @@ import { MemorySink } from '../../support/memory-sink.js';
 import { MemorySource } from '../../support/memory-source.js';
 import { yes } from '../../support/memory-transfer.js';
 import { temporaryFolder } from '../../support/temporary-folder.js';
+import { settle, until } from '../../support/turns.js';
 
 let folder = '';
 beforeEach(async () => {
@@ -42,11 +43,11 @@ function make(files: Record<string, string>): void {
   }
 }
 
-const mover: Mover = {
+const moverUntil = (signal: AbortSignal): Mover => ({
   send: async (channel, source) => {
     const { files, bytes, missing } = await sendFiles(channel, source, {
       kind: 'files',
-      signal: new AbortController().signal,
+      signal,
       onEvent: () => undefined,
     });
     return { files, bytes, missingCount: missing.length };
@@ -59,12 +60,13 @@ const mover: Mover = {
           : { accept: true, conflicts },
       early: false,
       intoHome: () => false,
-      signal: new AbortController().signal,
+      signal,
       onEvent: () => undefined,
     });
     return { files, bytes, missingCount: 0 };
   },
-};
+});
+const mover = moverUntil(new AbortController().signal);
 
 /** A share that a hostile device talks to, without any of the checks of a client. */
 class Hostile {
@@ -92,7 +94,7 @@ class Hostile {
           challenge: () => Promise.reject(new XferError('not-allowed')),
           stop: () => this.stop.abort(),
         },
-        mover,
+        mover: moverUntil(this.stop.signal),
         onAction: (action) => void this.actions.push(action),
       },
       this.stop.signal,
@@ -458,6 +460,48 @@ describe('a share that ends', () => {
     hostile.stop.abort(new XferError('interrupted'));
     expect(await hostile.peer.hear('error')).toMatchObject({ code: 'interrupted' });
     expect(await hostile.over).toMatchObject({ code: 'interrupted' });
+  });
+
+  /** Stops it, with all the time that it needs. */
+  async function stopped(hostile: Hostile): Promise<unknown> {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval'] });
+    try {
+      const onOver = vi.fn();
+      void hostile.over.then(onOver);
+      hostile.stop.abort(new XferError('interrupted'));
+      for (let waitedMs = 0; onOver.mock.calls.length === 0 && waitedMs < 9_000; waitedMs += 250) {
+        vi.advanceTimersByTime(250);
+        await settle();
+      }
+      expect(onOver).toHaveBeenCalledOnce();
+      expect(hostile.channel.isDestroyed).toBe(true);
+      return await hostile.over;
+    } finally {
+      vi.useRealTimers();
+    }
+  }
+
+  it('waits for no device that takes no answer', async () => {
+    const hostile = new Hostile('read', 'delete');
+    const send = vi.spyOn(hostile.channel, 'send').mockReturnValue(new Promise(() => undefined));
+    await hostile.peer.say(
+      { type: 'request', request: 1, ask: { action: 'list', path: [] } },
+      { type: 'request', request: 2, ask: { action: 'remove', path: ['docs'], recursive: true } },
+    );
+    await until(() => send.mock.calls.length > 0, 'an answer');
+    expect(await stopped(hostile)).toMatchObject({ code: 'interrupted' });
+    expect(readdirSync(at('share'))).toContain('docs');
+  });
+
+  it.each<[string, Ask]>([
+    ['sends', { action: 'get', paths: [['docs']] }],
+    ['takes', { action: 'put', path: [], conflicts: 'rename' }],
+  ])('waits for no device that is away in the middle of what it %s', async (_, ask) => {
+    const hostile = new Hostile('read', 'write');
+    expect(await hostile.ask(ask)).toMatchObject({ problem: undefined });
+    hostile.channel.isAway = () => true;
+    expect(await stopped(hostile)).toMatchObject({ code: 'interrupted' });
+    expect(hostile.actions).toMatchObject([{ action: ask.action, problem: 'interrupted' }]);
   });
 
   it('does nothing more of what was asked for', async () => {

@@ -134,6 +134,19 @@ describe('a hostile share', () => {
     expect(channel.isDestroyed).toBe(true);
   });
 
+  it('is told where this side fails before it begins, and answers the next request', async () => {
+    const { remote, share } = hostileShare();
+    const failed = settled(remote.get([['a']], () => Promise.reject(new XferError('path-unreadable'))));
+    await share.say(reply);
+    expect(await share.hear('error')).toEqual({ type: 'error', code: 'path-unreadable' });
+    await share.hear('over');
+    await share.say({ type: 'over', request: 1 });
+    expect(await failed).toMatchObject({ code: 'path-unreadable' });
+    const looked = remote.look(['a']);
+    await share.say({ type: 'listing', request: 2, items: [item('a')] }, { ...reply, request: 2 });
+    expect(await looked).toEqual(item('a'));
+  });
+
   it('that says yes and sends nothing is left when it goes', async () => {
     const { remote, share } = hostileShare();
     const said = settled(remote.get([['a']], receive));

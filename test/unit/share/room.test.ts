@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { XferError } from '../../../src/errors.js';
 import { ChatLink } from '../../../src/share/chat-link.js';
-import { Guest, type ChatEvent } from '../../../src/share/guest.js';
+import { Guest, type ChatEvent, type GuestHooks } from '../../../src/share/guest.js';
 import { LineGate } from '../../../src/share/line-gate.js';
 import { localChannels } from '../../../src/share/local-channel.js';
 import { memberName } from '../../../src/share/member-name.js';
@@ -296,6 +296,47 @@ describe('a room', () => {
     expect(moved).toEqual(['/tmp/b sent', '/tmp/b sent']);
     for (const { events } of takers)
       expect(events.at(-1)).toMatchObject({ type: 'file-moved', paths: ['here'] });
+  });
+});
+
+describe('a file that is gone when somebody asks for it', () => {
+  it('is missed by whoever asked, and keeps neither of them', async () => {
+    const room = new Room();
+    const member = (name: string, receive: GuestHooks['receive']): { guest: Guest; events: ChatEvent[] } => {
+      const [near, far] = MemoryChannel.pair();
+      const events: ChatEvent[] = [];
+      const guest = new Guest(new ChatLink(near), {
+        onEvent: (event) => void events.push(event),
+        // As where the path cannot be opened any more.
+        send: () => Promise.reject(new XferError('path-missing')),
+        receive,
+      });
+      room.welcome(far, signal).catch(() => undefined);
+      guest.stay(name).catch(() => undefined);
+      return { guest, events };
+    };
+    const owner = member('ann', async () => []);
+    const taker = member('bob', async (channel) => {
+      const heard = await channel.receive();
+      const item = heard?.item;
+      throw new XferError(
+        item !== undefined && 'type' in item && item.type === 'error' ? item.code : 'internal',
+      );
+    });
+    await soon();
+    for (const number of [1, 2]) {
+      owner.guest.offer('/tmp/a', { name: 'a', entry: 'file', size: 1 });
+      await soon();
+      taker.guest.take(number);
+      await soon();
+      for (const { events } of [owner, taker])
+        expect(events.at(-1)).toMatchObject({
+          type: 'file-moved',
+          file: { number },
+          problem: 'path-missing',
+        });
+    }
+    await owner.guest.leave();
   });
 });
 

@@ -366,6 +366,19 @@ describe('transfers of an exchange', () => {
     await expect(transfer.send(chunk)).rejects.toMatchObject({ code: 'peer-gone' });
   });
 
+  it.each([
+    ['in order', (channel: MemoryChannel) => channel.end()],
+    ['lost', async (channel: MemoryChannel) => channel.destroy()],
+  ])('end at once where the session ended before they began: %s', async (_, leave) => {
+    const { exchange, peer } = scripted();
+    await peer.say({ type: 'request', request: 1, ask: ASK });
+    await leave(peer.channel);
+    await settle();
+    const transfer = exchange.begin(1);
+    await expect(transfer.receive()).rejects.toMatchObject({ code: 'peer-gone' });
+    await expect(transfer.over).rejects.toMatchObject({ code: 'peer-gone' });
+  });
+
   it.each(['protocol', 'limit', 'integrity', 'internal', 'stalled', 'peer-gone'] as const)(
     'end the session where it is not to be trusted any more: %s',
     async (code) => {
