@@ -51,11 +51,12 @@ export function filesIn(entries: readonly Entry[], runs: Runs): Entry[] {
   return takenOf(entries, runs).filter(({ type }) => type === 'file');
 }
 
-/** The items that the runs take. Throws `protocol` where they reach beyond the last one. */
+/** The items that the runs take. Throws `protocol` where they reach beyond the last one, and for one that takes nothing: of those there could be any number. */
 export function takenOf<T>(items: readonly T[], runs: Runs): T[] {
   const taken: T[] = [];
   let next = 0;
   for (const [skip, take] of runs) {
+    if (take === 0) throw malformed('a run that takes nothing');
     next += skip + take;
     if (next > items.length) throw malformed('runs beyond what they are about');
     for (const item of items.slice(next - take, next)) taken.push(item);

@@ -361,7 +361,7 @@ function takenOf<T>(items: readonly T[], runs: readonly Run[]): T[] | undefined 
   const taken: T[] = [];
   let next = 0;
   for (const [skip, take] of runs) {
-    if (skip > items.length - next || take > items.length - next - skip) return undefined;
+    if (take === 0 || skip > items.length - next || take > items.length - next - skip) return undefined;
     taken.push(...items.slice(next + skip, next + skip + take));
     next += skip + take;
   }

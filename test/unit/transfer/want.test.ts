@@ -33,6 +33,11 @@ describe('runs', () => {
     expect(() => takenOf(['a', 'b', 'c'], [[1, 3]])).toThrow(protocol);
     expect(() => takenOf(['a', 'b', 'c'], [[4, 0]])).toThrow(protocol);
   });
+
+  it('row 52: are no more than what they take', () => {
+    expect(() => takenOf(['a', 'b', 'c'], [[0, 0], [0, 3]])).toThrow(protocol);
+    expect(() => takenOf(['a', 'b', 'c'], [[1, 1], [1, 0]])).toThrow(protocol);
+  }); // prettier-ignore
 });
 
 describe('what a receiver says it has', () => {
