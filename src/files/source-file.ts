@@ -102,7 +102,7 @@ const ZEROS = Buffer.alloc(CHUNK_BYTES);
 const NO_BYTES = Buffer.alloc(0);
 
 class DiskSourceFile implements SourceFile {
-  readonly #fd: number;
+  #fd: number | undefined;
   readonly #stat: Stats;
   readonly #path: string;
   /** Fewer blocks are stored than the size asks for: worth the search for zeros. */
@@ -148,8 +148,17 @@ class DiskSourceFile implements SourceFile {
   }
 
   async close(): Promise<void> {
+    const fd = this.#fd;
+    if (fd === undefined) return;
+    // Whatever the system says it is closed, and its number soon that of another file.
+    this.#fd = undefined;
     await this.#ahead?.catch(() => undefined);
-    await closeAsync(this.#fd);
+    await closeAsync(fd);
+  }
+
+  get #open(): number {
+    if (this.#fd === undefined) throw new XferError('internal', { detail: 'source file is closed' });
+    return this.#fd;
   }
 
   async #readSparse(): Promise<Uint8Array | { readonly hole: number } | undefined> {
@@ -193,7 +202,7 @@ class DiskSourceFile implements SourceFile {
       await this.#readInto(piece, wanted, this.#offset);
       this.#offset += wanted;
       // Before the last bytes are handed out: the caller may not ask again.
-      if (this.#offset === this.#stat.size) assertSame(fstatSync(this.#fd), this.#stat);
+      if (this.#offset === this.#stat.size) assertSame(fstatSync(this.#open), this.#stat);
     } catch (thrown) {
       throw readError(thrown, this.#path);
     }
@@ -202,7 +211,7 @@ class DiskSourceFile implements SourceFile {
 
   async #readInto(into: Uint8Array, wanted: number, offset: number): Promise<void> {
     for (let length = 0; length < wanted;) {
-      const { bytesRead } = await readAsync(this.#fd, into, length, wanted - length, offset + length);
+      const { bytesRead } = await readAsync(this.#open, into, length, wanted - length, offset + length);
       if (bytesRead === 0) throw new XferError('source-changed');
       length += bytesRead;
     }

@@ -76,7 +76,10 @@ export class FileOutflow {
         reading = new Reading(file, entry, this.#options.hasher, (digest) => digests.add(digest));
         const kept = await this.#agree(entry, reading, digests, leaves);
         if (kept < reading.offset) {
-          await file.close();
+          const before = file;
+          // Closed once, also where it cannot be opened again.
+          file = undefined;
+          await before.close();
           file = await this.#source.open(entry);
           reading = new Reading(file, entry, this.#options.hasher);
           await skipTo(reading, kept);

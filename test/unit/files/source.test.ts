@@ -450,6 +450,18 @@ describe('reading', () => {
     }
   });
 
+  test('a file is closed once: its number may be that of another file soon', async () => {
+    writeFileSync(at('a'), Buffer.alloc(3 * MIB, 1));
+    const source = await openSource({ paths: [at('a')] });
+    const file = await source.open(await entryAt(source, 'a'));
+    await file.read();
+    await file.close();
+    const other = openSync(at('a'), 'r');
+    await file.close();
+    closeSync(other);
+    expect(await codeOf(() => file.readAt(Buffer.alloc(1), 0))).toBe('internal');
+  });
+
   test('a file is offered as it is then, not as it was when it was named', async () => {
     make({ log: 'one line' });
     const source = await openSource({ paths: [at('log')] });

@@ -2,9 +2,10 @@ import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { digestOf, leafDigest } from '../../../src/crypto/digest.js';
+import { XferError } from '../../../src/errors.js';
 import type { Decision, TransferOutcome } from '../../../src/transfer/events.js';
 import type { ControlMessage } from '../../../src/transfer/messages.js';
-import type { Chunk, ConflictPolicy } from '../../../src/transfer/ports.js';
+import type { Chunk, ConflictPolicy, Entry, SourceFile } from '../../../src/transfer/ports.js';
 import type { Item } from '../../support/memory-channel.js';
 import { MemorySink } from '../../support/memory-sink.js';
 import { MemorySource, flatten, type Content, type Tree } from '../../support/memory-source.js';
@@ -137,6 +138,46 @@ describe('a file of which a part is there', () => {
       ),
       { numRuns: 25 },
     );
+  });
+});
+
+/** Files that can be opened so many times, and closed once. */
+class ClosingSource extends MemorySource {
+  opens = 0;
+  closes = 0;
+  readonly #most: number;
+
+  constructor(tree: Tree, most: number) {
+    super(tree);
+    this.#most = most;
+  }
+
+  override async open(entry: Entry): Promise<SourceFile> {
+    if (this.opens === this.#most) throw new XferError('source-vanished', { subject: this.pathOf(entry) });
+    this.opens++;
+    const file = await super.open(entry);
+    let isOpen = true;
+    const close = async (): Promise<void> => {
+      if (!isOpen) throw Object.assign(new Error('EBADF: close'), { code: 'EBADF' });
+      isOpen = false;
+      this.closes++;
+    };
+    return { ...file, close };
+  }
+}
+
+describe('a file of which another part is there', () => {
+  it.each([
+    ['is opened again', 2, 0],
+    ['where it cannot be opened again is the only one that does not come', 1, 1],
+  ])('%s, and closed each time', async (_, most, missingCount) => {
+    const other = Buffer.from(big.subarray(0, 3 * MIB));
+    other[2 * MIB]! ^= 1;
+    const source = new ClosingSource({ big, small: Buffer.from('small') }, most);
+    const { sender, receiver } = transfer(source, new MemorySink({ held: { big: other } }));
+    expect([await ending(sender), await ending(receiver)]).toEqual(['ok', 'ok']);
+    expect(await receiver.outcome).toMatchObject({ files: 2 - missingCount, missingCount });
+    expect([source.opens, source.closes]).toEqual([most, most]);
   });
 });
 
