@@ -72,7 +72,7 @@ export class FileOutflow {
       file = await this.#source.open(entry);
       let reading = new Reading(file, entry, this.#options.hasher);
       if (leaves > 0) {
-        const digests = new LeafReport(this.#outbox, entry.index);
+        const digests = new LeafReport(this.#outbox, entry.index, leaves);
         reading = new Reading(file, entry, this.#options.hasher, (digest) => digests.add(digest));
         const kept = await this.#agree(entry, reading, digests, leaves);
         if (kept < reading.offset) {

@@ -1,4 +1,4 @@
-/** What the sender says of the leaves of one file. */
+/** What the sender says of the first leaves of one file. */
 import { TRANSFER } from './inbox.js';
 import { MAX_LEAVES } from './messages.js';
 import type { Outbox } from './outbox.js';
@@ -6,12 +6,15 @@ import type { Outbox } from './outbox.js';
 export class LeafReport {
   readonly #outbox: Outbox;
   readonly #entry: number;
+  readonly #leaves: number;
   #digests: Uint8Array[] = [];
   #said = 0;
 
-  constructor(outbox: Outbox, entry: number) {
+  /** @param leaves How many are to be said. */
+  constructor(outbox: Outbox, entry: number, leaves: number) {
     this.#outbox = outbox;
     this.#entry = entry;
+    this.#leaves = leaves;
   }
 
   /** How many were said. */
@@ -19,7 +22,9 @@ export class LeafReport {
     return this.#said;
   }
 
+  /** Takes the next one. What comes behind those that are to be said is dropped: there may be millions. */
   add(digest: Uint8Array): void {
+    if (this.#said + this.#digests.length === this.#leaves) return;
     // It may be a view of memory that is used again.
     this.#digests.push(Uint8Array.from(digest));
   }

@@ -4,9 +4,11 @@ import { describe, expect, it } from 'vitest';
 import { digestOf, leafDigest } from '../../../src/crypto/digest.js';
 import { XferError } from '../../../src/errors.js';
 import type { Decision, TransferOutcome } from '../../../src/transfer/events.js';
+import { LeafReport } from '../../../src/transfer/leaf-report.js';
 import type { ControlMessage } from '../../../src/transfer/messages.js';
+import { Outbox } from '../../../src/transfer/outbox.js';
 import type { Chunk, ConflictPolicy, Entry, SourceFile } from '../../../src/transfer/ports.js';
-import type { Item } from '../../support/memory-channel.js';
+import { MemoryChannel, type Item } from '../../support/memory-channel.js';
 import { MemorySink } from '../../support/memory-sink.js';
 import { MemorySource, flatten, type Content, type Tree } from '../../support/memory-source.js';
 import {
@@ -122,6 +124,24 @@ describe('a file of which a part is there', () => {
     const long = [{ hole: 200 * MIB }, Buffer.from('end')];
     const { sender } = await resumed(long, new Uint8Array(200 * MIB));
     expect(said(sender, 'leaves').map(({ digests }) => digests.length)).toEqual([64, 64, 64, 8]);
+  });
+
+  it('has leaves behind those that are held, of which nothing is kept: nobody will ask', async () => {
+    const [channel] = MemoryChannel.pair();
+    const outbox = new Outbox(channel, () => 0);
+    const report = new LeafReport(outbox, 0, 70);
+    const add = (count: number): void => {
+      for (let left = count; left > 0; left--) report.add(leafDigest(big.subarray(0, 1)));
+    };
+    add(69);
+    await report.sendFull();
+    add(9);
+    await report.sendAll();
+    add(9);
+    await report.sendAll();
+    await outbox.flush();
+    expect(report.said).toBe(70);
+    expect(channel.sent.map((item) => 'digests' in item && item.digests.length)).toEqual([64, 6]);
   });
 
   it('arrives whole whatever is there, and however the file is now', async () => {
