@@ -130,7 +130,8 @@ export function isPrivate(stat: Stats): boolean {
   return isOwn(stat) && (process.platform === 'win32' || (stat.mode & 0o022) === 0);
 }
 
-function isOwn({ uid }: Stats): boolean {
+/** Whether a file or folder is this user's. */
+export function isOwn({ uid }: Stats): boolean {
   return process.getuid === undefined || uid === process.getuid();
 }
 

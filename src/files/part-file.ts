@@ -179,6 +179,7 @@ export class OpenPart {
   leave(): void {
     this.#closeAnyway();
     if (this.#isLost) removePart(this.#folder, this.#name);
+    else makePrivate(this.#folder, this.#name);
   }
 
   /** As `sync`, of a file that is complete. */
@@ -251,6 +252,18 @@ export function removePart(folder: OpenFolder, name: string): void {
     unlinkSync(`${folder.prefix}/${name}`);
   } catch {
     // Left.
+  }
+}
+
+/**
+ * Gives a part file that is not open the mode of one: it may have that of the file already, with which its owner may not go on writing
+ * to it, or others may. Throws nothing.
+ */
+export function makePrivate(folder: OpenFolder, name: string): void {
+  try {
+    chmodSync(`${folder.prefix}/${name}`, PRIVATE_MODE);
+  } catch {
+    // Who opens it sees.
   }
 }
 

@@ -26,6 +26,7 @@ import { OpenFolder } from './directory.js';
 import { errnoOf } from './disk-errors.js';
 import {
   emptyStaging,
+  isOwn,
   isPrivate,
   readJournal,
   removeCopies,
@@ -44,9 +45,10 @@ import {
   type JournalLine,
 } from './journal.js';
 import { isElsewhere, ownerTag, SHOW_EVERY_MS } from './owner.js';
-import { OpenPart, removePart } from './part-file.js';
+import { makePrivate, OpenPart, removePart } from './part-file.js';
 import { parseStagingName, stagingName } from './staging-name.js';
 
+const REFUSED: ReadonlySet<string | undefined> = new Set(['EACCES', 'EPERM']);
 const JOURNAL_FLAGS = constants.O_RDWR | constants.O_APPEND | constants.O_NOFOLLOW;
 
 export interface StagingOptions {
@@ -181,10 +183,16 @@ export class Staging {
     return name === undefined ? undefined : { folder: this.#folder, name };
   }
 
-  /** What `createPart` began for `path` before, or another transfer did; the newest. */
+  /** What `createPart` began for `path` before, or another transfer did; the newest. `undefined` also where it may not be written to. */
   openPart(path: string): OpenPart | undefined {
     const name = this.#parts.get(path)?.at(-1);
-    return name === undefined ? undefined : OpenPart.reopen(this.#folder, name);
+    if (name === undefined) return undefined;
+    try {
+      return OpenPart.reopen(this.#folder, name);
+    } catch (thrown) {
+      if (!REFUSED.has(errnoOf(thrown))) throw thrown;
+      return undefined;
+    }
   }
 
   /**
@@ -403,6 +411,7 @@ export class Staging {
     this.#arrived = journal?.arrived.size ?? 0;
     for (const { name, path } of journal?.parts ?? []) {
       if (!this.#isPart(name)) continue;
+      makePrivate(this.#folder, name);
       this.#remember(path, name);
       if (mayBeAwake) this.#shared.add(name);
     }
@@ -410,9 +419,13 @@ export class Staging {
     this.#write({ xfer: 1, roots: this.#options.roots, started: Date.now() });
   }
 
+  /** Whether it is a part file that nobody else can have written to. */
   #isPart(name: string): boolean {
     const stat = lstatSync(`${this.#folder.prefix}/${name}`, { throwIfNoEntry: false });
-    return stat?.isFile() === true && stat.nlink === 1 && isPrivate(stat);
+    if (stat?.isFile() !== true || stat.nlink !== 1) return false;
+    // One that was complete has the mode of the file already, which lets nobody in who is kept out of the folder.
+    const isShut = (this.#stat.mode & 0o077) === 0;
+    return isPrivate(stat) || (isShut && isOwn(stat));
   }
 
   /** The roots of this transfer have come. */

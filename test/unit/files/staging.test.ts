@@ -748,6 +748,78 @@ describe('a staging folder', () => {
     },
   );
 
+  const inPart = (): string => {
+    const [staging = ''] = stagings();
+    return at(staging, partsIn(staging)[0] ?? '');
+  };
+  const modeOf = (location: string): number => statSync(location).mode & 0o777;
+
+  test.skipIf(isWindows).each([
+    ['0444', 0o444],
+    ['0664', 0o664],
+  ])(
+    'a whole file that did not get its place is a part again, whatever its mode was to be: %s',
+    async (_, mode) => {
+      const before = process.umask(0o002);
+      try {
+        const large = { ...LARGE, mode };
+        const { sink } = await arrive({}, [ROOT_ENTRY, large]);
+        const part = await sink.create(large);
+        await part.write(Buffer.alloc(5 * MIB, 'x'));
+        const full = withFailing('linkSync', 'ENOSPC', () => part.commit());
+        await expect(full).rejects.toMatchObject({ code: 'disk-full' });
+        expect(await sink.abort(true)).toEqual({ bytes: 5 * MIB, any: true });
+        expect(modeOf(inPart())).toBe(0o600);
+        const { sink: next } = await arrive({}, [ROOT_ENTRY, large]);
+        expect(next.heldBytes(large)).toBe(5 * MIB);
+        await (await (await next.openHeld(large))!.continueFrom(5)).commit();
+        await next.finish(true);
+        expect(modeOf(at('r/large'))).toBe(mode);
+      } finally {
+        process.umask(before);
+      }
+    },
+  );
+
+  test.skipIf(isWindows).each([
+    ['0444', 0o444],
+    ['0664', 0o664],
+  ])('a part that a crash kept from its place is one whatever its mode: %s', async (_, mode) => {
+    await interrupt();
+    chmodSync(inPart(), mode);
+    const { sink } = await arrive();
+    expect(sink.heldBytes(LARGE)).toBe(2 * MIB + 77);
+    expect(modeOf(inPart())).toBe(0o600);
+    await sink.abort(true);
+  });
+
+  test.skipIf(isWindows)(
+    'row 33: a part that somebody else could open and write to is not believed',
+    async () => {
+      await interrupt();
+      chmodSync(at(stagings()[0]!), 0o755);
+      chmodSync(inPart(), 0o664);
+      const { sink } = await arrive();
+      expect(sink.heldBytes(LARGE)).toBe(0);
+      await sink.abort(true);
+    },
+  );
+
+  test.each(['EACCES', 'EPERM'])(
+    'row 35: a part that may not be written to (%s) keeps no file from coming',
+    async (errno) => {
+      await interrupt();
+      const { sink } = await arrive();
+      expect(sink.heldBytes(LARGE)).toBe(2 * MIB + 77);
+      expect(await withFailing('openSync', errno, () => sink.openHeld(LARGE), 1)).toBe(undefined);
+      const part = await sink.create(LARGE);
+      await part.write(Buffer.alloc(5 * MIB, 'y'));
+      await part.commit();
+      await sink.finish(true);
+      expect(readdirSync(folder)).toEqual(['r']);
+    },
+  );
+
   test('row 35: a disk that is full for the journal ends the transfer and leaves nothing', async () => {
     const { sink } = await arrive();
     await withFailing('writeSync', 'ENOSPC', async () => {
