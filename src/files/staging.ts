@@ -67,6 +67,8 @@ export class Staging {
   readonly #folder: OpenFolder;
   readonly #stat: Stats;
   readonly #journal: number;
+  /** Whether the file system says that nobody else can write here. Where it does not, no later transfer would believe what is left. */
+  readonly #isBelieved: boolean;
   /** Part files that a later transfer can go on with, by the path of the file; the last one is the newest. */
   readonly #parts = new Map<string, string[]>();
   /** Those that this transfer began. */
@@ -96,6 +98,7 @@ export class Staging {
     this.#folder = folder;
     this.#stat = folder.stat();
     this.#journal = journal;
+    this.#isBelieved = isPrivate(this.#stat) && this.#isOurs(fstatSync(journal));
     this.#pulse = setInterval(() => this.#show(), SHOW_EVERY_MS).unref();
   }
 
@@ -300,7 +303,7 @@ export class Staging {
   /** Lets go of it after a transfer: only files that did not come whole can be something for a later one. */
   finish(isWhole: boolean): Kept {
     if (this.isLost) return this.#letGo();
-    const bytes = this.#tidy(true);
+    const bytes = this.#tidy(this.#isBelieved);
     const isOwn = [...this.#parts.values()].flat().some((name) => this.#begun.has(name));
     // It is still needed for roots that were not offered this time, and for what nobody wanted of those that were.
     const isChoice = !isWhole && this.#wasClaimed;
@@ -311,8 +314,9 @@ export class Staging {
   }
 
   /** As `FileSink.abort`. */
-  abandon(keep: boolean): Kept {
+  abandon(wanted: boolean): Kept {
     if (this.isLost) return this.#letGo();
+    const keep = wanted && this.#isBelieved;
     const bytes = this.#tidy(keep);
     const any = this.#parts.size > 0 || (this.#arrived > 0 && (keep || this.#wasClaimed));
     const kept = this.#close(bytes, any);
@@ -419,11 +423,14 @@ export class Staging {
     this.#write({ xfer: 1, roots: this.#options.roots, started: Date.now() });
   }
 
-  /** Whether it is a part file that nobody else can have written to. */
   #isPart(name: string): boolean {
     const stat = lstatSync(`${this.#folder.prefix}/${name}`, { throwIfNoEntry: false });
-    if (stat?.isFile() !== true || stat.nlink !== 1) return false;
-    // One that was complete has the mode of the file already, which lets nobody in who is kept out of the folder.
+    return stat?.isFile() === true && stat.nlink === 1 && this.#isOurs(stat);
+  }
+
+  /** Whether nobody else can have written to a file in the folder. */
+  #isOurs(stat: Stats): boolean {
+    // A part that was complete has the mode of the file already, which lets nobody in who is kept out of the folder.
     const isShut = (this.#stat.mode & 0o077) === 0;
     return isPrivate(stat) || (isShut && isOwn(stat));
   }

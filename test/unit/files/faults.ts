@@ -116,6 +116,17 @@ export async function withMount<T>(mount: string, work: () => Promise<T>): Promi
   return withCall('fstatSync', mounted, work);
 }
 
+/** Runs `work` on a file system that keeps no modes, and says of everything that all may do everything. */
+export async function withoutModes<T>(work: () => Promise<T>): Promise<T> {
+  const { fstatSync, lstatSync } = fs;
+  const open = (stat: fs.Stats | undefined): fs.Stats | undefined =>
+    stat === undefined ? stat : Object.assign(stat, { mode: stat.mode | 0o777 });
+  const ofHandle = (fd: number): unknown => open(fstatSync(fd));
+  const ofName = (location: string, options?: fs.StatSyncOptions & { bigint?: false }): unknown =>
+    open(lstatSync(location, options));
+  return withCall('fstatSync', ofHandle, () => withCall('lstatSync', ofName, work));
+}
+
 async function withCall<T>(call: Call, other: unknown, work: () => Promise<T>): Promise<T> {
   const original: unknown = fs[call];
   Object.assign(fs, { [call]: other });

@@ -27,7 +27,7 @@ import { isAlive, ownerTag } from '../../../src/files/owner.js';
 import { openSink, type SinkOptions } from '../../../src/files/sink.js';
 import { ROOT, type Entry, type FileSink, type Prospect } from '../../../src/transfer/ports.js';
 import { temporaryFolder } from '../../support/temporary-folder.js';
-import { withFailing, withShortWrites, withSwap } from './faults.js';
+import { withFailing, withoutModes, withShortWrites, withSwap } from './faults.js';
 
 const MIB = 2 ** 20;
 const isWindows = process.platform === 'win32';
@@ -91,6 +91,28 @@ describe('after an interruption', () => {
       },
     ]);
   });
+
+  test.skipIf(isWindows)(
+    'on a file system without modes nothing is left, and nothing is said to be kept',
+    async () => {
+      await withoutModes(async () => {
+        const { sink } = await arrive();
+        await sink.writeWhole(SMALL, Buffer.from('small'));
+        const part = await sink.create(LARGE);
+        await part.write(Buffer.alloc(2 * MIB + 77, 'x'));
+        expect(await sink.abort(true)).toEqual({ bytes: 0, any: false });
+        expect(new Register(register).folders()).toEqual([]);
+
+        const { sink: next } = await arrive();
+        const unread = await next.create(LARGE);
+        await unread.write(Buffer.alloc(2 * MIB + 77, 'x'));
+        await unread.keep();
+        expect(await next.finish(false)).toEqual({ bytes: 0, any: false });
+      });
+      expect(readdirSync(folder)).toEqual(['r']);
+      expect(readdirSync(at('r'))).toEqual(['small']);
+    },
+  );
 
   test('at the very end what is known of what arrived stays known', async () => {
     const entries = [ROOT_ENTRY, SMALL].map((entry, index) => ({ ...entry, index }));
