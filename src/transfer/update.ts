@@ -7,8 +7,11 @@ import { CHUNK_BYTES, type Entry, type OlderCopy } from './ports.js';
 import { Splitter, UNCUT_BYTES, spanDigest, spanLengths } from './splitter.js';
 import { malformed } from './wire.js';
 
-/** More spans of a copy are not remembered. */
-const MOST_INDEXED = 1 << 18;
+/** More spans are not looked at, however many of them are the same. */
+const MOST_SPANS = 1 << 18;
+/** Of a copy that is much longer than the file the rest is not read: so many times the file, and so many bytes. */
+const MOST_TIMES = 4;
+const MOST_BYTES_BESIDE = 1 << 26;
 
 /** Bytes of a copy that are bytes of the new file too. */
 export interface Share {
@@ -29,8 +32,15 @@ interface Place {
 /** The spans of what is here. */
 class SpanIndex {
   readonly #places = new Map<string, Place>();
-  /** Of the first copy, in order. */
+  /** Of the first copy, in order, where it is as long as the file: no other can be that file. */
   readonly #sequence: string[] = [];
+  readonly #hasSequence: boolean;
+  /** That were looked at. */
+  #spans = 0;
+
+  private constructor(hasSequence: boolean) {
+    this.#hasSequence = hasSequence;
+  }
 
   /** @param onRead Called now and then. */
   static async of(
@@ -38,7 +48,7 @@ class SpanIndex {
     size: number,
     onRead: () => Promise<void>,
   ): Promise<SpanIndex> {
-    const index = new SpanIndex();
+    const index = new SpanIndex(copies[0]?.size === size);
     if (size <= UNCUT_BYTES) {
       // But one span: of a copy of another size it is none.
       for (const [copy, older] of copies.entries()) {
@@ -49,13 +59,14 @@ class SpanIndex {
       return index;
     }
     const memory = Buffer.allocUnsafeSlow(CHUNK_BYTES);
+    const mostBytes = MOST_TIMES * size + MOST_BYTES_BESIDE;
     for (const [copy, older] of copies.entries()) {
       let end = 0;
       const splitter = new Splitter(size, (length, digest) => {
         index.#add({ copy, offset: end, length }, keyOf(digest));
         end += length;
       });
-      for (let offset = 0; index.#places.size < MOST_INDEXED;) {
+      for (let offset = 0; offset < mostBytes && index.#spans < MOST_SPANS;) {
         const bytes = await older.read(memory, offset);
         splitter.update(bytes);
         offset += bytes.length;
@@ -79,7 +90,8 @@ class SpanIndex {
   }
 
   #add(place: Place, key: string): void {
-    if (place.copy === 0) this.#sequence.push(key);
+    this.#spans++;
+    if (place.copy === 0 && this.#hasSequence) this.#sequence.push(key);
     if (!this.#places.has(key)) this.#places.set(key, place);
   }
 }

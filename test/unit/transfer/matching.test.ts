@@ -262,4 +262,21 @@ describe('row 52: spans', () => {
       expect(large.reads).toBe(0);
     },
   );
+
+  it('of a copy that is much longer than the file, and the same all over, are not looked for to its end', async () => {
+    const size = 300_000;
+    const most = 4 * size + 2 ** 26;
+    let bytes = 0;
+    const endless = new Copy(Buffer.alloc(0), { size: 2 ** 43 });
+    endless.read = async (into, offset) => {
+      expect(offset).toBe(bytes);
+      if (bytes > 2 * most) throw new Error('read without end');
+      bytes += into.length;
+      return into.fill(0);
+    };
+    const { needs } = await matched(Buffer.alloc(size), endless);
+    expect(needs).toEqual([false, true]);
+    expect(bytes).toBeGreaterThanOrEqual(most);
+    expect(bytes).toBeLessThan(most + 2 ** 20);
+  });
 });
