@@ -17,7 +17,7 @@ import type { Chat, ChatOptions } from './chat.js';
 import type { DistributeOptions } from './distribution.js';
 import type { Examination, ExamineOptions } from './doctor.js';
 import type { ActionSettings } from './action-settings.js';
-import type { Leftover } from './files/interrupted.js';
+import type { Leftover, Remainder } from './files/interrupted.js';
 import type { SharedFolder } from './files/shared-folder.js';
 import type { SharedActions, SharedPlace } from './share/actions.js';
 import type { DeviceStore } from './share/device-store.js';
@@ -44,7 +44,7 @@ export type { Action, Ending, FarPath, ListedAction, ListedItem, Stream } from '
 export type { ActionSettings } from './action-settings.js';
 export type { Share, UseOptions } from './using.js';
 export type { Progress } from './transfer/events.js';
-export type { Leftover, LeftPart } from './files/interrupted.js';
+export type { Leftover, LeftPart, Remainder } from './files/interrupted.js';
 export type { Device, DeviceStore } from './share/device-store.js';
 export type { NodeAddress, NodeEvent, NodeOptions } from './share/node.js';
 export type { RelayLimits, RelayState } from './share/relay.js';
@@ -120,10 +120,10 @@ export async function leftovers(register: string, folders: readonly string[]): P
 /**
  * Removes what an interrupted transfer left. Files of it that had arrived stay.
  *
- * @returns The hidden folder that it lay in, if it stays since something else is in it.
+ * @returns The hidden folder that it lay in, if it stays, and why.
  * @throws XferError `permission-denied` or `disk-failed`
  */
-export async function removeLeftover(leftover: Leftover, register: string): Promise<string | undefined> {
+export async function removeLeftover(leftover: Leftover, register: string): Promise<Remainder | undefined> {
   const files = await import('./files/interrupted.js');
   return files.removeLeftover(leftover, new files.Register(register));
 }

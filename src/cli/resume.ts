@@ -1,7 +1,7 @@
 /** `xfer resume` */
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import { registerPath, XferError, type Leftover } from '../index.js';
+import { registerPath, XferError, type Leftover, type Remainder } from '../index.js';
 import type { Context } from './context.js';
 import { countOf, formatPart, formatSize } from './figures.js';
 import { cut, show, showJson, widthOf, wrap } from './show.js';
@@ -14,6 +14,10 @@ export interface ResumeFlags {
 
 const WHAT_NOW =
   'to go on, start the transfer again with a new code and receive into the same folder; to remove this, use xfer resume --clean';
+const WHY_KEPT: Readonly<Record<Remainder['reason'], string>> = {
+  content: 'stays: something else is in it',
+  journal: 'stays as it is: this version cannot read its journal',
+};
 /** Part files of one transfer before the rest is only counted. */
 const SHOWN = 10;
 
@@ -30,20 +34,23 @@ export async function runResume(
   const asked = (folders.length === 0 ? ['.'] : folders).map((folder) => path.resolve(folder));
   const all = await library.leftovers(register, asked);
   const found = folders.length === 0 ? all : all.filter(({ folder }) => asked.includes(folder));
+  let removed = 0;
   for (const leftover of found) {
     const kept = flags.clean === true ? await library.removeLeftover(leftover, register) : undefined;
+    if (kept?.reason !== 'journal') removed++;
     if (flags.json === true) {
       const event = flags.clean === true ? 'removed' : 'leftover';
       const { id: _, ...fields } = leftover;
-      stdout.write(`${showJson({ event, ...fields, kept })}\n`);
+      stdout.write(`${showJson({ event, ...fields, kept: kept?.location, keptFor: kept?.reason })}\n`);
     } else {
       for (const line of linesOf(leftover, widthOf(stdout))) stdout.write(`${line}\n`);
-      if (kept !== undefined) stderr.write(`${show(kept)} stays: something else is in it\n`);
+      if (kept !== undefined) stderr.write(`${show(kept.location)} ${WHY_KEPT[kept.reason]}\n`);
     }
   }
   if (flags.json === true) return 0;
   if (found.length === 0) stderr.write('nothing is left of interrupted transfers\n');
-  else if (flags.clean === true) stderr.write(`removed what ${countOf(found.length, 'transfer')} left\n`);
+  else if (flags.clean === true && removed === 0) stderr.write('nothing was removed\n');
+  else if (flags.clean === true) stderr.write(`removed what ${countOf(removed, 'transfer')} left\n`);
   else for (const line of wrap(WHAT_NOW, widthOf(stderr))) stderr.write(`${line}\n`);
   return 0;
 }

@@ -272,18 +272,27 @@ function placeOf(folder: string): string {
   }
 }
 
+/** A staging folder that was to be removed and stays. */
+export interface Remainder {
+  readonly location: string;
+  /** Something else is in it, and nothing of xfer's any more; or a journal that this version cannot read, and all of it stays. */
+  readonly reason: 'content' | 'journal';
+}
+
 /**
- * Removes what an interrupted transfer left; files that have arrived stay. Gives the staging folder if it stays since something
- * else is in it, or a journal that this version cannot read. Throws `permission-denied`, `disk-failed`, or `target-exists` where
- * something else has its place.
+ * Removes what an interrupted transfer left; files that have arrived stay. Gives what else does. Throws `permission-denied`,
+ * `disk-failed`, or `target-exists` where something else has the place of the staging folder.
  */
-export function removeLeftover({ id, folder }: Leftover, register: Register | undefined): string | undefined {
-  let kept: string | undefined;
+export function removeLeftover(
+  { id, folder }: Leftover,
+  register: Register | undefined,
+): Remainder | undefined {
+  let kept: Remainder | undefined;
   for (const { id: found, name, ino, journal, isUnknown } of findInterrupted(folder)) {
     if (found !== id) continue;
     const location = path.join(folder, name);
     // It is found again, perhaps by the version that can.
-    if (isUnknown) return location;
+    if (isUnknown) return { location, reason: 'journal' };
     removeCopies(folder, journal);
     try {
       const staging = new OpenFolder(location, false);
@@ -294,7 +303,7 @@ export function removeLeftover({ id, folder }: Leftover, register: Register | un
       }
     } catch (thrown) {
       if (!NOT_EMPTY.includes(errnoOf(thrown))) throw writeError(thrown, location);
-      kept = location;
+      kept = { location, reason: 'content' };
     }
   }
   register?.forget(id);

@@ -516,7 +516,8 @@ describe('after an interruption', () => {
     const [staging = ''] = stagings();
     writeFileSync(at(staging, 'mine.txt'), 'mine');
     const [leftover] = leftoversIn([folder]);
-    expect(removeLeftover(leftover!, new Register(register))).toBe(at(staging));
+    const location = at(staging);
+    expect(removeLeftover(leftover!, new Register(register))).toEqual({ location, reason: 'content' });
     expect(readdirSync(at(staging))).toEqual(['mine.txt']);
     expect(readFileSync(at('r/small'), 'utf8')).toBe('small');
     // And what is left is none of ours.
@@ -621,7 +622,8 @@ describe('after an interruption', () => {
     writeFileSync(at(staging, 'journal'), journal);
     const [leftover] = leftoversIn([folder]);
     expect(leftover).toMatchObject({ roots: [], parts: [], arrivedFiles: 0 });
-    expect(removeLeftover(leftover!, new Register(register))).toBe(at(staging));
+    const location = at(staging);
+    expect(removeLeftover(leftover!, new Register(register))).toEqual({ location, reason: 'journal' });
     expect(partsIn(staging)).toEqual(before);
     expect(readFileSync(at(staging, 'journal'), 'utf8')).toBe(journal);
     expect(new Register(register).folders()).toEqual([folder]);
@@ -635,7 +637,8 @@ describe('after an interruption', () => {
     await interrupt();
     const [staging = ''] = stagings();
     truncateSync(at(staging, 'journal'), MOST_JOURNAL_BYTES + 1);
-    expect(removeLeftover(leftoversIn([folder])[0]!, undefined)).toBe(at(staging));
+    const location = at(staging);
+    expect(removeLeftover(leftoversIn([folder])[0]!, undefined)).toEqual({ location, reason: 'journal' });
     expect(partsIn(staging)).toHaveLength(1);
   });
 
