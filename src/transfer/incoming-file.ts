@@ -67,7 +67,8 @@ export class IncomingFile {
 
   /** Takes what comes, with its leaf digest where another thread made it. */
   async take(bytes: Uint8Array, leaf: Uint8Array | undefined): Promise<void> {
-    if (leaf === undefined) this.#digest.update(bytes);
+    // What is missing of a spoilt one leaves its digest in the middle of a leaf.
+    if (leaf === undefined || this.#isSpoilt) this.#digest.update(bytes);
     else this.#digest.addLeaf(leaf);
     await this.#keeping((part) => part.write(bytes));
     this.#offset += bytes.length;

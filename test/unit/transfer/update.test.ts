@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { digestOf } from '../../../src/crypto/digest.js';
+import { TreeDigest, digestOf, leafDigest } from '../../../src/crypto/digest.js';
 import { XferError } from '../../../src/errors.js';
 import type { Decision } from '../../../src/transfer/events.js';
+import { IncomingFile } from '../../../src/transfer/incoming-file.js';
 import type { ControlMessage, Span } from '../../../src/transfer/messages.js';
 import type { Chunk, OlderCopy } from '../../../src/transfer/ports.js';
 import { Splitter, spanDigest } from '../../../src/transfer/splitter.js';
@@ -265,6 +266,27 @@ describe('a file that changes meanwhile', () => {
       missing: [{ path: 'big', reason: 'target-changed' }],
     });
     expect([sink.openParts, sink.openCopies]).toEqual([0, 0]);
+  });
+
+  it('at the receiver, where it is shortened before a leaf that another thread hashed, is left out', async () => {
+    const big = noise(2 * MIB, 'leaf');
+    const missed: string[] = [];
+    const sink = new MemorySink();
+    sink.decide('update');
+    const beginning = { part: await sink.create(file('big', big)), digest: new TreeDigest(), bytes: 0 };
+    const incoming = new IncomingFile(file('big', big), beginning, {
+      shares: [{ offset: 100, length: MIB - 100, copy: 0, from: 100 }],
+      openCopies: async () => [
+        { size: MIB, read: async (into) => into.subarray(0, 1), close: async () => undefined },
+      ],
+      onMissed: (reason) => missed.push(reason),
+    });
+    await incoming.take(big.subarray(0, 100), undefined);
+    await incoming.fillTo(MIB, async () => undefined);
+    await incoming.take(big.subarray(MIB), leafDigest(big.subarray(MIB)));
+    expect(incoming.offset).toBe(2 * MIB);
+    expect(await incoming.isWhole(digestOf(big))).toBe(true);
+    expect([incoming.isKept, missed]).toEqual([false, ['target-changed']]);
   });
 
   it('at the receiver, where it was the very one, is left out', async () => {
