@@ -35,6 +35,8 @@ import { isStagingId, parseStagingName, stagingName } from './staging-name.js';
 /** In place of a journal that is not read: nothing that begins one. */
 const TOO_LONG = '\n';
 const REGISTER_MODE = 0o700;
+/** A folder that is not there is remembered so long. */
+const LONGEST_GONE_MS = 30 * 24 * 3_600_000;
 /** How systems say that a folder is not empty. */
 const NOT_EMPTY: readonly (string | undefined)[] = ['ENOTEMPTY', 'EEXIST'];
 
@@ -202,26 +204,33 @@ export class Register {
     }
   }
 
-  /** Folders where something may be left, each once. Forgets those that are gone. */
+  /** Folders where something may be left, each once. Forgets those where nothing is, and in time those that are gone. */
   folders(): string[] {
     const folders = new Set<string>();
     for (const id of namesIn(this.#folder)) {
       if (!isStagingId(id)) continue;
       const target = this.#targetOf(id);
       if (target === undefined) continue;
-      if (mayHold(target, id)) folders.add(target);
-      else this.forget(id);
+      const holds = mayHold(target, id);
+      // It may be on a disk that is not plugged in.
+      if (holds === false || (holds === undefined && this.#isOld(id))) this.forget(id);
+      else folders.add(target);
     }
     return [...folders];
   }
+
+  #isOld(id: string): boolean {
+    const stat = lstatSync(path.join(this.#folder, id), { throwIfNoEntry: false });
+    return stat !== undefined && Date.now() - stat.mtimeMs > LONGEST_GONE_MS;
+  }
 }
 
-/** Whether a staging folder is there, or nobody may look. */
-function mayHold(folder: string, id: string): boolean {
+/** Whether a staging folder is there, or nobody may look; `undefined` where its folder is not there itself. */
+function mayHold(folder: string, id: string): boolean | undefined {
   try {
     return readdirSync(folder).some((name) => name.startsWith(stagingName(id)));
   } catch (thrown) {
-    return errnoOf(thrown) === 'EACCES';
+    return errnoOf(thrown) === 'EACCES' ? true : undefined;
   }
 }
 

@@ -587,6 +587,27 @@ describe('after an interruption', () => {
     expect(readdirSync(register)).toEqual([]);
   });
 
+  test('the register remembers for a month a folder that is not there: its disk may come back', async () => {
+    await interrupt();
+    const unplugged = `${folder}-unplugged`;
+    const [id = ''] = readdirSync(register);
+    const age = (days: number): void => {
+      const then = (Date.now() - days * 86_400_000) / 1000;
+      utimesSync(path.join(register, id), then, then);
+    };
+    renameSync(folder, unplugged);
+    age(29);
+    expect(leftoversIn(new Register(register).folders())).toEqual([]);
+    renameSync(unplugged, folder);
+    expect(leftoversIn(new Register(register).folders())).toMatchObject([{ folder }]);
+    age(31);
+    expect(leftoversIn(new Register(register).folders())).toMatchObject([{ folder }]);
+    renameSync(folder, unplugged);
+    expect(new Register(register).folders()).toEqual([]);
+    expect(readdirSync(register)).toEqual([]);
+    rmSync(unplugged, { recursive: true });
+  });
+
   test('a staging folder of which the journal was never begun can be removed', async () => {
     const zeros = '\0'.repeat(4096);
     for (const journal of [
