@@ -104,6 +104,22 @@ describe('a manifest', () => {
     );
   });
 
+  it('row 47: has no entry but files and folders: a link is malformed', () => {
+    const entries = [file(0, ROOT)];
+    const [part] = encode(entries).parts;
+    // Behind the parent and the count of the group.
+    const link = Buffer.from(part!.bytes);
+    const type = 2;
+    expect(link[type]).toBe(0);
+    const decoded = (other: number): Entry[] => {
+      link[type] = other;
+      return new ManifestDecoder('files', roots(entries)).decode(link, 1);
+    };
+    expect(decoded(0)).toEqual(entries);
+    for (let other = 2; other < 256; other++)
+      expect(() => decoded(other)).toThrow(expect.objectContaining({ code: 'protocol' }));
+  });
+
   it('comes in parts that a receiver takes before its yes', () => {
     const { parts } = encode(oneFolder(20_000));
     expect(parts.length).toBeGreaterThan(10);

@@ -2,7 +2,9 @@ import { describe, expect, it } from 'vitest';
 import type { Span } from '../../../src/transfer/messages.js';
 import type { OlderCopy } from '../../../src/transfer/ports.js';
 import { Splitter, UNCUT_BYTES, spanDigest, spanLengths } from '../../../src/transfer/splitter.js';
+import type * as update from '../../../src/transfer/update.js';
 import { Matching, type Room } from '../../../src/transfer/update.js';
+import { stepsIn } from '../../support/steps.js';
 import { noise } from '../../support/trees.js';
 import { file } from './offers.js';
 
@@ -215,6 +217,38 @@ describe('a file that changed', () => {
     // What follows what is remembered takes no room of its own, and that was the other one.
     expect(matching.needs(pieces[2]!)).toBe(true);
     expect(room.left).toBe(0);
+  });
+});
+
+describe('row 27: many equal spans', () => {
+  /** One byte again and again: every span is the one before. */
+  const equal = (spans: number): Buffer => Buffer.alloc(spans * spanLengths(1 << 20).most);
+  const elsewhere = { hasPlace: false };
+
+  function stepsFor(spans: number, options: { hasPlace?: boolean }, digest: Uint8Array): Promise<number> {
+    const content = equal(spans);
+    const [{ length }] = spansOf(content) as [Span];
+    expect(length * spans).toBe(content.length);
+    const load = (): Promise<typeof update> => import('../../../src/transfer/update.js');
+    return stepsIn('/transfer/update.ts', load, async ({ Matching }) => {
+      const copies = [new Copy(content, options)];
+      const matching = await Matching.begin(file('it', content.length), copies, roomy(), async () => {});
+      for (let at = 0; at < spans; at++) matching.needs({ length, digest });
+      expect(matching.isDone).toBe(true);
+    });
+  }
+
+  const [{ digest }] = spansOf(equal(8)) as [Span];
+  it.each([
+    ['that are at their places', {}, digest],
+    ['that are elsewhere', elsewhere, digest],
+    ['that are not here', elsewhere, Buffer.alloc(32)],
+  ])('%s take steps in proportion to their number', async (_, options, digest) => {
+    const few = await stepsFor(8, options, digest);
+    const many = await stepsFor(64, options, digest);
+    expect(few).toBeGreaterThan(8);
+    // A search through all of them would take 64 times as many.
+    expect(many).toBeLessThan(10 * few);
   });
 });
 
