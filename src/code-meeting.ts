@@ -64,6 +64,8 @@ export function hostByCode(
   onEvent: (event: PeerEvent) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  const shared = { ...waysToMeet(options, onEvent, signal), expireMs: expireMsOf(options), purpose };
+  // Whoever lets anybody come has no last one to wait for, and ends it when it is enough.
+  const expireMs = places.count === Infinity ? options.expireMs : expireMsOf(options);
+  const shared = { ...waysToMeet(options, onEvent, signal), expireMs, purpose };
   return hostSessions({ ...shared, words: options.words ?? WORDS }, places);
 }

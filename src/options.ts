@@ -81,8 +81,8 @@ export interface MeetingOptions {
    */
   readonly limit?: number;
   /**
-   * A code that nobody used is dead after this many milliseconds, and a side that joins stops looking (`no-peer`); 1 hour
-   * if not given.
+   * A code is dead after this many milliseconds for those who did not come by then, and a side that joins stops looking (`no-peer`);
+   * 1 hour if not given, and never where any number may come: to a room, and to `distribute` without `receivers`.
    */
   readonly expireMs?: number;
   /**

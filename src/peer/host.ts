@@ -42,8 +42,8 @@ export interface HostOptions extends WaysToMeet {
   readonly words: number;
   /** `transfer` if not given. */
   readonly purpose?: CodePurpose;
-  /** The code is dead after this many milliseconds without a peer. */
-  readonly expireMs: number;
+  /** The code is dead after this many milliseconds, if it is not used up by then; never of age if not given. */
+  readonly expireMs: number | undefined;
 }
 
 /** How long loading the DHT and the search for a free nameplate may keep the code from the screen. */
@@ -88,9 +88,9 @@ async function hosting<T>(
   const code = generateCode(nameplate, options.words);
   const host = new Host(options, meeting, passwordOf(code));
   meeting.signal.addEventListener('abort', () => host.forgetCode(), { once: true });
-  const expiry = setTimeout(() => {
-    meeting.fail(new XferError('code-expired'));
-  }, options.expireMs);
+  const { expireMs } = options;
+  const expire = (): void => meeting.fail(new XferError('code-expired'));
+  const expiry = expireMs === undefined ? undefined : setTimeout(expire, expireMs);
   try {
     const listener = await meeting.listen(host.admission, host.take);
     if (!meeting.isOver) options.onEvent({ type: 'code', code: formatCode(code) });

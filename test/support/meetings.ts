@@ -4,7 +4,9 @@ import { hostSession, joinSession, type PairedChannel, type PeerEvent } from '..
 import type { HostOptions } from '../../src/peer/host.js';
 import type { JoinOptions } from '../../src/peer/join.js';
 
-type Ways = Partial<Pick<HostOptions, 'bootstrap' | 'listen' | 'connect' | 'words' | 'expireMs'>>;
+type Ways = Partial<
+  Pick<HostOptions, 'bootstrap' | 'listen' | 'connect' | 'words'> & Pick<JoinOptions, 'expireMs'>
+>;
 
 export interface Run {
   readonly events: readonly PeerEvent[];

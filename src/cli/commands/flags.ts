@@ -34,7 +34,10 @@ export const SERVING: readonly FlagSpec[] = [...SESSION, ...OUTPUT];
 /** How two sides with a code find each other, and what is said of it. */
 export const FINDING: readonly FlagSpec[] = [
   flag('--words <count>', 'make a code of this many words, 2 to 16'),
-  flag('--expire <duration>', 'wait no longer than 30s, 10m, 2h or 1d for the other side (usually 1h)'),
+  flag(
+    '--expire <duration>',
+    'wait no longer than 30s, 10m, 2h or 1d for the other side (usually 1h; where any number may come, until Ctrl-C)',
+  ),
   flag('--copy', 'put the code into the clipboard'),
   flag('--qr', 'show the code as a QR code too'),
   flag('--listen [address]', 'wait for a direct connection at [HOST:]PORT (7337 where none is given)'),
