@@ -5,10 +5,10 @@ import type { Output } from './context.js';
 import { explain } from './explain.js';
 import { FarText } from './far-output.js';
 
-/** Errors that say by themselves how much is good, or that a person caused. */
-const KEPT: ReadonlySet<ErrorCode> = new Set(['output-closed', 'interrupted']);
+/** Errors that say by themselves how much is good, after which nothing is, or that a person caused. */
+const KEPT: ReadonlySet<ErrorCode> = new Set(['output-closed', 'integrity', 'protocol', 'interrupted']);
 
-/** Passes bytes on, to a terminal as harmless text, and counts them: each of them was authenticated before it came here. */
+/** Passes bytes on, to a terminal as harmless text, and counts them: each of them was authenticated as the sender's before it came here, and the digest of the whole comes at its end. */
 export class CountedOutput extends Writable {
   readonly #output: Output;
   readonly #text: FarText | undefined;
@@ -33,7 +33,7 @@ export class CountedOutput extends Writable {
     if (rest !== '') this.#output.write(rest);
   }
 
-  /** Why a transfer failed whose first bytes went out already: it is incomplete, however it came about. */
+  /** Why a transfer failed whose first bytes went out already: it is incomplete, whatever cut it short. */
   explain(thrown: unknown): XferError {
     const error = toXferError(thrown);
     if (this.#bytes === 0 || KEPT.has(error.code)) return error;

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { explain } from '../../../src/cli/explain.js';
 import { runReceive, type ReceiveFlags } from '../../../src/cli/receive.js';
 import {
   XferError,
@@ -107,6 +108,19 @@ describe('--stdout', () => {
     expect({ status, out }).toEqual({ status: 1, out: '12345' });
     expect(err).toContain('xfer: error: the other side is gone: the first 5 bytes (5 B) are good\n');
   });
+
+  test.each(['integrity', 'protocol'] as const)(
+    'row 22: calls nothing good where the whole is not what was sent (%s)',
+    async (code) => {
+      const failure = new XferError(code);
+      const { sentence, hint } = explain(failure);
+      const { status, out, err } = await stream(failure);
+      expect({ status, out }).toEqual({ status: 4, out: '12345' });
+      expect(err).toContain(`xfer: error: ${sentence}\n`);
+      expect(err.replaceAll(/\s+/g, ' ')).toContain(`xfer: hint: ${hint}`);
+      expect(err).not.toContain('are good');
+    },
+  );
 
   test('row 55: is harmless on a terminal, to the last byte', async () => {
     const world = makeWorld({
