@@ -15,12 +15,15 @@ export type GetFlags = UseFlags &
 
 /**
  * Fetches files and folders from a share, into the folder that the last word names where that is a path on this machine. Gives back the exit
- * status.
+ * status. Throws `usage` where the target is named twice.
  */
 export async function runGet(words: readonly string[], flags: GetFlags, context: Context): Promise<number> {
   const last = words.at(-1);
   const hasTarget = words.length > 1 && last !== undefined && parseFarName(last) === undefined;
   if (hasTarget && flags.out !== undefined) throw usageError('the target is named twice', 'leave --out out');
+  if (hasTarget && flags.stdout === true) {
+    throw usageError('the standard output is the target', `leave '${last}' out, or --stdout`);
+  }
   const names = (hasTarget ? words.slice(0, -1) : words).map(demandFarName);
   const config = await loadConfig(context.env);
   const receiving = { ...flags, ...(hasTarget ? { out: last } : {}) };

@@ -75,7 +75,9 @@ export const SHARES: readonly CommandSpec[] = [
     ],
     flags: [
       flag('--out <path>', 'put it into this folder, or give a single file this name'),
-      flag('--stdout', 'write the bytes of a single file to the standard output'),
+      flag('--stdout', 'write the bytes of a single file to the standard output', {
+        conflicts: ['out', 'json'],
+      }),
       ...CONFLICTS,
       ...WRITING,
       DOTFILES,
@@ -94,7 +96,8 @@ export const SHARES: readonly CommandSpec[] = [
     name: 'cat',
     does: 'write what a file of another machine holds to the standard output',
     parameters: [PLACE],
-    flags: USE,
+    // What the file holds is all that comes: events have no place beside it.
+    flags: [...FAR, ...TALK],
     act: (actions, place: string, flags: GetFlags) => actions.cat(place, flags),
   },
   {

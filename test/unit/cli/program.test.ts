@@ -170,6 +170,9 @@ test.each([
   ['receive --rename --skip', "option '--rename' cannot be used with option '--skip'"],
   ['receive --stdout --out d', "option '--stdout' cannot be used with option '--out <path>'"],
   ['receive --stdout --json', "option '--stdout' cannot be used with option '--json'"],
+  ['get --stdout --out d pi:a', "option '--stdout' cannot be used with option '--out <path>'"],
+  ['get --stdout --json pi:a', "option '--stdout' cannot be used with option '--json'"],
+  ['cat --json pi:a', "unknown option '--json'"],
   ['send --code 1-a-b --words 3 x', "option '--code <code>' cannot be used with option '--words <count>'"],
 ])('xfer %s is refused', async (line, sentence) => {
   const { called, status } = await run(line);
