@@ -1,5 +1,6 @@
 /** What each error means to a person, what to do about it, and its exit status. All wording of errors is here and in `texts/`. */
 import type { ErrorCode, XferError } from '../index.js';
+import { deviceCommands, type Meeting } from './other-side.js';
 import { show } from './show.js';
 import { DEVICES } from './texts/devices.js';
 import { ENTRIES } from './texts/entries.js';
@@ -33,16 +34,18 @@ const TEXTS: Readonly<Record<ErrorCode, Text>> = {
 /** Text and exit status for an error, safe to print. With a device there is no code to tell again. */
 export function explain(
   error: Pick<XferError, 'code' | 'subject' | 'detail'>,
-  isByDevice = false,
+  { device, there = '', isOneOfSeveral = false }: Circumstances = {},
 ): Explanation {
   const { sentence, advice: usual, exitCode } = TEXTS[error.code];
-  const advice = isByDevice ? (BY_DEVICE[error.code] ?? usual) : usual;
+  const special = device !== undefined ? BY_DEVICE : isOneOfSeveral ? ONE_OF_SEVERAL : {};
+  const advice = special[error.code] ?? usual;
   const detail = error.detail === undefined ? '' : String(error.detail);
   const about = {
     subject: show(error.subject ?? ''),
     // The reason of a decline or a failure over there is an error code too.
     // That it declined because it declined says nothing.
     detail: detail === error.code ? '' : isExplained(detail) ? brief(detail) : show(detail),
+    there,
   };
   const hint = advice === undefined ? '' : say(advice, about);
   return { sentence: say(sentence, about), hint: hint === '' ? undefined : hint, exitCode };
@@ -51,13 +54,14 @@ export function explain(
 /** As `explain`, where a later transfer can go on with what arrived. */
 export function explainKept(
   error: Pick<XferError, 'code' | 'subject' | 'detail'>,
-  isByDevice = false,
+  { device }: Circumstances = {},
 ): Explanation {
   const { sentence, exitCode } = explain(error);
   const first = MENDED_FIRST[error.code];
-  const hint = isByDevice
-    ? 'start it again, into the same place: it goes on from here'
-    : 'start again with a new code and receive into the same place: it goes on from here';
+  const hint =
+    device !== undefined
+      ? 'start it again, into the same place: it goes on from here'
+      : 'start again with a new code and receive into the same place: it goes on from here';
   return {
     sentence,
     exitCode,
@@ -71,15 +75,28 @@ export interface Circumstances {
   readonly isKept?: boolean;
   /** Where the other side is one. */
   readonly device?: string | undefined;
+  /** What it has to run. */
+  readonly there?: string | undefined;
+  /** It is about one of several who use the same code. */
+  readonly isOneOfSeveral?: boolean;
 }
 
 /** The end of a transfer: for people and for scripts. */
 export function explainEnd(
   error: Pick<XferError, 'code' | 'subject' | 'detail'>,
-  { isKept = false, device }: Circumstances,
+  circumstances: Circumstances,
 ): Explanation {
-  const isByDevice = device !== undefined;
-  return isKept ? explainKept(error, isByDevice) : explain(error, isByDevice);
+  return circumstances.isKept === true ? explainKept(error, circumstances) : explain(error, circumstances);
+}
+
+/** What is known of a failure by how the two sides met. */
+export function circumstancesOf(meeting: Meeting): Circumstances {
+  const { device, several = false, joins, role } = meeting;
+  return {
+    device,
+    there: device !== undefined && joins ? deviceCommands(meeting) : undefined,
+    isOneOfSeveral: several && role === 'send',
+  };
 }
 
 /** What to do where two devices know each other, whichever command it was that moved something between them. */
@@ -89,6 +106,13 @@ const BY_DEVICE: Partial<Record<ErrorCode, Wording>> = {
   stalled: 'check the connection on both sides, then start it again',
   interrupted: 'start it again',
   integrity: 'do not use what is there of it; start it again, and if it happens twice, tell us',
+};
+
+/** What to do where a receiver is lost while others may still come: a new code would be none for them. */
+const ONE_OF_SEVERAL: Partial<Record<ErrorCode, Wording>> = {
+  'peer-gone': 'it may come again with the same code',
+  'peer-interrupted': 'it may come again with the same code',
+  stalled: 'check the connection on both sides; it may come again with the same code',
 };
 
 /** What has to be done before going on makes sense. */
@@ -102,7 +126,7 @@ const MENDED_FIRST: Partial<Record<ErrorCode, string>> = {
 /** Why something was left out or declined, in a few words. */
 export function brief(code: ErrorCode): string {
   const { brief: words, sentence } = TEXTS[code];
-  return words ?? say(sentence, { subject: '', detail: '' });
+  return words ?? say(sentence, { subject: '', detail: '', there: '' });
 }
 
 function isExplained(text: string): text is ErrorCode {

@@ -1,7 +1,7 @@
 /** One JSON object per line on stdout, for scripts: docs/events.md lists them. */
 import type { ChatEvent, MemberEvent, Ran, ShareAction, Skipped, XferError, XferEvent } from '../index.js';
 import type { Output } from './context.js';
-import { explainEnd } from './explain.js';
+import { explainEnd, type Circumstances } from './explain.js';
 import { writeWhole, type Reporter, type Result } from './reporter.js';
 import { showJson } from './show.js';
 
@@ -15,20 +15,20 @@ export class JsonReporter implements Reporter {
   readonly #stdout: Output;
   readonly #now: () => number;
   readonly #common: object;
-  readonly #device: string | undefined;
+  readonly #circumstances: Circumstances;
   /** A later transfer into the same place goes on with it. */
   #kept = false;
   readonly #lastMs = new Map<XferEvent['type'], number>();
 
   /**
    * @param common Fields of every line.
-   * @param device The other side, where it is one.
+   * @param circumstances What is known of a failure by how the two sides met.
    */
-  constructor(stdout: Output, now: () => number, common: object = {}, device?: string) {
+  constructor(stdout: Output, now: () => number, common: object = {}, circumstances: Circumstances = {}) {
     this.#stdout = stdout;
     this.#now = now;
     this.#common = common;
-    this.#device = device;
+    this.#circumstances = circumstances;
   }
 
   event(event: XferEvent): void {
@@ -103,7 +103,7 @@ export class JsonReporter implements Reporter {
   }
 
   failed(error: XferError): void {
-    const circumstances = { isKept: this.#kept, device: this.#device };
+    const circumstances = { ...this.#circumstances, isKept: this.#kept };
     const { sentence, hint, exitCode } = explainEnd(error, circumstances);
     this.#write('error', { code: error.code, exitCode, sentence, ...(hint === undefined ? {} : { hint }) });
   }

@@ -9,7 +9,7 @@ import type {
   XferEvent,
 } from '../index.js';
 import type { Output } from './context.js';
-import { explainEnd, type Circumstances } from './explain.js';
+import { circumstancesOf, explainEnd, type Circumstances } from './explain.js';
 import { countOf, formatCount, formatDuration, formatRate, formatSize } from './figures.js';
 import { skippedLines } from './offer-lines.js';
 import { otherSideCommands, type Meeting } from './other-side.js';
@@ -152,7 +152,8 @@ export class Narrator implements Reporter {
   failed(error: XferError): void {
     this.close();
     const { stderr, who } = this.#options;
-    writeError(stderr, error.code, error, { isKept: this.#kept, device: this.#device, who });
+    const circumstances = circumstancesOf(this.#options.meeting);
+    writeError(stderr, error.code, error, { ...circumstances, isKept: this.#kept, who });
   }
 
   #take(event: XferEvent): void {

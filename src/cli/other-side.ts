@@ -11,6 +11,8 @@ export interface Meeting {
   readonly alsoDht?: boolean;
   /** What the device is called that is met in place of somebody with a code. */
   readonly device?: string;
+  /** What is looked for at the device, where it is more than somebody who takes or says something. */
+  readonly seeks?: 'share';
   /** The code is for several, one of whom this is. */
   readonly several?: boolean;
   /** The session with the other side lasts already. */
@@ -35,6 +37,12 @@ export function otherSideCommands(
   ];
   const viaDht = (listen === undefined && connect === undefined) || alsoDht === true;
   return [...flags, ...(viaDht ? [''] : [])].map((flag) => `${command} ${code}${flag}${paths}`);
+}
+
+/** What the device that is looked for has to run. */
+export function deviceCommands({ role, seeks }: Meeting): string {
+  if (seeks === 'share') return 'xfer serve';
+  return role === 'chat' ? 'xfer chat --wait or xfer serve' : 'xfer receive --wait or xfer serve';
 }
 
 /** A word as a POSIX shell takes it for itself. */

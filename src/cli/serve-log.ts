@@ -192,7 +192,7 @@ export class ServeJson implements ServeLog {
   }
 
   session(device: string, session: number): SessionLog {
-    return new JsonReporter(this.#stdout, this.#now, { device, session }, device);
+    return new JsonReporter(this.#stdout, this.#now, { device, session }, { device });
   }
 }
 

@@ -10,7 +10,7 @@ import {
 } from '../index.js';
 import { canAsk, type Context, type OutputFlags } from './context.js';
 import { DebugLog } from './debug.js';
-import { explain } from './explain.js';
+import { circumstancesOf, explain } from './explain.js';
 import { JsonReporter } from './json-reporter.js';
 import { Narrator } from './narrator.js';
 import type { Meeting } from './other-side.js';
@@ -108,7 +108,7 @@ export function openReporter(
   shared?: SharedOutput,
 ): Reporter {
   if (flags.json === true) {
-    return new JsonReporter(stdout, now, shared?.fields, meeting.device);
+    return new JsonReporter(stdout, now, shared?.fields, circumstancesOf(meeting));
   }
   const screen = shared?.screen ?? (flags.quiet === true ? quietScreen : openScreen(stderr, env, now));
   return new Narrator({ meeting, screen, stdout, stderr, now, who: shared?.who });

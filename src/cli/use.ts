@@ -24,7 +24,7 @@ export async function runUse(
   const config = await loadConfig(context.env);
   const prompts = new Prompts(context);
   const choices = useChoices(flags, config, context.env);
-  const meeting = { role, joins: true, ...choices, device };
+  const meeting = { role, joins: true, ...choices, device, seeks: 'share' as const };
   return runTransfer(context, prompts, { flags, meeting }, (hooks) => {
     const options: UseOptions = {
       ...choices,

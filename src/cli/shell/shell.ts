@@ -240,7 +240,8 @@ class Shell {
       this.#session.interrupt();
     });
     const flags = quiet ? { ...this.#flags, quiet } : this.#flags;
-    const meeting = { role, joins: true, device: this.#device, isThere: this.#session.isOpen };
+    const isThere = this.#session.isOpen;
+    const meeting = { role, joins: true, device: this.#device, seeks: 'share' as const, isThere };
     try {
       return await runTransfer(context, this.#prompts, { flags, meeting }, (hooks) => {
         this.#session.listener = hooks.onEvent;

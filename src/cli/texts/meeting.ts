@@ -24,10 +24,10 @@ export const MEETING = {
         return 'many others answer under the number of this code, and none of them knows it';
       return subject ? `the device '${subject}' was not found` : 'nobody was found under this code';
     },
-    advice: ({ subject, detail }) => {
+    advice: ({ subject, detail, there }) => {
       if (detail === 'crowd') return OUT_OF_THE_CROWD;
       return subject
-        ? 'see whether xfer receive --wait runs there; where it listens at an address, name that with --addr or xfer devices address'
+        ? `see whether ${there || 'xfer'} runs there; where it listens at an address, name that with --addr or xfer devices address`
         : 'ask whether the other side still shows it and waits, then try again';
     },
     exitCode: 3,
@@ -104,9 +104,9 @@ export const MEETING = {
     exitCode: 1,
   },
   'role-conflict': {
-    sentence: ({ subject }) =>
-      subject === '' ? 'both sides want to do the same' : `both sides want to ${subject}`,
-    advice: 'one side sends, the other one receives',
+    sentence: 'what one side wants to do does not go with what the other one does',
+    advice: ({ there }) =>
+      there ? `the other machine has to run ${there}` : 'one side sends, the other one receives',
     exitCode: 2,
   },
   'not-verified': {

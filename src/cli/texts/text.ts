@@ -7,6 +7,8 @@ export type ExitCode = 1 | 2 | 3 | 4 | 70 | 130;
 export interface About {
   readonly subject: string;
   readonly detail: string;
+  /** What the other side has to run. */
+  readonly there: string;
 }
 
 export type Wording = string | ((about: About) => string);

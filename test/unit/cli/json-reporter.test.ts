@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { JsonReporter } from '../../../src/cli/json-reporter.js';
+import type { Meeting } from '../../../src/cli/other-side.js';
 import { openReporter } from '../../../src/cli/transfer.js';
 import { XferError, type XferEvent } from '../../../src/index.js';
 import { Collected } from './world.js';
@@ -152,6 +153,47 @@ test('what to do after an error is what a person is told', () => {
     'start it again',
     'start it again, into the same place: it goes on from here',
   ]);
+});
+
+describe('a failure says what to do next as this side has it, in JSON as in words', () => {
+  function hintOf(error: XferError, meeting: Meeting): string {
+    const [stdout, stderr] = [new Collected(), new Collected()];
+    openReporter({ stdout, stderr, env: {} }, { json: true }, meeting, () => 0).failed(error);
+    openReporter({ stdout: new Collected(), stderr, env: {} }, { quiet: true }, meeting, () => 0).failed(
+      error,
+    );
+    const { hint } = JSON.parse(stdout.lines.at(-1) ?? '') as { hint: string };
+    expect(stderr.lines.at(-1)).toBe(`xfer: hint: ${hint}`);
+    return hint;
+  }
+
+  test.each(['peer-gone', 'peer-interrupted', 'stalled'] as const)(
+    'one of several receivers may come again (%s)',
+    (code) => {
+      const meeting = { role: 'send', joins: false, several: true } as const;
+      const hint = hintOf(new XferError(code), meeting);
+      expect(hint).toMatch(/it may come again with the same code$/);
+      expect(hintOf(new XferError(code), { ...meeting, several: false })).toMatch(/with a new code$/);
+    },
+  );
+
+  test('with the end of all the code ends', () => {
+    const meeting = { role: 'send', joins: false, several: true } as const;
+    expect(hintOf(new XferError('interrupted'), meeting)).toBe('start again on both sides with a new code');
+  });
+
+  const to = { role: 'send', joins: true, device: 'pi' } as const;
+  test.each([
+    ['xfer receive --wait or xfer serve', to],
+    ['xfer serve', { ...to, seeks: 'share' }],
+    ['xfer serve', { ...to, role: 'receive', seeks: 'share' }],
+    ['xfer chat --wait or xfer serve', { ...to, role: 'chat' }],
+  ] as const)('a device that was not found or does something else has to run %s', (command, meeting) => {
+    const absent = hintOf(new XferError('no-peer', { subject: 'pi' }), meeting);
+    expect(absent).toMatch(new RegExp(`^see whether ${command} runs there;`));
+    const otherwise = hintOf(new XferError('role-conflict'), meeting);
+    expect(otherwise).toBe(`the other machine has to run ${command}`);
+  });
 });
 
 test('what comes often is sampled, but its end is said', () => {
