@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { machine, pairMachines } from '../support/devices.js';
@@ -166,6 +166,24 @@ describe('xfer chat', () => {
     expect(await host.status()).toBe(130);
     expect(await bob.status()).toBe(3);
     expect(bob.stderr).toContain('the other side was interrupted');
+  });
+
+  it('says that a file is gone by now to both who want to move it, and goes on', async () => {
+    const file = path.join(await temporaryFolder(), 'gone.txt');
+    await writeFile(file, 'here');
+    const { host, ...there } = await room();
+    const bob = await join(there, 'bob');
+    host.input.write(`/send ${file}\n`);
+    await bob.waitFor(/gone\.txt/);
+    await rm(file);
+    bob.input.write('/accept\n');
+    for (const side of [host, bob]) await side.waitFor(/gone\.txt did not (?:go|come) through: (?:there is no such path|the other side stopped)/);
+    bob.input.write('well then\n');
+    await host.waitFor(/bob: well then/);
+    bob.input.end();
+    expect(await bob.status()).toBe(0);
+    host.input.end();
+    expect(await host.status()).toBe(0);
   });
 
   it('gives a code for a room to nothing else', async () => {
