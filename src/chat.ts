@@ -53,7 +53,7 @@ export interface Chat {
 }
 
 /**
- * Joins the room of `code` or of a device, which may be a share, or opens one, for devices or for those who have its code, which is good for as many as come until it expires. `talk` begins when this
+ * Joins the room of `code` or of a device, which may be a share, or opens one, for devices or for those who have its code, which is good for as many as come, until it expires where `expireMs` is given. `talk` begins when this
  * member is in, with its end the member leaves, and the room is closed where it is its own.
  *
  * @throws XferError what a meeting by code fails of; `peer-gone` where the room is lost; what `talk` throws

@@ -177,7 +177,10 @@ describe('xfer chat', () => {
     await bob.waitFor(/gone\.txt/);
     await rm(file);
     bob.input.write('/accept\n');
-    for (const side of [host, bob]) await side.waitFor(/gone\.txt did not (?:go|come) through: (?:there is no such path|the other side stopped)/);
+    for (const side of [host, bob])
+      await side.waitFor(
+        /gone\.txt did not (?:go|come) through: (?:there is no such path|the other side stopped)/,
+      );
     bob.input.write('well then\n');
     await host.waitFor(/bob: well then/);
     bob.input.end();
