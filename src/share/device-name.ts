@@ -1,4 +1,4 @@
-/** What devices are called here. Names are local: no other machine ever hears them. */
+/** What devices are called here. Names are local: no other machine hears them, but in a room, where a device has the name that it has at the host. */
 import { XferError } from '../errors.js';
 
 const LONGEST = 32;

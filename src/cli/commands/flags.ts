@@ -68,7 +68,7 @@ export const FILES: readonly FlagSpec[] = [
   flag('--follow', 'send what symbolic links point to, inside what is sent'),
   flag('--exclude <glob>', 'leave out what matches; may be given again', { repeats: true }),
   flag('--gitignore', 'leave out what .gitignore files name'),
-  flag('--portable', 'refuse names that another system could not keep'),
+  flag('--portable', 'leave out names that another system could not keep'),
   flag('--no-compress', 'send every byte as it is, also where it would shrink'),
 ];
 
