@@ -6,6 +6,7 @@ import { Column, EntryTable } from '../transfer/entry-table.js';
 import { ROOT, type Entry } from '../transfer/ports.js';
 import { FolderCache, OpenFolder } from './directory.js';
 import { readError } from './disk-errors.js';
+import { drawsInodes } from './inodes.js';
 import { MAX_DEPTH, MAX_PATH_BYTES } from './paths.js';
 import type { Root } from './roots.js';
 import type { Found } from './source-file.js';
@@ -60,7 +61,9 @@ export class ScannedTree {
         this.#location(index, this.#table.parentOf(index), this.#table.nameOf(index)),
         false,
       );
-      if (this.#isScanned(index, opened.stat())) return opened;
+      const stat = opened.stat();
+      if (this.#isScanned(index, stat)) return opened;
+      if (this.#devOf(index) === stat.dev && drawsInodes(opened.prefix)) return opened;
       opened.close();
       throw new XferError('source-changed', { subject: this.folderPath(index) });
     });
@@ -80,7 +83,7 @@ export class ScannedTree {
 
   /** What must hold of a file when it is read. */
   identityOf({ index, size, mtimeMs }: Entry): Found {
-    const dev = this.#devNumbers[this.#devs.at(index)] ?? 0;
+    const dev = this.#devOf(index) ?? 0;
     return { dev, ino: this.#inos.at(index), size: size ?? 0, mtimeMs };
   }
 
@@ -127,6 +130,10 @@ export class ScannedTree {
   }
 
   #isScanned(index: number, { dev, ino }: Stats): boolean {
-    return this.#inos.at(index) === ino && this.#devNumbers[this.#devs.at(index)] === dev;
+    return this.#inos.at(index) === ino && this.#devOf(index) === dev;
+  }
+
+  #devOf(index: number): number | undefined {
+    return this.#devNumbers[this.#devs.at(index)];
   }
 }

@@ -4,6 +4,7 @@ import { promisify } from 'node:util';
 import { XferError } from '../errors.js';
 import { CHUNK_BYTES, type SourceFile } from '../transfer/ports.js';
 import { readError } from './disk-errors.js';
+import { drawsInodes } from './inodes.js';
 
 const readAsync = promisify(read);
 const closeAsync = promisify(close);
@@ -28,7 +29,7 @@ export function readSmallFile(location: string, found: Found, memory: Buffer): B
   const fd = openSync(location, OPEN_FLAGS);
   try {
     const before = fstatSync(fd);
-    assertFound(before, found);
+    assertFound(fd, before, found);
     if (before.size >= memory.length) return undefined;
     // One byte more than expected shows a file that grew; one that did not is read in a single call.
     let length = 0;
@@ -82,7 +83,7 @@ export function openSourceFile(
   try {
     fd = openSync(location, OPEN_FLAGS);
     const stat = fstatSync(fd);
-    assertFound(stat, found);
+    assertFound(fd, stat, found);
     return new DiskSourceFile(fd, stat, path, memory, offset);
   } catch (thrown) {
     if (fd !== undefined) closeSync(fd);
@@ -247,13 +248,13 @@ function isZero(piece: Buffer, start: number, end: number): boolean {
   return start < end && end <= piece.length && piece.compare(ZEROS, 0, end - start, start, end) === 0;
 }
 
-function assertFound(stat: Stats, found: Found): void {
+function assertFound(fd: number, stat: Stats, found: Found): void {
   const same =
     stat.isFile() &&
-    stat.ino === found.ino &&
     stat.dev === found.dev &&
     stat.size === found.size &&
-    Math.floor(stat.mtimeMs) === found.mtimeMs;
+    Math.floor(stat.mtimeMs) === found.mtimeMs &&
+    (stat.ino === found.ino || drawsInodes(`/proc/self/fd/${fd}`));
   if (!same) throw new XferError('source-changed');
 }
 

@@ -7,6 +7,7 @@ type Call =
   | 'linkSync'
   | 'lstatSync'
   | 'fstatSync'
+  | 'statfsSync'
   | 'openSync'
   | 'readdirSync'
   | 'writeSync'
@@ -125,6 +126,17 @@ export async function withoutModes<T>(work: () => Promise<T>): Promise<T> {
   const ofName = (location: string, options?: fs.StatSyncOptions & { bigint?: false }): unknown =>
     open(lstatSync(location, options));
   return withCall('fstatSync', ofHandle, () => withCall('lstatSync', ofName, work));
+}
+
+/** Runs `work` on a file system of that type, which has drawn new inodes for all that was looked at before. */
+export async function withNewInodes<T>(type: number, work: () => Promise<T>): Promise<T> {
+  const { fstatSync, statfsSync } = fs;
+  const drawn = (fd: number): fs.Stats => {
+    const stat = fstatSync(fd);
+    return Object.assign(stat, { ino: stat.ino + 1_000_000 });
+  };
+  const typed = (location: string): fs.StatsFs => Object.assign(statfsSync(location), { type });
+  return withCall('fstatSync', drawn, () => withCall('statfsSync', typed, work));
 }
 
 async function withCall<T>(call: Call, other: unknown, work: () => Promise<T>): Promise<T> {

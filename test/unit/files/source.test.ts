@@ -25,7 +25,7 @@ import type { Entry, FileSource } from '../../../src/transfer/ports.js';
 import { atMost } from '../../support/soak.js';
 import { temporaryFolder } from '../../support/temporary-folder.js';
 import { codeOf, readAll, readPieces, scan } from './collect.js';
-import { withFailing } from './faults.js';
+import { withFailing, withNewInodes } from './faults.js';
 
 const MIB = 2 ** 20;
 const isWindows = process.platform === 'win32';
@@ -497,6 +497,26 @@ describe('reading', () => {
       ]);
       rmSync(at('b'));
       expect(await codeOf(async () => source.open(await entryAt(source, 'b')))).toBe('source-vanished');
+    },
+  );
+
+  test.skipIf(!isLinux).each([
+    ['FAT', 0x4d44, 'no error'],
+    ['exFAT', 0x2011bab0, 'no error'],
+    ['one that keeps inodes', 0xef53, 'source-changed'],
+  ])(
+    'row 32: another inode in a file system (%s) makes another file only where inodes are kept',
+    async (_, type, code) => {
+      make({ 'r/sub/a': 'hello', 'r/sub/b': 'hello' });
+      const source = await openSource({ paths: [at('r')] });
+      const { byPath } = await scan(source);
+      source.close();
+      await withNewInodes(type, async () => {
+        expect(await codeOf(() => source.readWhole(byPath.get('r/sub/a')!, 100))).toBe(code);
+        expect(await codeOf(async () => (await source.open(byPath.get('r/sub/a')!)).close())).toBe(code);
+        writeFileSync(at('r/sub/b'), 'other, longer');
+        expect(await codeOf(() => source.readWhole(byPath.get('r/sub/b')!, 100))).toBe('source-changed');
+      });
     },
   );
 
