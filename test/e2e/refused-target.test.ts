@@ -67,28 +67,35 @@ describe('row 35: a target that may not be written', () => {
     sender.kill();
   });
 
-  it('any more, from the middle of a file on, gives it no name and keeps what came', async ({ skip }) => {
-    if (!canBeNobody()) skip('programs cannot be started as another user here');
-    await chown(to, NOBODY.uid, NOBODY.gid);
-    const run = await startRun({
-      from,
-      to,
-      holdAfter: 2 * MIB,
-      receive: ['--debug'],
-      receiver: { user: NOBODY },
-    });
-    await run.line.held;
-    await run.receiver.waitFor(/debug: .* progress .*"bytes":[1-9]/);
-    await chmod(path.join(to, 'tree'), 0o555);
-    run.line.release();
-    await expectEnding(run.receiver, {
-      status: 1,
-      error: `${path.join(to, 'tree/large.bin')} is not allowed to you`,
-      hint: 'check whose it is, then start again with a new code and receive into the same place',
-    });
-    expect((await namesIn(to)).filter((name) => !name.startsWith('.xfer-'))).toEqual([]);
-    const again = await startRun({ from, to, receive: ['--json'], receiver: { user: NOBODY } });
-    await expectArrival(again, from, to);
-    expect(doneOf(again.receiver).continuedBytes).toBe(3 * MIB);
-  });
+  it.for([
+    ['0644', 0o644],
+    ['0444', 0o444],
+  ] as const)(
+    'any more, from the middle of a file of mode %s on, gives it no name and keeps what came',
+    async ([, mode], { skip }) => {
+      if (!canBeNobody()) skip('programs cannot be started as another user here');
+      await chmod(path.join(from, 'large.bin'), mode);
+      await chown(to, NOBODY.uid, NOBODY.gid);
+      const run = await startRun({
+        from,
+        to,
+        holdAfter: 2 * MIB,
+        receive: ['--debug'],
+        receiver: { user: NOBODY },
+      });
+      await run.line.held;
+      await run.receiver.waitFor(/debug: .* progress .*"bytes":[1-9]/);
+      await chmod(path.join(to, 'tree'), 0o555);
+      run.line.release();
+      await expectEnding(run.receiver, {
+        status: 1,
+        error: `${path.join(to, 'tree/large.bin')} is not allowed to you`,
+        hint: 'check whose it is, then start again with a new code and receive into the same place',
+      });
+      expect((await namesIn(to)).filter((name) => !name.startsWith('.xfer-'))).toEqual([]);
+      const again = await startRun({ from, to, receive: ['--json'], receiver: { user: NOBODY } });
+      await expectArrival(again, from, to);
+      expect(doneOf(again.receiver).continuedBytes).toBe(3 * MIB);
+    },
+  );
 });
