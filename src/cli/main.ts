@@ -4,6 +4,7 @@ import { closeSync, openSync } from 'node:fs';
 import { devNull } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
+import { isLoss, takeWhole } from './standard-output.js';
 
 // A code given as an argument must not stand in the list of processes any longer than this line needs.
 process.title = 'xfer';
@@ -35,6 +36,7 @@ let isHungUp = false as boolean;
 const TWICE_AFTER_MS = 300;
 let interruptedMs = 0;
 const READER_MS = 1_000;
+const BUG = 70;
 
 /** Once: the peer is told and what is unfinished is removed. Twice: the end. */
 function interrupt(): void {
@@ -71,6 +73,12 @@ process.on('SIGHUP', () => {
   // A terminal that goes says so, and then its shell says it again.
   if (!interruption.signal.aborted) interrupt();
 });
+takeWhole(stdout);
+/** Why something of the standard output is lost, whoever wrote it. */
+let loss: NodeJS.ErrnoException | undefined;
+stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (!stdout.isTTY && isLoss(error)) loss ??= error;
+});
 // Whoever reads our output may stop to do so, and a terminal may go: what uses a stream finds out by itself.
 for (const stream of [stdin, stdout, stderr]) {
   stream.on('error', (error: NodeJS.ErrnoException) => {
@@ -78,7 +86,8 @@ for (const stream of [stdin, stdout, stderr]) {
   });
 }
 process.on('uncaughtException', (error) => {
-  void fail(error).then(exit);
+  // Where the program was built anew meanwhile, not even this can be loaded.
+  void fail(error).then(exit, () => process.exit(BUG));
 });
 
 async function run(): Promise<number> {
@@ -96,14 +105,28 @@ async function fail(error: unknown): Promise<number> {
   return reportFailure(error, args, { stdout, stderr });
 }
 
-/** Waits for what is still to be written: a pipe takes it later. After an interruption not for a reader that takes nothing. */
 async function exit(status: number): Promise<never> {
-  const written = Promise.all(
-    [stdout, stderr].map((stream) => new Promise((done) => stream.write('', done))),
-  );
-  await (interruption.signal.aborted ? Promise.race([written, sleep(READER_MS)]) : written);
+  await written();
+  const isLost = status === 0 && loss !== undefined;
+  const said = isLost ? await failTo(loss) : status;
   if (isHungUp) letTerminalsGo();
-  process.exit(status);
+  process.exit(said);
+}
+
+async function failTo(write: NodeJS.ErrnoException | undefined): Promise<number> {
+  const { reportLoss } = await import('./failure.js');
+  return reportLoss(write, stderr);
+}
+
+/** Waits for what is still to be written: a pipe takes it later. After an interruption not for a reader that takes nothing. */
+async function written(): Promise<void> {
+  const { signal } = interruption;
+  const interrupted = new Promise((resolve) => {
+    signal.addEventListener('abort', resolve, { once: true });
+    if (signal.aborted) resolve(undefined);
+  });
+  const streams = [stdout, stderr].map((stream) => new Promise((done) => stream.write('', done)));
+  await Promise.race([Promise.all(streams), interrupted.then(() => sleep(READER_MS))]);
 }
 
 /** Node ends by giving terminals their modes back, and aborts where one is gone (`ResetStdio`). Others in their place are left alone. */
