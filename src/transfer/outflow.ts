@@ -45,6 +45,10 @@ export class Outflow {
   /** What went whole. */
   files = 0;
   bytes = 0;
+  /** Of them, what the receiver had. */
+  continuedBytes = 0;
+  /** What it keeps of the file that goes now. */
+  #keptBytes = 0;
   readonly #source: FileSource;
   readonly #outbox: Outbox;
   readonly #events: OutflowEvents;
@@ -76,7 +80,10 @@ export class Outflow {
       controller,
       hasher,
       pack: shared?.pack,
-      onKept: (entry, bytes) => events.kept(entry, bytes),
+      onKept: (entry, bytes) => {
+        this.#keptBytes = bytes;
+        events.kept(entry, bytes);
+      },
     });
   }
 
@@ -168,17 +175,18 @@ export class Outflow {
 
   async #sendLarge(entry: Entry, leaves: number, need: Need): Promise<void> {
     this.#events.started(entry);
+    this.#keptBytes = 0;
     try {
       if (need === undefined || need === 'nothing') this.#count(await this.#file.send(entry, leaves));
       else {
         const size = entry.size ?? 0;
-        this.#events.patched(
-          entry,
-          need.spans.reduce((left, { length }) => left - length, size),
-        );
+        this.#keptBytes = need.spans.reduce((left, { length }) => left - length, size);
+        this.#events.patched(entry, this.#keptBytes);
         await this.#file.sendPatch(entry, need);
         this.#count(size);
       }
+      // Not of a file that failed.
+      this.continuedBytes += this.#keptBytes;
     } catch (error) {
       await this.#fail(entry, entryFailure(error));
     }

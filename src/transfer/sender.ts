@@ -123,7 +123,6 @@ class Sending {
       failed: (entry, reason) => this.#tally.miss(source.pathOf(entry), reason),
       kept: (entry, bytes) => {
         const path = source.pathOf(entry);
-        this.#tally.continuedBytes += bytes;
         options.onEvent(
           bytes > 0 ? { type: 'file-continued', path, bytes } : { type: 'file-restarted', path },
         );
@@ -132,10 +131,7 @@ class Sending {
         this.#tally.alreadyFiles++;
         this.#tally.alreadyBytes += size;
       },
-      patched: (entry, bytes) => {
-        this.#tally.continuedBytes += bytes;
-        options.onEvent({ type: 'file-updated', path: source.pathOf(entry), bytes });
-      },
+      patched: (entry, bytes) => options.onEvent({ type: 'file-updated', path: source.pathOf(entry), bytes }),
     });
   }
 
@@ -316,6 +312,7 @@ class Sending {
     }
     this.#tally.files = files;
     this.#tally.bytes = bytes;
+    this.#tally.continuedBytes = Math.min(bytes, sent.continuedBytes);
     // What the receiver misses of files that it did not ask for is told as missing.
     const failed = this.#totalFiles - files - this.#tally.alreadyFiles;
     const refused = Math.max(0, missing - failed);

@@ -65,6 +65,17 @@ describe('a file of which a part is there', () => {
     expect(await sender.outcome).toMatchObject({ files: 2, bytes: big.length + 5, continuedBytes: 30 * MIB });
   });
 
+  it('counts for nothing where the file fails behind it', async () => {
+    const tree: Tree = { big, small: Buffer.from('small') };
+    const failing = { failures: { big: 'source-changed' as const }, failAfterBytes: 35 * MIB };
+    const sink = new MemorySink({ held: { big: big.subarray(0, 30 * MIB) } });
+    const { sender, receiver } = transfer(new MemorySource(tree, failing), sink);
+    expect([await ending(sender), await ending(receiver)]).toEqual(['ok', 'ok']);
+    expect(sender.events).toContainEqual({ type: 'file-continued', path: 'big', bytes: 30 * MIB });
+    for (const side of [sender, receiver])
+      expect(await side.outcome).toMatchObject({ files: 1, bytes: 5, continuedBytes: 0, missingCount: 1 });
+  });
+
   it('sends nothing but the digest where all of it is there', async () => {
     const whole = big.subarray(0, 7 * MIB);
     const { sender } = await resumed(whole, whole);
