@@ -56,6 +56,8 @@ export interface OutputFlags {
   readonly json?: boolean;
   readonly quiet?: boolean;
   readonly debug?: boolean;
+  /** The bytes of a file go to the standard output. */
+  readonly stdout?: boolean;
 }
 
 /** True where somebody can be asked: both ends of the conversation are a terminal and no script reads along. */

@@ -111,7 +111,9 @@ export function openReporter(
     return new JsonReporter(stdout, now, shared?.fields, circumstancesOf(meeting));
   }
   const screen = shared?.screen ?? (flags.quiet === true ? quietScreen : openScreen(stderr, env, now));
-  return new Narrator({ meeting, screen, stdout, stderr, now, who: shared?.who });
+  // Where the bytes of a file go to the standard output, nothing else does.
+  const output = flags.stdout === true ? stderr : stdout;
+  return new Narrator({ meeting, screen, stdout: output, stderr, now, who: shared?.who });
 }
 
 /** What is left out, said by the outcome or by an event on the way. Only what is missing is a failure. */

@@ -103,6 +103,22 @@ describe('--stdout', () => {
     expect(await stream(undefined)).toMatchObject({ status: 0, out: '12345' });
   });
 
+  test('row 13: has a new code beside the bytes, and not among them', async () => {
+    const world = makeWorld({
+      library: {
+        receive: async ({ decide, onEvent, output }) => {
+          onEvent?.({ type: 'code', code: CODE });
+          await decide(makeOffer({ kind: 'pipe' }), stillWatch);
+          await new Promise((done) => output?.write('12345', done));
+          return { ...outcome, paths: [] };
+        },
+      },
+    });
+    expect(await runReceive(undefined, { new: true, stdout: true, yes: true }, world.context)).toBe(0);
+    expect(world.stdout.text).toBe('12345');
+    expect(world.stderr.lines).toContain(CODE);
+  });
+
   test('says how many bytes were good when it breaks', async () => {
     const { status, out, err } = await stream(new XferError('peer-gone'));
     expect({ status, out }).toEqual({ status: 1, out: '12345' });
