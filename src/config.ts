@@ -1,6 +1,6 @@
 /** Settings that stay, in their file, and what the environment says in place of them. */
 import { randomBytes } from 'node:crypto';
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, realpath, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { XferError } from './errors.js';
 import { configPath } from './folders.js';
@@ -77,11 +77,14 @@ export async function saveSetting(
   }
   const { stringify } = await import('smol-toml');
   const content = stringify(settings);
-  const temporary = `${path}.${randomBytes(6).toString('hex')}`;
+  // It may be a link to where somebody keeps all such files.
+  const target = await realpath(path).catch(() => path);
+  const temporary = `${target}.${randomBytes(6).toString('hex')}`;
   try {
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-    await writeFile(temporary, content, { mode: 0o600, flag: 'wx' });
-    await rename(temporary, path);
+    await mkdir(dirname(target), { recursive: true, mode: 0o700 });
+    // On the disk before it has the name: an empty file would take back what was forbidden.
+    await writeFile(temporary, content, { mode: 0o600, flag: 'wx', flush: true });
+    await rename(temporary, target);
   } catch (error) {
     await rm(temporary, { force: true }).catch(() => undefined);
     throw new XferError('disk-failed', { subject: path, cause: error });

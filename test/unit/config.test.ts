@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, readlink, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -45,6 +45,16 @@ describe('settings', () => {
     });
     expect((await stat(configPath(env))).mode & 0o777).toBe(0o600);
     expect(await readdir(join(home, 'new', 'folder'))).toEqual(['config.toml']);
+  });
+
+  test('stay where a link leads to, and the link with them', async () => {
+    await mkdir(join(home, 'elsewhere'));
+    await writeFile(join(home, 'elsewhere', 'mine.toml'), 'words = 2\n');
+    await symlink(join('elsewhere', 'mine.toml'), configPath(env));
+    await saveSetting('words', ['3'], env);
+    expect(await readlink(configPath(env))).toBe(join('elsewhere', 'mine.toml'));
+    expect(await readFile(join(home, 'elsewhere', 'mine.toml'), 'utf8')).toBe('words = 3\n');
+    expect(await readdir(join(home, 'elsewhere'))).toEqual(['mine.toml']);
   });
 
   test('are removed by no value', async () => {
