@@ -16,6 +16,8 @@ import { assertComparable, openReporter, runTransfer } from './transfer.js';
 import { usageError } from './usage.js';
 
 const MOST_RECEIVERS = 10_000;
+/** To the offer, or to the words: such a receiver does not come again, and its place is used up. */
+const NO: readonly (ErrorCode | undefined)[] = ['declined', 'not-verified'];
 
 /** Sends `content` to several receivers with one code. Gives back the exit status, which is about all of them. */
 export async function runDistribution(
@@ -116,10 +118,10 @@ class ReceiverTally {
   add(status: number, failure: ErrorCode | undefined): void {
     if (failure === undefined) this.#received += 1;
     if (failure === undefined && status !== 0) this.#incomplete += 1;
-    if (failure === 'declined') this.#declined += 1;
+    if (NO.includes(failure)) this.#declined += 1;
     else if (failure !== undefined) this.#brokenOff += 1;
     // Whoever broke off may come again, and counts where nobody can know whether he did.
-    if (failure === undefined || failure === 'declined' || this.#wanted === Infinity) {
+    if (failure === undefined || NO.includes(failure) || this.#wanted === Infinity) {
       this.#status = Math.max(this.#status, status);
     }
   }
