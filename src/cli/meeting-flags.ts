@@ -153,6 +153,11 @@ export function connectEndpoint(text: string): Endpoint & { readonly host: strin
   return { host, port };
 }
 
+/** The settings where a device is met: it is known by its key, and the words of `verify` are for codes. */
+export function forDevices({ verify: _, ...config }: Config): Config {
+  return config;
+}
+
 /** As `meetingOptions`, for a side that waits for devices: it has no code, dials nobody, and waits without end. */
 export function waitingOptions(
   flags: MeetingFlags,
@@ -164,7 +169,7 @@ export function waitingOptions(
     expireMs: _unused,
     words: _none,
     ...choices
-  } = meetingOptions(flags, config, env, true);
+  } = meetingOptions(flags, forDevices(config), env, true);
   return choices;
 }
 

@@ -13,7 +13,7 @@ import { withCodeExtras } from './code-extras.js';
 import { readCode } from './code-input.js';
 import type { Context } from './context.js';
 import { piecesOf } from './input.js';
-import { meetingOptions, type MeetingFlags } from './meeting-flags.js';
+import { forDevices, meetingOptions, type MeetingFlags } from './meeting-flags.js';
 import { Prompts } from './prompts.js';
 import { openReporter, runTransfer } from './transfer.js';
 import { usageError } from './usage.js';
@@ -66,8 +66,9 @@ export async function runSend(paths: readonly string[], flags: SendFlags, contex
   const code = flags.code === undefined ? undefined : await readCode(flags.code, context, flags, prompts);
   const isHost = code === undefined && flags.to === undefined;
   const found = flags.addr === undefined ? flags : { ...flags, connect: flags.addr };
-  const choices = meetingOptions(found, config, context.env, isHost);
   const device = flags.to;
+  const settings = device === undefined ? config : forDevices(config);
+  const choices = meetingOptions(found, settings, context.env, isHost);
   const meeting = {
     role: 'send' as const,
     joins: !isHost,

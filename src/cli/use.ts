@@ -1,7 +1,7 @@
 /** What the commands that work with a share have in common. */
 import { devicesPath, loadConfig, type Config, type Share, type UseOptions } from '../index.js';
 import type { Context } from './context.js';
-import { meetingOptions, type MeetingChoices, type MeetingFlags } from './meeting-flags.js';
+import { forDevices, meetingOptions, type MeetingChoices, type MeetingFlags } from './meeting-flags.js';
 import { Prompts } from './prompts.js';
 import { runTransfer, type Hooks } from './transfer.js';
 
@@ -40,5 +40,5 @@ export async function runUse(
 /** As `meetingOptions`. */
 export function useChoices(flags: UseFlags, config: Config, env: NodeJS.ProcessEnv): MeetingChoices {
   const found = flags.addr === undefined ? flags : { ...flags, connect: flags.addr };
-  return meetingOptions(found, config, env, false);
+  return meetingOptions(found, forDevices(config), env, false);
 }

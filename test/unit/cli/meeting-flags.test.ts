@@ -1,5 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { meetingOptions, type MeetingFlags } from '../../../src/cli/meeting-flags.js';
+import {
+  forDevices,
+  meetingOptions,
+  waitingOptions,
+  type MeetingFlags,
+} from '../../../src/cli/meeting-flags.js';
 import type { Config } from '../../../src/index.js';
 
 function options(flags: MeetingFlags, config: Config = {}, isHost = true): unknown {
@@ -50,6 +55,12 @@ describe('settings', () => {
       verify: true,
       bootstrap: ['127.0.0.1:1'],
     });
+  });
+
+  test('compare words for a code only: a device is known by its key', () => {
+    expect(options({}, forDevices(config))).not.toHaveProperty('verify');
+    expect(options({ verify: true }, forDevices(config))).toMatchObject({ verify: true, words: 3 });
+    expect(waitingOptions({}, config, {})).not.toHaveProperty('verify');
   });
 
   test('about speed and lanes stand too, and no lanes are a number of them', () => {
