@@ -19,7 +19,7 @@ import { DebugLog } from './debug.js';
 import { explain } from './explain.js';
 import { formatShare, formatSize } from './figures.js';
 import { JsonReporter } from './json-reporter.js';
-import { meetingOptions, type MeetingFlags } from './meeting-flags.js';
+import { forDevices, meetingOptions, type MeetingFlags } from './meeting-flags.js';
 import { Prompts } from './prompts.js';
 import { show, showOn } from './show.js';
 import { assertComparable, compareWords, openReporter } from './transfer.js';
@@ -34,6 +34,8 @@ export interface ChatFlags extends MeetingFlags {
   readonly to?: string;
   readonly addr?: string;
   readonly name?: string;
+  /** Obeys what is piped in, too. */
+  readonly commands?: boolean;
   readonly out?: string;
   readonly allowDotfiles?: boolean;
   /** False for `--no-exec`. */
@@ -68,7 +70,8 @@ export async function runChat(
   const isHost = opensRoom && (wait || context.code === undefined);
   const code = isHost || to !== undefined ? undefined : await readCode(argument, context, flags, prompts);
   const found = flags.addr === undefined ? flags : { ...flags, connect: flags.addr };
-  const choices = meetingOptions(found, config, env, isHost);
+  const isByDevice = wait || to !== undefined;
+  const choices = meetingOptions(found, isByDevice ? forDevices(config) : config, env, isHost);
   assertComparable(context, flags, choices.verify);
   const now = (): number => performance.now();
   const debug = flags.debug === true ? new DebugLog(stderr, now) : undefined;
@@ -119,10 +122,14 @@ export async function runChat(
         signal,
       },
       async (chat) => {
+        const isTyped = context.stdin.isTTY === true;
         // What is piped in is for somebody.
-        if (context.stdin.isTTY !== true) await conversation.company(chat.over);
+        if (!isTyped) await conversation.company(chat.over);
+        // Others may write into a log, and have no say in what is done here.
+        const obeys = isTyped || flags.commands === true;
         for await (const line of screen.lines(chat.over)) {
-          if (!(await conversation.obey(line, chat))) break;
+          if (!obeys) await conversation.pass(line, chat);
+          else if (!(await conversation.obey(line, chat))) break;
         }
       },
     );
@@ -207,12 +214,16 @@ class Conversation {
     }
   }
 
+  /** Says a line as it is. */
+  async pass(line: string, chat: Chat): Promise<void> {
+    if (line.trim() !== '') await chat.say(line);
+  }
+
   /** Does what a line asks for. False for the last one. */
   async obey(line: string, chat: Chat): Promise<boolean> {
     const [, command, argument = ''] = /^\/(\w+)\s*(.*?)\s*$/.exec(line) ?? [];
     if (command === undefined) {
-      const text = line.startsWith('//') ? line.slice(1) : line;
-      if (text.trim() !== '') await chat.say(text);
+      await this.pass(line.startsWith('//') ? line.slice(1) : line, chat);
       return true;
     }
     if (command === 'quit') return false;

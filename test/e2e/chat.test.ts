@@ -22,9 +22,12 @@ interface Room {
 
 async function room(flags: readonly string[] = []): Promise<Room> {
   const port = await freePort();
-  const host = await xfer(['chat', '--name', 'ann', '--listen', `127.0.0.1:${port}`, ...flags], {
-    keepInputOpen: true,
-  });
+  const host = await xfer(
+    ['chat', '--name', 'ann', '--commands', '--listen', `127.0.0.1:${port}`, ...flags],
+    {
+      keepInputOpen: true,
+    },
+  );
   return { host, port, code: await host.code() };
 }
 
@@ -33,9 +36,10 @@ async function join(
   name: string,
   flags: readonly string[] = [],
 ): Promise<XferProcess> {
-  const member = await xfer(['chat', code, '--name', name, '--connect', `127.0.0.1:${port}`, ...flags], {
-    keepInputOpen: true,
-  });
+  const member = await xfer(
+    ['chat', code, '--name', name, '--commands', '--connect', `127.0.0.1:${port}`, ...flags],
+    { keepInputOpen: true },
+  );
   await member.waitFor(/you are /);
   return member;
 }
@@ -166,6 +170,20 @@ describe('xfer chat', () => {
     expect(await host.status()).toBe(130);
     expect(await bob.status()).toBe(3);
     expect(bob.stderr).toContain('the other side was interrupted');
+  });
+
+  it('says all that is piped in, and obeys nothing of it', async () => {
+    const { host, code, port } = await room();
+    const log = '/usr/include/x.h:3: error\n/send /etc/hostname\n//two\n/quit\nthe last\n';
+    const to = ['--connect', `127.0.0.1:${port}`];
+    const piped = await xfer(['chat', code, '--name', 'log', ...to], { stdin: log });
+    expect(await piped.status()).toBe(0);
+    await host.waitFor(/log: the last/);
+    const said = host.stdout.split('\n').filter((line) => line.startsWith('log: '));
+    expect(said.map((line) => `${line.slice('log: '.length)}\n`).join('')).toBe(log);
+    expect(host.text).not.toContain('offers');
+    host.input.end();
+    expect(await host.status()).toBe(0);
   });
 
   it('says that a file is gone by now to both who want to move it, and goes on', async () => {

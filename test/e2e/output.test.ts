@@ -1,4 +1,5 @@
-import { writeFile } from 'node:fs/promises';
+import { spawnSync } from 'node:child_process';
+import { stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { displayWidth } from '../../src/cli/display-width.js';
@@ -6,7 +7,13 @@ import { freePort, joining, listening } from '../support/direct.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 import { expectSameTree, namesIn, noise } from '../support/trees.js';
-import { xfer, xferOnTerminal, type XferProcess, type XferTerminal } from '../support/xfer-process.js';
+import {
+  PROGRAM,
+  xfer,
+  xferOnTerminal,
+  type XferProcess,
+  type XferTerminal,
+} from '../support/xfer-process.js';
 
 const MIB = 2 ** 20;
 
@@ -50,6 +57,33 @@ describe('--json', () => {
     expect(eventsOf(sender)).toContainEqual(
       expect.objectContaining({ event: 'error', code: 'path-missing', exitCode: 2 }),
     );
+  });
+});
+
+describe.skipIf(process.platform !== 'linux')('a disk that is full under the standard output', () => {
+  const script = (line: string): { status: number | null; stderr: string } =>
+    spawnSync('bash', ['-c', line, 'bash', process.execPath, PROGRAM], { cwd: to, encoding: 'utf8' });
+
+  it('is no success where it takes a part of what is written', async () => {
+    const whole = script('"$1" "$2" --help > whole');
+    expect(whole).toMatchObject({ status: 0, stderr: '' });
+    const { size } = await stat(path.join(to, 'whole'));
+    expect(size).toBeGreaterThan(2_048);
+    // In KiB. A disk with so much space says the same.
+    const { status, stderr } = script('ulimit -f 2; "$1" "$2" --help > cut');
+    expect((await stat(path.join(to, 'cut'))).size).toBe(2_048);
+    expect(stderr).toContain('xfer: error: there is not enough space for the standard output\n');
+    expect(status).toBe(3);
+  });
+
+  it('is no success where it takes nothing', () => {
+    const { status, stderr } = script('"$1" "$2" --help > /dev/full');
+    expect(stderr).toContain('xfer: error: there is not enough space for the standard output\n');
+    expect(status).toBe(3);
+  });
+
+  it('is nothing to a reader that has what it wanted', () => {
+    expect(script('"$1" "$2" --help | head -c 10 > /dev/null; exit ${PIPESTATUS[0]}').status).toBe(0);
   });
 });
 
@@ -214,6 +248,16 @@ describe('--verify', () => {
     expect(await receiver.status()).toBe(4);
     expect(await sender.status()).toBe(4);
     expect(await namesIn(to)).toEqual([]);
+  });
+
+  it('ends with 4 where the one that was to have it could not compare', async () => {
+    const port = await freePort();
+    const listen = ['--receivers', '1', '--listen', `127.0.0.1:${port}`];
+    const sender = await xferOnTerminal(['send', file, '--verify', ...listen]);
+    const join = joining(['send'], await sender.code(), port);
+    const receiver = await xfer(['receive', ...join, '--yes', '--out', to]);
+    expect(await receiver.status()).toBe(4);
+    expect(await sender.status()).toBe(4);
   });
 
   /** What stands above the question. */

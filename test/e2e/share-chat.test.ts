@@ -37,7 +37,10 @@ async function owned(...flags: readonly string[]): Promise<XferTerminal> {
 }
 
 async function join(on: Machine): Promise<XferProcess> {
-  const guest = await xfer(['chat', '--to', 'pi', ...share.flags], { ...on, keepInputOpen: true });
+  const guest = await xfer(['chat', '--to', 'pi', '--commands', ...share.flags], {
+    ...on,
+    keepInputOpen: true,
+  });
   await guest.waitFor(/you are /);
   return guest;
 }

@@ -32,6 +32,7 @@ export const MACHINES: readonly CommandSpec[] = [
       }),
       TO_ADDRESS,
       flag('--name <name>', 'be called this by the others; usually as this machine is'),
+      flag('--commands', 'obey lines that begin with / where they are piped in, too'),
       flag('--out <folder>', 'put files that are accepted into this folder'),
       flag('--allow-dotfiles', 'accept files whose names begin with a dot'),
       ...WRITING,
