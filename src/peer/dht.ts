@@ -98,7 +98,8 @@ export class DhtNode {
     const withdraw = (): void => void this.#withdraw(announcement);
     withdrawn?.addEventListener('abort', withdraw, { once: true });
     if (withdrawn?.aborted === true) withdraw();
-    return announcement.discovery.flushed();
+    // It rejects where no port can be bound, and whoever waits for the DHT first may never look.
+    return announcement.discovery.flushed().catch(() => false);
   }
 
   /** Who is announced under the topic right now, as each node that answers tells it: at most 20 of those it knows. */

@@ -109,6 +109,8 @@ export class DiscreetDht extends HyperDHT {
     const [only] = keys;
     if (only !== undefined && keys.length === 1) return only;
     const streams = keys.map((key) => this.connect(key));
+    // That one cannot be reached is told by `opened`, and is no error of the program.
+    for (const stream of streams) stream.on('error', () => undefined);
     const end = (): void => {
       for (const stream of streams) stream.destroy();
     };
