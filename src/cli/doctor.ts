@@ -25,6 +25,7 @@ export interface DoctorFlags {
 
 /** Where a transfer by code would not work from here. */
 const NOT_READY = 3;
+const INTERRUPTED = 130;
 
 /** Words and not colours: a report is read aloud, and pasted. */
 const MARKS: Readonly<Record<FindingState, string>> = {
@@ -37,16 +38,20 @@ const MARK_WIDTH = 6;
 const NAME_WIDTH = 12;
 const INDENT = ' '.repeat(MARK_WIDTH + NAME_WIDTH);
 
-/** Looks at everything and says it. Gives back the exit status: 0 where a transfer would work, 3 where not. */
+/** Looks at everything and says it. Gives back the exit status: 0 where a transfer would work, 3 where not, 130 after Ctrl-C. */
 export async function runDoctor(
   flags: DoctorFlags,
-  { library, env, stdout, stderr }: Context,
+  { library, env, stdout, stderr, signal }: Context,
 ): Promise<number> {
   const config = await loadConfig(env);
   const port = flags.port === undefined ? {} : { port: flags.port };
   const { bootstrap, relays, lan, lanePort } = meetingOptions(port, config, env, true);
   if (flags.json !== true && stderr.isTTY === true) stderr.write('looking, for ten seconds at most\n');
-  const examination = await library.examine({
+  const stopped = new Promise<undefined>((resolve) => {
+    signal.addEventListener('abort', () => resolve(undefined), { once: true });
+    if (signal.aborted) resolve(undefined);
+  });
+  const examining = library.examine({
     ...(bootstrap === undefined ? {} : { bootstrap }),
     ...(relays === undefined ? {} : { relays }),
     ...(lan === undefined ? {} : { lan }),
@@ -55,6 +60,9 @@ export async function runDoctor(
     folders: { target: config.out ?? '.', state: path.dirname(configPath(env)) },
     proxy: () => proxyOf(env),
   });
+  // Nothing of it has to be put in order.
+  const examination = await Promise.race([examining, stopped]);
+  if (examination === undefined) return INTERRUPTED;
   const exitCode = examination.isReady ? 0 : NOT_READY;
   if (flags.json === true) writeJson(examination, exitCode, stdout);
   else {

@@ -175,3 +175,11 @@ test('--json writes a line for each finding, and the verdict', async () => {
   ]);
   expect(status).toBe(0);
 });
+
+test('Ctrl-C ends it at once, and nothing is said of what was not looked at', async () => {
+  const world = makeWorld({ library: { examine: () => new Promise(() => undefined) } });
+  const status = runDoctor({}, world.context);
+  world.interruption.abort();
+  expect(await status).toBe(130);
+  expect(world.stdout.text).toBe('');
+});
