@@ -34,6 +34,14 @@ interface Stranger {
 export class Admission {
   /** In the order they came. */
   readonly #strangers = new Set<Stranger>();
+  readonly #mostOfPrefix: readonly number[];
+
+  /** @param honest How many of those who are waited for may come in the same moment, all of one prefix: each is a stranger at first. */
+  constructor(honest = 1) {
+    this.#mostOfPrefix = MOST_OF_PREFIX_AT_STAGE.map((most, stage) =>
+      Math.min(Math.max(most, honest), MOST_AT_STAGE[stage] ?? 0),
+    );
+  }
 
   /** Admits one more, dropping another where there are too many. */
   admit(prefix: string, drop: () => void): Place {
@@ -54,7 +62,7 @@ export class Admission {
   /** For one of that prefix who has come to that stage. */
   #makeRoom(prefix: string, stage: number): void {
     const near = this.#those((stranger) => stranger.stage >= stage && stranger.prefix === prefix);
-    if (near.length > (MOST_OF_PREFIX_AT_STAGE[stage] ?? 0)) this.#dropLeastOf(near);
+    if (near.length > (this.#mostOfPrefix[stage] ?? 0)) this.#dropLeastOf(near);
     const there = this.#those((stranger) => stranger.stage >= stage);
     if (there.length > (MOST_AT_STAGE[stage] ?? 0)) this.#dropLeastOf(there);
   }

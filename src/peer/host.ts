@@ -86,7 +86,7 @@ async function hosting<T>(
     BEFORE_CODE_MS - (performance.now() - startedMs),
   );
   const code = generateCode(nameplate, options.words);
-  const host = new Host(options, meeting, passwordOf(code));
+  const host = new Host(options, meeting, passwordOf(code), places?.atOnce ?? 1);
   meeting.signal.addEventListener('abort', () => host.forgetCode(), { once: true });
   const { expireMs } = options;
   const expire = (): void => meeting.fail(new XferError('code-expired'));
@@ -117,7 +117,7 @@ async function hosting<T>(
 }
 
 class Host {
-  readonly admission = new Admission();
+  readonly admission: Admission;
   readonly #options: HostOptions;
   readonly #meeting: Meeting;
   readonly #credentials: Credentials;
@@ -127,8 +127,10 @@ class Host {
   /** The DHT does not answer. */
   #isAlone = false;
 
-  constructor(options: HostOptions, meeting: Meeting, password: Secret) {
+  /** @param atOnce How many peers it may have at a time. */
+  constructor(options: HostOptions, meeting: Meeting, password: Secret, atOnce: number) {
     this.#options = options;
+    this.admission = new Admission(atOnce);
     this.#meeting = meeting;
     const { purpose } = options;
     this.#credentials = { password, ...(purpose === undefined ? {} : { purpose }) };

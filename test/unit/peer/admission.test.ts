@@ -26,6 +26,22 @@ test('row 30: a flood from many prefixes drops of the most crowded one', () => {
   expect(open).toBe(MAX_STRANGERS - 1);
 });
 
+test('those who are waited for may all come at once, and of one network', () => {
+  const dropped: number[] = [];
+  const admission = new Admission(32);
+  for (let index = 0; index < 32; index++) {
+    const place = admission.admit('203.0.113', () => dropped.push(index));
+    place.advance();
+    place.advance();
+  }
+  expect(dropped).toEqual([]);
+  // No more than there are in all, however many are waited for.
+  admission.admit('192.0.2', () => dropped.push(-1));
+  for (let index = 32; index < 1_000; index++) admission.admit('203.0.113', () => dropped.push(index));
+  expect(dropped).not.toContain(-1);
+  expect(dropped.length).toBeGreaterThan(900);
+});
+
 test('a place that is given back is free', () => {
   const admission = new Admission();
   let dropped = 0;
