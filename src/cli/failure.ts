@@ -24,8 +24,8 @@ export function reportFailure(
 }
 
 /** Says that the disk took not all of the standard output. Gives back the exit status. */
-export function reportLoss(cause: NodeJS.ErrnoException | undefined, stderr: Context['stderr']): number {
-  const code = FULL.includes(cause?.code) ? 'disk-full' : 'disk-failed';
+export function reportLoss(cause: NodeJS.ErrnoException, stderr: Context['stderr']): number {
+  const code = FULL.includes(cause.code) ? 'disk-full' : 'disk-failed';
   const error = new XferError(code, { subject: 'the standard output', cause });
   writeError(stderr, code, error);
   return explain(error).exitCode;

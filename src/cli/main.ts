@@ -107,15 +107,14 @@ async function fail(error: unknown): Promise<number> {
 
 async function exit(status: number): Promise<never> {
   await written();
-  const isLost = status === 0 && loss !== undefined;
-  const said = isLost ? await failTo(loss) : status;
+  const said = status === 0 && loss !== undefined ? await failFor(loss) : status;
   if (isHungUp) letTerminalsGo();
   process.exit(said);
 }
 
-async function failTo(write: NodeJS.ErrnoException | undefined): Promise<number> {
+async function failFor(lost: NodeJS.ErrnoException): Promise<number> {
   const { reportLoss } = await import('./failure.js');
-  return reportLoss(write, stderr);
+  return reportLoss(lost, stderr);
 }
 
 /** Waits for what is still to be written: a pipe takes it later. After an interruption not for a reader that takes nothing. */
