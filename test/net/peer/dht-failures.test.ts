@@ -1,9 +1,9 @@
 /** What cannot be had of the DHT is told to who wants it, and is no error of the program. */
-import { randomBytes } from 'node:crypto';
 import Hyperswarm from 'hyperswarm';
 import HyperDHT from 'hyperdht';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
-import type { Topic } from '../../../src/crypto/code.js';
+import { parseCode, topicOf } from '../../../src/crypto/code.js';
+import { loadHashing } from '../../../src/crypto/sodium.js';
 import { Admission } from '../../../src/peer/admission.js';
 import { openDht } from '../../../src/peer/dht.js';
 import { openDiscreetDht } from '../../../src/peer/discreet-dht.js';
@@ -11,7 +11,10 @@ import { startPrivateDht, type PrivateDht } from '../../support/private-dht.js';
 import { settle } from '../../support/turns.js';
 
 let dht: PrivateDht;
-beforeAll(async () => (dht = await startPrivateDht()));
+beforeAll(async () => {
+  await loadHashing();
+  dht = await startPrivateDht();
+});
 afterAll(() => dht.close());
 
 const stray: unknown[] = [];
@@ -47,7 +50,7 @@ test('a port for announcements that cannot be bound', async () => {
     return this.listening;
   });
   const node = openDht(dht.bootstrap);
-  const announced = node.announce(randomBytes(32) as unknown as Topic, new Admission(), () => undefined);
+  const announced = node.announce(topicOf(parseCode('417-apple-tiger')), new Admission(), () => undefined);
   // Who waits for the DHT first does not look.
   await settle(20);
   expect(stray).toEqual([]);

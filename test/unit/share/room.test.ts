@@ -17,11 +17,12 @@ const nothing = { send: async () => undefined, receive: async () => [] };
 function enter(
   room: Room,
   name: string,
+  hooks: Omit<GuestHooks, 'onEvent'> = nothing,
 ): { guest: Guest; events: ChatEvent[]; stayed: Promise<void>; link: ChatLink } {
   const [near, far] = MemoryChannel.pair();
   const events: ChatEvent[] = [];
   const link = new ChatLink(near);
-  const guest = new Guest(link, { ...nothing, onEvent: (event) => void events.push(event) });
+  const guest = new Guest(link, { ...hooks, onEvent: (event) => void events.push(event) });
   room.welcome(far, signal).catch(() => undefined);
   const stayed = guest.stay(name);
   stayed.catch(() => undefined);
@@ -302,26 +303,16 @@ describe('a room', () => {
 describe('a file that is gone when somebody asks for it', () => {
   it('is missed by whoever asked, and keeps neither of them', async () => {
     const room = new Room();
-    const member = (name: string, receive: GuestHooks['receive']): { guest: Guest; events: ChatEvent[] } => {
-      const [near, far] = MemoryChannel.pair();
-      const events: ChatEvent[] = [];
-      const guest = new Guest(new ChatLink(near), {
-        onEvent: (event) => void events.push(event),
-        // As where the path cannot be opened any more.
-        send: () => Promise.reject(new XferError('path-missing')),
-        receive,
-      });
-      room.welcome(far, signal).catch(() => undefined);
-      guest.stay(name).catch(() => undefined);
-      return { guest, events };
-    };
-    const owner = member('ann', async () => []);
-    const taker = member('bob', async (channel) => {
-      const heard = await channel.receive();
-      const item = heard?.item;
-      throw new XferError(
-        item !== undefined && 'type' in item && item.type === 'error' ? item.code : 'internal',
-      );
+    // As where the path cannot be opened any more.
+    const send = (): Promise<void> => Promise.reject(new XferError('path-missing'));
+    const owner = enter(room, 'ann', { ...nothing, send });
+    const taker = enter(room, 'bob', {
+      ...nothing,
+      receive: async (channel) => {
+        const item = (await channel.receive())?.item;
+        const isError = item !== undefined && 'type' in item && item.type === 'error';
+        throw new XferError(isError ? item.code : 'internal');
+      },
     });
     await soon();
     for (const number of [1, 2]) {
